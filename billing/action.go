@@ -1,0 +1,245 @@
+package billing
+
+import (
+	"github.com/shopspring/decimal"
+
+	"github.com/tierhost/tierhost/money"
+)
+
+// Action is something a person or job does to an account. Give one to [Engine.Do] to
+// do it, or to [Engine.Quote] to see what it would make. The actions are the types of
+// this package that embed [Request].
+type Action interface {
+	name() string
+	request() Request
+	account() AccountID
+	// encode appends the input's canonical form for the fingerprint of its key.
+	encode(e *encoder)
+}
+
+// Request is what all actions have in common. The zero value works.
+type Request struct {
+	// On is the day of the action in the seller's calendar; zero: today. A day before
+	// the account's running month, or after today, is refused.
+	On Date
+	// Key, if not empty, makes the action idempotent: the same key with the same input
+	// returns the first result and does nothing, with another input it is ErrKeyReused.
+	// It is unique per account and kind of action (of signups: per seller; of usage: per
+	// account and resource), at most 255 bytes, and kept for ever. A refused action
+	// leaves its key unused.
+	Key string
+	// By is who acts; the zero Actor is the host's staff.
+	By Actor
+}
+
+func (r Request) request() Request { return r }
+
+// Signup opens an account on a plan's newest version.
+type Signup struct {
+	Request
+	Seller SellerID
+	Name   string // the host's own name for the account, unique per seller
+	Plan   PlanID
+	Period Period // zero: the plan's first
+	// Promotions granted; see [PromotionGrant].
+	Promotions []PromotionGrant
+	// Existing is an account of the same customer, for plans with AccessFrom.
+	Existing AccountID
+	// Exemption code, if any, frees the account from taxes.
+	Exemption string
+	// SkipTrial opens the first period at once although the plan has a trial.
+	SkipTrial bool
+}
+
+// PromotionGrant is a promotion as it is granted at signup: percent off the charges of
+// some kinds, for a number of periods of the signup length (0: for ever).
+type PromotionGrant struct {
+	Code    string
+	Percent decimal.Decimal
+	Kinds   []EntryKind // of EntrySetup, EntryRecurring, EntryUsage
+	Periods int
+}
+
+// SetQuantity changes how much of a resource an account holds.
+type SetQuantity struct {
+	Request
+	Account  AccountID
+	Resource ResourceID
+	Quantity decimal.Decimal
+}
+
+// RecordUsage records one measurement of a monthly resource. On is the day that was
+// measured; a record for a month that is settled counts in the running one.
+type RecordUsage struct {
+	Request
+	Account  AccountID
+	Resource ResourceID
+	Amount   decimal.Decimal
+}
+
+// ChangePlan moves an account to the newest version of another plan, at once; the
+// periods go on.
+type ChangePlan struct {
+	Request
+	Account AccountID
+	Plan    PlanID
+}
+
+// MoveVersion notes that an account goes to a version of its plan when its next
+// period opens; the present version takes a noted move back. See also
+// [Engine.MoveVersions].
+type MoveVersion struct {
+	Request
+	Account AccountID
+	Version int // 0: the newest
+}
+
+// ChangePeriod notes the billing period to which an account goes at its next renewal;
+// the present period takes a noted change back.
+type ChangePeriod struct {
+	Request
+	Account AccountID
+	Period  Period
+}
+
+// Cancel closes an account when its paid period ends; a lapsed account or a trial
+// closes at once.
+type Cancel struct {
+	Request
+	Account AccountID
+}
+
+// Keep takes a Cancel back.
+type Keep struct {
+	Request
+	Account AccountID
+}
+
+// Suspend takes an account out of service. Nothing is refunded.
+type Suspend struct {
+	Request
+	Account AccountID
+	Reason  Reason // "": ReasonHost, or ReasonSeller, ... by the actor's role
+	Note    string
+}
+
+// Resume brings a suspended account back. Who may do that depends on the reason, see
+// [MayResume]. Resuming an account whose trial ended converts it.
+type Resume struct {
+	Request
+	Account AccountID
+}
+
+// Convert ends an account's trial and opens its first period.
+type Convert struct {
+	Request
+	Account AccountID
+}
+
+// Close ends an account.
+type Close struct {
+	Request
+	Account AccountID
+	Billing CloseBilling
+}
+
+// CloseBilling says what closing does to the books (hsphere.md section 2.9).
+type CloseBilling string
+
+// The four options of closing.
+const (
+	// CloseAccrue makes the refunds and charges usage; nothing is collected.
+	CloseAccrue CloseBilling = ""
+	// CloseNoBilling makes no entries at all.
+	CloseNoBilling CloseBilling = "no_billing"
+	// CloseCollect accrues, then requests collection of the debt if it has reached the
+	// credit limit.
+	CloseCollect CloseBilling = "collect"
+	// CloseCollectOnly makes no entries, and requests collection of the debt there is.
+	CloseCollectOnly CloseBilling = "collect_only"
+)
+
+// Pay books money received.
+type Pay struct {
+	Request
+	Account   AccountID
+	Amount    money.Money
+	Reference string
+}
+
+// Credit books money granted.
+type Credit struct {
+	Request
+	Account   AccountID
+	Amount    money.Money
+	Reference string
+}
+
+// Debit books a charge outside the price list.
+type Debit struct {
+	Request
+	Account   AccountID
+	Amount    money.Money
+	Reference string
+}
+
+// Reverse undoes a payment, credit or debit by an entry of the opposite amount that
+// names it. An entry is reversed once at most.
+type Reverse struct {
+	Request
+	Account   AccountID
+	Entry     int64 // Seq of the entry
+	Reference string
+}
+
+// Exempt frees an account from taxes from a day on, or, with an empty code, ends that.
+type Exempt struct {
+	Request
+	Account AccountID
+	Code    string
+}
+
+// SetCreditLimit gives an account its own credit limit, or with nil the plan's.
+type SetCreditLimit struct {
+	Request
+	Account AccountID
+	Limit   *decimal.Decimal
+}
+
+func (Signup) name() string         { return "signup" }
+func (SetQuantity) name() string    { return "set" }
+func (RecordUsage) name() string    { return "usage" }
+func (ChangePlan) name() string     { return "change_plan" }
+func (MoveVersion) name() string    { return "move_version" }
+func (ChangePeriod) name() string   { return "change_period" }
+func (Cancel) name() string         { return "cancel" }
+func (Keep) name() string           { return "keep" }
+func (Suspend) name() string        { return "suspend" }
+func (Resume) name() string         { return "resume" }
+func (Convert) name() string        { return "convert" }
+func (Close) name() string          { return "close" }
+func (Pay) name() string            { return "pay" }
+func (Credit) name() string         { return "credit" }
+func (Debit) name() string          { return "debit" }
+func (Reverse) name() string        { return "reverse" }
+func (Exempt) name() string         { return "exempt" }
+func (SetCreditLimit) name() string { return "set_credit_limit" }
+
+func (Signup) account() AccountID           { return 0 }
+func (a SetQuantity) account() AccountID    { return a.Account }
+func (a RecordUsage) account() AccountID    { return a.Account }
+func (a ChangePlan) account() AccountID     { return a.Account }
+func (a MoveVersion) account() AccountID    { return a.Account }
+func (a ChangePeriod) account() AccountID   { return a.Account }
+func (a Cancel) account() AccountID         { return a.Account }
+func (a Keep) account() AccountID           { return a.Account }
+func (a Suspend) account() AccountID        { return a.Account }
+func (a Resume) account() AccountID         { return a.Account }
+func (a Convert) account() AccountID        { return a.Account }
+func (a Close) account() AccountID          { return a.Account }
+func (a Pay) account() AccountID            { return a.Account }
+func (a Credit) account() AccountID         { return a.Account }
+func (a Debit) account() AccountID          { return a.Account }
+func (a Reverse) account() AccountID        { return a.Account }
+func (a Exempt) account() AccountID         { return a.Account }
+func (a SetCreditLimit) account() AccountID { return a.Account }

@@ -1,0 +1,501 @@
+package billing
+
+import (
+	"slices"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/tierhost/tierhost/money"
+)
+
+// wanted is what an action needs beyond the account: read before it is applied.
+type wanted struct {
+	target   *pricedPlan // plan or version that it names; nil: there is none
+	head     *Plan
+	present  *Plan        // the plan that the account is on, where the action names another
+	existing *Account     // Signup.Existing
+	keyed    *UsageRecord // record with the key of a RecordUsage
+	entry    *Entry       // entry that a Reverse names
+	reversed bool
+}
+
+// refuse makes a refusal; apply fills in the action.
+func (b *book) refuse(sentinel error, id ResourceID, detail string) *Refusal {
+	return &Refusal{Account: b.acct.ID, Resource: id, Detail: detail, sentinel: sentinel}
+}
+
+// apply does an action on a day. The boundaries up to that day have been handled. A
+// refusal leaves the book useless; the caller drops it.
+func (b *book) apply(act Action, day Date, want wanted) (*Refusal, error) {
+	b.begin(day)
+	refusal, err := b.act(act, day, want)
+	if refusal != nil || err != nil {
+		if refusal != nil {
+			refusal.Action = act.name()
+		}
+		return refusal, err
+	}
+	if err := b.finish(); err != nil {
+		return nil, err
+	}
+	b.schedule()
+	return nil, nil
+}
+
+func (b *book) act(act Action, day Date, want wanted) (*Refusal, error) {
+	if r := b.timely(act, day); r != nil {
+		return r, nil
+	}
+	switch x := act.(type) {
+	case Signup:
+		return nil, b.signup(day)
+	case SetQuantity:
+		return b.setQuantity(x, day)
+	case RecordUsage:
+		return b.recordUsage(x, day, want.keyed), nil
+	case ChangePlan:
+		return b.changePlanAction(x, day, want)
+	case MoveVersion:
+		return b.moveVersion(want.target, day)
+	case ChangePeriod:
+		return b.changePeriod(x), nil
+	case Cancel:
+		return b.cancel(day)
+	case Keep:
+		if r := b.mustBeOpen(false); r != nil {
+			return r, nil
+		}
+		b.acct.Cancelling = false
+		return nil, nil
+	case Suspend:
+		return b.suspend(x, day), nil
+	case Resume:
+		return b.resumeAction(x, day)
+	case Convert:
+		return b.convertAction(day)
+	case Close:
+		return b.closeAction(x, day)
+	case Pay:
+		return b.money(EntryPayment, x.Amount, -1, x.Reference, day)
+	case Credit:
+		return b.money(EntryCredit, x.Amount, -1, x.Reference, day)
+	case Debit:
+		return b.money(EntryDebit, x.Amount, 1, x.Reference, day)
+	case Reverse:
+		return b.reverse(x, day, want)
+	case Exempt:
+		return b.exempt(x, day), nil
+	case SetCreditLimit:
+		if x.Limit != nil && x.Limit.Sign() < 0 {
+			return b.refuse(ErrInvalidAmount, "", "a credit limit is not negative"), nil
+		}
+		b.acct.CreditLimit = x.Limit
+		return nil, nil
+	}
+	return nil, brokenf("unknown action %T", act)
+}
+
+// mustBeOpen refuses closed and, where it matters, suspended accounts.
+func (b *book) mustBeOpen(active bool) *Refusal {
+	switch {
+	case b.acct.Status == Closed:
+		return b.refuse(ErrAccountClosed, "", "closed on "+b.acct.Closed.String())
+	case active && b.acct.Status == Suspended:
+		return b.refuse(ErrAccountSuspended, "", "resume it first")
+	}
+	return nil
+}
+
+// timely refuses days that the account's books have left behind. Usage may be late:
+// it counts in the running month. Money may be of any day since the signup.
+func (b *book) timely(act Action, day Date) *Refusal {
+	a := &b.acct
+	first := a.SignedUp
+	switch act.(type) {
+	case Signup, RecordUsage, Pay, Credit, Debit, Reverse:
+	default:
+		if a.Status == Closed {
+			return nil // refused for being closed
+		}
+		first = a.MonthFrom
+		if n := len(a.Stretches); n > 0 && first.Before(a.Stretches[n-1].From) {
+			first = a.Stretches[n-1].From
+		}
+	}
+	if day.Before(first) {
+		return b.refuse(ErrDayPassed, "", "the books are open from "+first.String()+" on")
+	}
+	return nil
+}
+
+// signup opens the account, whose plan, period and promotions are set.
+func (b *book) signup(day Date) error {
+	a := &b.acct
+	p := b.plan()
+	a.RefundPercent, a.MoneyBackDays = p.refund, p.terms.MoneyBackDays
+	trial := p.terms.Trial.Days > 0 && a.TrialEnds.IsZero()
+	b.event(AccountOpened{Account: a.ID, Plan: a.Plan, On: day, Trial: trial})
+	if trial {
+		b.startTrial(day)
+		return nil
+	}
+	a.TrialEnds = Date{}
+	b.activate(day)
+	for i := range p.lines {
+		l := &p.lines[i]
+		if l.atSignup.Sign() > 0 {
+			if err := b.rise(CauseRise, b.acquire(l.resource), l.atSignup, day); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *book) setQuantity(x SetQuantity, day Date) (*Refusal, error) {
+	if r := b.mustBeOpen(true); r != nil {
+		return r, nil
+	}
+	line := b.plan().line(x.Resource)
+	if line == nil {
+		return b.refuse(ErrNotInPlan, x.Resource, "plan "+string(b.acct.Plan)+" does not have it"), nil
+	}
+	q := money.RatOf(x.Quantity)
+	if q.Sign() < 0 || !over(q, money.RatOf(line.resource.Step)).IsInt() {
+		return b.refuse(ErrInvalidQuantity, x.Resource, "it is counted from 0 in steps of "+line.resource.Step.String()), nil
+	}
+	if line.Max != nil && q.Cmp(line.max) > 0 {
+		return b.refuse(ErrOverMax, x.Resource, "the plan allows "+line.Max.String()), nil
+	}
+	h := b.acquire(line.resource)
+	held := money.RatOf(h.Quantity)
+	if q.Equal(held) {
+		return nil, nil
+	}
+	b.event(QuantityChanged{Account: b.acct.ID, Resource: x.Resource, Quantity: x.Quantity.String(), On: day})
+	switch {
+	case !b.acct.TrialEnds.IsZero():
+		b.trialSet(h, q, day)
+		return nil, nil
+	case q.Cmp(held) > 0:
+		return nil, b.rise(CauseRise, h, q, day)
+	}
+	return nil, b.fall(h, q, day)
+}
+
+func (b *book) recordUsage(x RecordUsage, day Date, keyed *UsageRecord) *Refusal {
+	if r := b.mustBeOpen(false); r != nil {
+		return r
+	}
+	line := b.plan().line(x.Resource)
+	switch {
+	case line == nil:
+		return b.refuse(ErrNotInPlan, x.Resource, "plan "+string(b.acct.Plan)+" does not have it")
+	case line.resource.Kind != KindMonthly:
+		return b.refuse(ErrNotMetered, x.Resource, "only monthly resources are metered")
+	case x.Amount.Sign() < 0:
+		return b.refuse(ErrInvalidQuantity, x.Resource, "usage is not negative")
+	case keyed != nil && (keyed.Day != day || !keyed.Amount.Equal(x.Amount)):
+		return b.refuse(ErrKeyReused, x.Resource, "the key was used on "+keyed.Day.String()+" for "+keyed.Amount.String())
+	case keyed != nil:
+		return nil
+	}
+	r := &UsageRecord{Account: b.acct.ID, Resource: x.Resource, Day: day, Amount: x.Amount, Key: x.Key, Recorded: b.now}
+	b.records = append(b.records, r)
+	return nil
+}
+
+func (b *book) changePlanAction(x ChangePlan, day Date, want wanted) (*Refusal, error) {
+	if r := b.mustBeOpen(true); r != nil {
+		return r, nil
+	}
+	if want.target == nil {
+		return b.refuse(ErrUnknownPlan, "", "the seller has no plan "+string(x.Plan)), nil
+	}
+	if r := b.mayChoose(x.By, want.head, want.present); r != nil {
+		return r, nil
+	}
+	if r := b.fits(want.target, b.acct.Period, b.acct.PendingPeriod); r != nil {
+		return r, nil
+	}
+	b.event(PlanChanged{Account: b.acct.ID, Plan: want.target.id, Version: want.target.version, On: day})
+	if b.acct.TrialEnds.IsZero() {
+		return nil, b.changePlan(want.target, day)
+	}
+	return nil, b.changeTrialPlan(want.target, day)
+}
+
+// mayChoose applies the plan's access and group to who asks for a plan. Staff of the
+// host and of the seller may choose any.
+func (b *book) mayChoose(by Actor, head, present *Plan) *Refusal {
+	if by.Role != RoleCustomer {
+		return nil
+	}
+	switch {
+	case head.Access == AccessStaff:
+		return b.refuse(ErrPlanRestricted, "", "staff chooses plan "+string(head.ID))
+	case present != nil && head.Group != present.Group:
+		return b.refuse(ErrPlanGroup, "", "plan "+string(head.ID)+" is not in the group of plan "+string(present.ID))
+	case head.Access == AccessFrom && (present == nil || !slices.Contains(head.From, present.ID)):
+		return b.refuse(ErrPlanRestricted, "", "plan "+string(head.ID)+" is for customers of certain plans only")
+	}
+	return nil
+}
+
+func (b *book) moveVersion(target *pricedPlan, day Date) (*Refusal, error) {
+	if r := b.mustBeOpen(false); r != nil {
+		return r, nil
+	}
+	a := &b.acct
+	if target == nil {
+		return b.refuse(ErrUnknownVersion, "", "plan "+string(a.Plan)+" has no such version"), nil
+	}
+	if target.version == a.PlanVersion {
+		a.PendingPlan, a.PendingVersion = "", 0
+		return nil, nil
+	}
+	if r := b.fits(target, a.Period, a.PendingPeriod); r != nil {
+		return r, nil
+	}
+	if !a.TrialEnds.IsZero() { // no period is open yet: the trial goes on at the new version
+		return nil, b.changeTrialPlan(target, day)
+	}
+	a.PendingPlan, a.PendingVersion = target.id, target.version
+	return nil, nil
+}
+
+func (b *book) changePeriod(x ChangePeriod) *Refusal {
+	if r := b.mustBeOpen(false); r != nil {
+		return r
+	}
+	a := &b.acct
+	switch {
+	case !b.plan().hasPeriod(x.Period):
+		return b.refuse(ErrUnknownPeriod, "", "plan "+string(a.Plan)+" has no period "+x.Period.String())
+	case x.Period == a.Period:
+		a.PendingPeriod = Period{}
+	case !a.TrialEnds.IsZero():
+		a.Period = x.Period
+	default:
+		a.PendingPeriod = x.Period
+	}
+	return nil
+}
+
+func (b *book) cancel(day Date) (*Refusal, error) {
+	if r := b.mustBeOpen(false); r != nil {
+		return r, nil
+	}
+	if b.acct.Lapsed || !b.acct.TrialEnds.IsZero() {
+		return nil, b.closeAccount(day)
+	}
+	b.acct.Cancelling = true
+	return nil, nil
+}
+
+func (b *book) suspend(x Suspend, day Date) *Refusal {
+	if r := b.mustBeOpen(true); r != nil {
+		return r
+	}
+	reason := x.Reason
+	if reason == "" {
+		switch x.By.Role {
+		case RoleSeller:
+			reason = ReasonSeller
+		case RoleOverlimit:
+			reason = ReasonOverlimit
+		case RoleSuspend:
+			reason = ReasonDebt
+		case RoleTrial:
+			reason = ReasonTrial
+		default:
+			reason = ReasonHost
+		}
+	}
+	b.acct.Status = Suspended
+	b.acct.Suspension = Suspension{Reason: reason, By: x.By, On: day, Note: x.Note}
+	b.event(AccountSuspended{Account: b.acct.ID, Reason: reason, On: day})
+	return nil
+}
+
+func (b *book) resumeAction(x Resume, day Date) (*Refusal, error) {
+	if r := b.mustBeOpen(false); r != nil {
+		return r, nil
+	}
+	a := &b.acct
+	if a.Status != Suspended {
+		return b.refuse(ErrNotSuspended, "", ""), nil
+	}
+	if !MayResume(x.By.Role, a.Suspension.Reason) {
+		return b.refuse(ErrMayNotResume, "", "it is suspended for the reason "+string(a.Suspension.Reason)), nil
+	}
+	b.event(AccountResumed{Account: a.ID, On: day})
+	switch {
+	case a.TrialEnds.IsZero():
+		return nil, b.resume(day)
+	case day.Before(a.TrialEnds):
+		a.Status, a.Suspension = Active, Suspension{}
+		return nil, nil
+	}
+	return nil, b.convert(day)
+}
+
+func (b *book) convertAction(day Date) (*Refusal, error) {
+	if r := b.mustBeOpen(false); r != nil {
+		return r, nil
+	}
+	a := &b.acct
+	switch {
+	case a.TrialEnds.IsZero():
+		return b.refuse(ErrNotInTrial, "", ""), nil
+	case a.Status == Suspended && a.Suspension.Reason != ReasonTrial:
+		return b.refuse(ErrAccountSuspended, "", "it is suspended for the reason "+string(a.Suspension.Reason)), nil
+	}
+	return nil, b.convert(day)
+}
+
+func (b *book) closeAction(x Close, day Date) (*Refusal, error) {
+	if r := b.mustBeOpen(false); r != nil {
+		return r, nil
+	}
+	var err error
+	switch x.Billing {
+	case CloseAccrue, CloseCollect:
+		err = b.closeAccount(day)
+	default:
+		err = b.end(day)
+	}
+	if err != nil || x.Billing == CloseAccrue || x.Billing == CloseNoBilling {
+		return nil, err
+	}
+	// The document's taxes count too: finish it before looking at the balance.
+	if err := b.finish(); err != nil {
+		return nil, err
+	}
+	b.begin(day)
+	debt := b.acct.Balance.Neg()
+	limit := b.plan().terms.CreditLimit
+	if b.acct.CreditLimit != nil {
+		limit = *b.acct.CreditLimit
+	}
+	if debt.Sign() > 0 && (x.Billing == CloseCollectOnly || debt.Amount().Cmp(limit) >= 0) {
+		b.collect = debt
+		b.event(CollectionRequested{Account: b.acct.ID, Amount: debt, On: day})
+	}
+	return nil, nil
+}
+
+// money books a payment, credit or debit: one entry, no document, no tax.
+func (b *book) money(kind EntryKind, amount money.Money, sign int, reference string, day Date) (*Refusal, error) {
+	if amount.Currency() != b.seller.Currency {
+		return b.refuse(ErrInvalidAmount, "", "the account is kept in "+b.seller.Currency.Code), nil
+	}
+	if amount.Sign() <= 0 || !amount.IsWhole() {
+		return b.refuse(ErrInvalidAmount, "", "an amount is positive and has at most the currency's digits"), nil
+	}
+	if sign < 0 {
+		amount = amount.Neg()
+	}
+	return nil, b.moneyEntry(Entry{Kind: kind, Date: day, Amount: amount, Reference: reference, Basis: Basis{Cause: CauseManual}})
+}
+
+func (b *book) moneyEntry(e Entry) error {
+	minor, err := e.Amount.Minor()
+	if err != nil {
+		return err
+	}
+	b.write(e)
+	b.event(EntryPosted{Account: b.acct.ID, Entry: b.acct.EntrySeq, Kind: e.Kind, Amount: e.Amount})
+	return b.charge(minor)
+}
+
+func (b *book) reverse(x Reverse, day Date, want wanted) (*Refusal, error) {
+	switch e := want.entry; {
+	case e == nil:
+		return b.refuse(ErrUnknownEntry, "", ""), nil
+	case e.Kind != EntryPayment && e.Kind != EntryCredit && e.Kind != EntryDebit || e.Corrects != 0:
+		return b.refuse(ErrNotReversible, "", "only payments, credits and debits are reversed"), nil
+	case want.reversed:
+		return b.refuse(ErrNotReversible, "", "it is reversed already"), nil
+	default:
+		return nil, b.moneyEntry(Entry{Kind: e.Kind, Date: day, Amount: e.Amount.Neg(), Reference: x.Reference,
+			Corrects: e.Seq, Basis: Basis{Cause: CauseReversal}})
+	}
+}
+
+func (b *book) exempt(x Exempt, day Date) *Refusal {
+	if r := b.mustBeOpen(false); r != nil {
+		return r
+	}
+	b.acct.Exemption = Exemption{}
+	if x.Code != "" {
+		b.acct.Exemption = Exemption{Code: x.Code, From: day}
+	}
+	return nil
+}
+
+// changeTrialPlan moves an account that is in its trial; its use so far counts at the
+// new plan's free units.
+func (b *book) changeTrialPlan(to *pricedPlan, day Date) error {
+	held := make([]money.Rat, len(b.holds))
+	for i, h := range b.holds {
+		held[i] = money.RatOf(h.Quantity)
+		b.trialSet(h, money.Rat{}, day)
+	}
+	old := b.plan()
+	b.acct.Plan, b.acct.PlanVersion = to.id, to.version
+	b.acct.RefundPercent = to.refund
+	b.acct.MoneyBackDays = min(b.acct.MoneyBackDays, to.terms.MoneyBackDays)
+	b.acct.Stretches = append(b.acct.Stretches, Stretch{From: day, Plan: to.id, Version: to.version})
+	for i, h := range b.holds {
+		if held[i].Sign() > 0 {
+			b.trialSet(h, held[i], day)
+		}
+	}
+	for _, l := range b.newLines(old, to) {
+		if h := b.acquire(l.resource); h.Quantity.IsZero() {
+			b.trialSet(h, l.atSignup, day)
+		}
+	}
+	return nil
+}
+
+// promotionsAt makes an account's promotions of the grants at signup.
+func promotionsAt(grants []PromotionGrant, signup Date, period Period) []Promotion {
+	var out []Promotion
+	for _, g := range grants {
+		p := Promotion{Code: g.Code, Percent: g.Percent}
+		for _, k := range g.Kinds {
+			p.Setup = p.Setup || k == EntrySetup
+			p.Recurring = p.Recurring || k == EntryRecurring
+			p.Usage = p.Usage || k == EntryUsage
+		}
+		if g.Periods > 0 {
+			if period.InDays() {
+				p.Until = signup.AddDays(g.Periods * period.Count())
+			} else {
+				p.Until = signup.AddMonths(g.Periods * period.Count())
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// newAccount is the row of an account that signs up.
+func newAccount(id AccountID, x Signup, seller *Seller, plan *pricedPlan, period Period, day Date) Account {
+	a := Account{
+		ID: id, Seller: x.Seller, Name: x.Name, Plan: plan.id, PlanVersion: plan.version,
+		Period: period, Status: Active, SignedUp: day,
+		RefundPercent: decimal.New(100, 0),
+		Balance:       money.Zero(seller.Currency), LastRun: money.Zero(seller.Currency),
+		Promotions: promotionsAt(x.Promotions, day, period),
+	}
+	if x.Exemption != "" {
+		a.Exemption = Exemption{Code: x.Exemption, From: day}
+	}
+	if x.SkipTrial {
+		a.TrialEnds = day // marks the choice; signup clears it
+	}
+	return a
+}

@@ -1,0 +1,226 @@
+package billing
+
+import (
+	"context"
+	"time"
+
+	"github.com/tierhost/tierhost/storage"
+)
+
+// Store is where the engine keeps its books. Its rows obey no business rule: the
+// engine decides, the store keeps.
+//
+// Within v1 new abilities arrive as further interfaces.
+type Store interface {
+	storage.OutboxStore
+	// Billing returns the billing rows within tx. It returns storage.ErrForeignTx for
+	// a transaction of another store and storage.ErrTxDone for one that has ended.
+	Billing(tx storage.Tx) (Rows, error)
+}
+
+// Rows are the billing rows within one transaction. Values given and returned are
+// copies: neither side MUST see later changes of the other's. Slices returned in one
+// call are ordered as stated; lookups of a single row that is not there return
+// storage.ErrNotFound. Every read sees the transaction's own writes.
+//
+// Money amounts are whole minor units; quantities, percents and money.Rat values
+// MUST come back exactly equal; times MUST be kept to the microsecond, in UTC.
+type Rows interface {
+	CatalogRows
+	AccountRows
+	BookRows
+}
+
+// CatalogRows are resources, sellers, plans and their versions.
+type CatalogRows interface {
+	// PutCatalog writes all of c, and makes Loaded.Revision differ from all earlier
+	// ones. A resource or plan version that is there already is storage.ErrExists;
+	// sellers and plans are inserted or replaced.
+	PutCatalog(ctx context.Context, c CatalogChange) error
+	Revision(ctx context.Context) (int64, error)
+	// Resources returns all resources, by ID.
+	Resources(ctx context.Context) ([]Resource, error)
+	Seller(ctx context.Context, id SellerID) (Seller, error)
+	// Sellers returns up to limit sellers with an ID after the given one, by ID.
+	Sellers(ctx context.Context, after SellerID, limit int) ([]Seller, error)
+	Plan(ctx context.Context, seller SellerID, id PlanID) (Plan, error)
+	// Plans returns up to limit plans of a seller with an ID after the given one, by ID.
+	Plans(ctx context.Context, seller SellerID, after PlanID, limit int) ([]Plan, error)
+	PlanVersion(ctx context.Context, seller SellerID, id PlanID, version int) (PlanVersion, error)
+}
+
+// CatalogChange is what PutCatalog writes.
+type CatalogChange struct {
+	Resources []Resource
+	Sellers   []Seller
+	Plans     []Plan
+	Versions  []PlanVersion
+}
+
+// AccountRows are accounts with their holdings, and the writes of the ledger.
+type AccountRows interface {
+	// Load reads accounts for an action or the run, in one round trip where it can.
+	Load(ctx context.Context, q LoadQuery) (Loaded, error)
+	// Write writes all of b. It MUST fail whole, with
+	//   - storage.ErrConflict when an account's stored Version is not one less than
+	//     the given one, or an account with Version 1 has an ID or a name within its
+	//     seller that is taken, or a key is there already: another transaction was
+	//     faster, and the action is decided anew;
+	//   - storage.ErrExists when an entry, document, period or usage key exists.
+	// It assigns UsageRecord.Seq, and Document.Number to those that are Numbered: the
+	// next number of the series (seller, kind) in slice order, without gaps once the
+	// transaction commits; counters are locked as late and as short as possible. Both
+	// are set in the given rows when Write returns.
+	Write(ctx context.Context, b *Batch) error
+	// Due returns up to limit IDs greater than after of accounts whose Next is on or
+	// before day and which are not parked, in order.
+	Due(ctx context.Context, day Date, after AccountID, limit int) ([]AccountID, error)
+	// Accounts returns up to limit accounts that match, with an ID greater than after,
+	// by ID.
+	Accounts(ctx context.Context, q AccountQuery, after AccountID, limit int) ([]Account, error)
+	// Holdings returns the holdings of accounts, by account and resource.
+	Holdings(ctx context.Context, ids []AccountID) ([]Holding, error)
+}
+
+// LoadQuery says what Load reads.
+type LoadQuery struct {
+	IDs []AccountID
+	// Lock says whether the accounts' rows are locked until the transaction ends, and
+	// so every writer of the same accounts held off. Rows are locked in order of ID.
+	Lock Lock
+	// DueBy, if not zero, leaves out accounts that are not due by then or are parked,
+	// judged when the row is locked.
+	DueBy Date
+	// Usage also reads the unsettled usage records: those with Seq > MeterScan.
+	Usage bool
+	// Key, if its Key is not empty, also looks up that idempotency key.
+	Key KeyID
+	// UsageKey, if not empty, also looks up the usage record of the first of IDs with
+	// that resource and key.
+	UsageResource ResourceID
+	UsageKey      string
+	// Name, if not empty, also looks up the account of that name of Seller.
+	Seller SellerID
+	Name   string
+	// NewID also draws a fresh account ID, larger than all earlier ones. One that is
+	// not used is lost.
+	NewID bool
+}
+
+// Lock says how Load locks.
+type Lock uint8
+
+// The ways to lock.
+const (
+	LockNone Lock = iota // reads only
+	LockWait             // waits for other holders of the lock
+	LockSkip             // leaves out accounts that others have locked
+)
+
+// Loaded is what Load found.
+type Loaded struct {
+	// Revision changes whenever the catalog does.
+	Revision int64
+	// States of the accounts that are there (and due, and not skipped), by ID.
+	States []State
+	Key    *Key // nil: not there
+	// Keyed is the usage record asked for by key; nil: not there.
+	Keyed *UsageRecord
+	// Named is the ID of the account asked for by name; 0: not there.
+	Named AccountID
+	NewID AccountID
+}
+
+// State is an account with its holdings (by resource) and, where asked for, its
+// unsettled usage records (by Seq).
+type State struct {
+	Account  Account
+	Holdings []Holding
+	Usage    []UsageRecord
+}
+
+// Batch is a set of rows written together. Rows with pointers get values assigned by
+// the store.
+type Batch struct {
+	Accounts  []Account // Version 1: insert; else update of the row with Version-1
+	Holdings  []Holding // insert or replace
+	Periods   []PeriodRow
+	Usage     []*UsageRecord
+	Documents []*Document
+	Entries   []Entry
+	Keys      []Key
+	Events    []*storage.Event // as Outbox.Append
+	// Final promises that the transaction ends with this write and that its function
+	// returns nil if it succeeds, so that a store may commit in the same round trip.
+	Final bool
+}
+
+// KeyID identifies an idempotency key: the keys of one scope (a seller's signups, or
+// one account) for one kind of action.
+type KeyID struct {
+	Scope  string // "seller/acme", "account/42"
+	Action string
+	Key    string
+}
+
+// Key is an idempotency key that was used, with what its action did.
+type Key struct {
+	KeyID
+	// Fingerprint is a hash of the action's input.
+	Fingerprint []byte
+	Account     AccountID
+	// The entries and documents that the action made: Seq in (After, Last].
+	EntryAfter, EntryLast       int64
+	DocumentAfter, DocumentLast int64
+	Recorded                    time.Time
+}
+
+// AccountQuery selects accounts. Empty fields select all.
+type AccountQuery struct {
+	Seller SellerID
+	Plan   PlanID
+	Status Status
+	Parked bool // only parked ones
+	InDebt bool // only those with a negative balance
+}
+
+// BookRows are the ledger's entries, documents, periods and usage, for reading.
+type BookRows interface {
+	// Entries returns up to limit entries that match, with an ID after the given one,
+	// by account and Seq.
+	Entries(ctx context.Context, q EntryQuery, after EntryID, limit int) ([]Entry, error)
+	// Documents returns up to limit documents that match, with an ID after the given
+	// one, by account and Seq.
+	Documents(ctx context.Context, q DocumentQuery, after DocumentID, limit int) ([]Document, error)
+	// Series returns up to limit numbered documents of a seller and kind with a number
+	// greater than after, by number.
+	Series(ctx context.Context, seller SellerID, kind DocumentKind, after int64, limit int) ([]Document, error)
+	// Periods returns up to limit periods of an account with a Seq greater than after.
+	Periods(ctx context.Context, account AccountID, after int64, limit int) ([]PeriodRow, error)
+	// Usage returns up to limit usage records of an account with a Seq greater than
+	// after, by Seq.
+	Usage(ctx context.Context, account AccountID, after int64, limit int) ([]UsageRecord, error)
+	// Sum returns the sum of an account's entries dated on or before the day (zero:
+	// all), in minor units.
+	Sum(ctx context.Context, account AccountID, until Date) (int64, error)
+}
+
+// EntryQuery selects entries. Empty fields select all; dates are inclusive.
+type EntryQuery struct {
+	Seller   SellerID
+	Account  AccountID
+	Document int64 // with Account
+	Kind     EntryKind
+	Resource ResourceID
+	Since    Date // dated on or after
+	Until    Date // dated on or before
+}
+
+// DocumentQuery selects documents. Empty fields select all; dates are inclusive.
+type DocumentQuery struct {
+	Seller  SellerID
+	Account AccountID
+	Kind    DocumentKind
+	Since   Date // dated on or after
+	Until   Date // dated on or before
+}
