@@ -36,7 +36,7 @@ type Basis struct {
 
 	Held      decimal.Decimal `json:"held,omitzero"`  // quantity held after the event
 	Free      decimal.Decimal `json:"free,omitzero"`  // free units of it
-	Units     decimal.Decimal `json:"units,omitzero"` // units charged or given back
+	Units     money.Rat       `json:"units,omitzero"` // units charged or given back
 	UnitPrice money.Rat       `json:"unit_price,omitzero"`
 
 	Days    int             `json:"days,omitempty"` // the fraction: days over days; 0/0: whole
@@ -72,4 +72,5 @@ type UsagePart struct {
 	OfDays    int             `json:"of_days"`
 	UnitPrice money.Rat       `json:"unit_price"`
 	Over      money.Rat       `json:"over"` // used above the limit
+	Level     bool            `json:"level,omitempty"`
 }

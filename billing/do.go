@@ -161,7 +161,7 @@ func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (
 		return nil, err
 	}
 	d := &decision{before: st, keyed: loaded.Keyed}
-	day, err := e.day(seller, req.On)
+	day, today, err := e.day(seller, req.On)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +193,7 @@ func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (
 		return nil, err
 	}
 	want.keyed = loaded.Keyed
-	d.book, err = e.newBook(ctx, rows, seller, st, day, want.target)
+	d.book, err = e.newBook(ctx, rows, seller, st, today, want.target)
 	if err != nil {
 		return nil, err
 	}
@@ -275,20 +275,25 @@ func (e *Engine) sellerOf(ctx context.Context, rows Rows, id SellerID) (*Seller,
 	return s, nil
 }
 
-// day is the day of a request: today in the seller's zone, never later.
-func (e *Engine) day(s *Seller, on Date) (Date, error) {
+// today is the day that it is in a seller's zone.
+func (e *Engine) today(s *Seller) (Date, error) {
 	loc, err := s.location()
 	if err != nil {
-		return Date{}, err
+		return Date{}, brokenf("seller %s has the time zone %q, which is not known here", s.ID, s.TimeZone)
 	}
-	today := DateIn(e.opt.Clock.Now(), loc)
-	if on.IsZero() {
-		return today, nil
+	return DateIn(e.opt.Clock.Now(), loc), nil
+}
+
+// day is the day of a request, today unless it says otherwise and never later, and
+// today.
+func (e *Engine) day(s *Seller, on Date) (day, today Date, err error) {
+	if today, err = e.today(s); err != nil || on.IsZero() {
+		return today, today, err
 	}
 	if on.After(today) {
-		return Date{}, fmt.Errorf("billing: %s is after today, %s: %w", on, today, ErrDayInFuture)
+		return on, today, fmt.Errorf("billing: %s is after today, %s: %w", on, today, ErrDayInFuture)
 	}
-	return on, nil
+	return on, today, nil
 }
 
 // want reads what an action refers to beyond its account.
@@ -424,7 +429,7 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 	if seller == nil {
 		return refuse(ErrUnknownSeller, "there is no seller "+string(x.Seller))
 	}
-	day, err := e.day(seller, x.On)
+	day, today, err := e.day(seller, x.On)
 	if err != nil {
 		return nil, err
 	}
@@ -464,7 +469,7 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 		return refuse(ErrPlanNotOpen, "signup for plan "+string(x.Plan)+" is switched off")
 	}
 	a := newAccount(loaded.NewID, x, seller, plan, period, day)
-	d.book, err = e.newBook(ctx, rows, seller, State{Account: a}, day, plan)
+	d.book, err = e.newBook(ctx, rows, seller, State{Account: a}, today, plan)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 func (b *book) basis(cause Cause, h *hold, r *rates, units, price money.Rat, f fraction) Basis {
 	return Basis{
 		Cause: cause, Plan: b.acct.Plan, Version: b.acct.PlanVersion, Period: b.acct.Period,
-		Held: h.Quantity, Free: dec(r.free), Units: shown(units), UnitPrice: price,
+		Held: h.Quantity, Free: dec(r.free), Units: units, UnitPrice: price,
 		Days: f.days, OfDays: f.of,
 	}
 }

@@ -66,8 +66,9 @@ func (r *RunReport) add(o RunReport) {
 // that is not parked is due. Accounts are claimed and committed in batches; an account
 // that cannot be billed is parked and reported, the others go on.
 //
-// The day must not be after today in the zone of any seller with due accounts
-// ([ErrDayInFuture]). On an error the report says what was done until then.
+// A boundary is handled once its day has begun in the seller's zone, so a run in UTC
+// leaves accounts of sellers further west to the next one. A day that has begun
+// nowhere yet is [ErrDayInFuture]. On an error the report says what was done until then.
 func (e *Engine) Run(ctx context.Context, day Date, o RunOptions) (RunReport, error) {
 	report := RunReport{Day: day}
 	if e.tx != nil {
@@ -98,6 +99,7 @@ type runner struct {
 	e       *Engine
 	day     Date
 	o       RunOptions
+	unpark  bool // write the account even if it has no boundary
 	skipped atomic.Bool
 
 	mu        sync.Mutex // guards the report and the progress
@@ -207,6 +209,9 @@ func (r *runner) attempt(ctx context.Context, ids []AccountID, lock Lock) (RunRe
 				return err
 			}
 		}
+		if batch.empty() {
+			return nil
+		}
 		return rows.Write(ctx, batch)
 	})
 	if err != nil {
@@ -217,10 +222,13 @@ func (r *runner) attempt(ctx context.Context, ids []AccountID, lock Lock) (RunRe
 
 // account bills one account into the batch, or parks it.
 func (r *runner) account(ctx context.Context, rows Rows, st State, batch *Batch, part *RunReport) error {
-	b, n, err := r.e.bill(ctx, rows, st, r.day)
+	b, n, err := r.e.bill(ctx, rows, st, r.day, false)
 	code, own := parkable(err)
 	if err != nil && !own {
 		return err
+	}
+	if err == nil && n == 0 && !r.unpark {
+		return nil // its day has not begun where its seller is
 	}
 	part.Accounts++
 	if own {
@@ -244,13 +252,25 @@ func (r *runner) account(ctx context.Context, rows Rows, st State, batch *Batch,
 	return nil
 }
 
-// bill works out an account's boundaries up to a day, issued on that day.
-func (e *Engine) bill(ctx context.Context, rows Rows, st State, day Date) (*book, int, error) {
+// bill works out an account's boundaries up to a day, or up to today in its seller's
+// zone if that is earlier, issued today. When ahead is true, the day itself counts as
+// today.
+func (e *Engine) bill(ctx context.Context, rows Rows, st State, day Date, ahead bool) (*book, int, error) {
 	seller, err := e.sellerOf(ctx, rows, st.Account.Seller)
 	if err != nil {
 		return nil, 0, err
 	}
-	b, err := e.newBook(ctx, rows, seller, st, day, nil)
+	today, err := e.today(seller)
+	if err != nil {
+		return nil, 0, err
+	}
+	if ahead && today.Before(day) {
+		today = day
+	}
+	if today.Before(day) {
+		day = today
+	}
+	b, err := e.newBook(ctx, rows, seller, st, today, nil)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -301,7 +321,7 @@ func (e *Engine) Unpark(ctx context.Context, id AccountID, day Date) (RunReport,
 		}
 		e.cache.at(loaded.Revision)
 		st.Account.Parked = Parking{}
-		r := &runner{e: e, day: day}
+		r := &runner{e: e, day: day, unpark: true}
 		batch := &Batch{Final: final}
 		if err := r.account(ctx, rows, st, batch, &report); err != nil {
 			return err

@@ -78,7 +78,7 @@ func (b *book) settleResource(id ResourceID, records []UsageRecord, end Date, wh
 	for i := range parts {
 		parts[i].Used = aggregate(res.Aggregate, perPart[i])
 	}
-	quantity, exact := rateUsage(res.Aggregate, parts)
+	quantity, exact := rateUsage(parts)
 	if exact.IsZero() {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (b *book) settleResource(id ResourceID, records []UsageRecord, end Date, wh
 		h = &hold{Holding: Holding{Account: b.acct.ID, Resource: id}, res: &res}
 	}
 	basis := Basis{Cause: CauseSettle, Plan: b.acct.Plan, Version: b.acct.PlanVersion, Period: b.acct.Period,
-		Units: shown(quantity), Parts: parts}
+		Units: quantity, Parts: parts}
 	var total, discount money.Rat // usage is rounded once per month and resource
 	if _, err := b.post(EntryUsage, h, quantity, from, end, exact, &total, basis); err != nil {
 		return err
@@ -129,6 +129,7 @@ func (b *book) usageParts(id ResourceID, end Date, why settling) ([]UsagePart, D
 		part := UsagePart{
 			From: s.From, To: to, Plan: s.Plan, Version: s.Version, Limit: dec(limit),
 			Days: to.Sub(s.From), OfDays: month, UnitPrice: r.usage,
+			Level: res.Aggregate != AggregateSum,
 		}
 		part.Counted = limit.Mul(ratio(part.Days, month))
 		if why == settleClose && last && a.MonthCharged && a.TrialEnds.IsZero() {
@@ -196,8 +197,8 @@ func aggregate(how Aggregate, amounts []decimal.Decimal) money.Rat {
 // rateUsage is the usage above the limits of a month's parts and its exact price. A
 // flow is added up over the month and charged at the mean of the prices, weighted by
 // where it went over; a level is charged part by part.
-func rateUsage(how Aggregate, parts []UsagePart) (quantity, exact money.Rat) {
-	if how != AggregateSum && how != "" {
+func rateUsage(parts []UsagePart) (quantity, exact money.Rat) {
+	if parts[0].Level {
 		for i := range parts {
 			p := &parts[i]
 			above := p.Used.Sub(money.RatOf(p.Limit))
