@@ -1,0 +1,203 @@
+package tierhost_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/tierhost/tierhost"
+
+// floors lists, for each package, the packages of ours that it may import. A package
+// below a listed path (its suites, drivers and helpers) may import that package and
+// whatever it may.
+var floors = map[string][]string{
+	"":                 {},
+	"money":            {""},
+	"storage":          {""},
+	"billing":          {"", "money", "storage"},
+	"billing/scenario": {"billing"},
+	"storage/memory":   {"billing"},
+	"storage/sqlite":   {"billing"},
+	"storage/postgres": {"billing"},
+	// Conformance suites compare a store with the reference store.
+	"billing/billingtest": {"billing", "storage/memory"},
+	"storage/storagetest": {"storage"},
+	// Simulations and examples stand on everything.
+	"internal/simulation": {"*"},
+	"examples":            {"*"},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+	Module     *struct{ Path string }
+}
+
+func listPackages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports,Deps,Module", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); err == io.EOF {
+			return list
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if p.Module != nil && p.Module.Path == module {
+			list = append(list, p)
+		}
+	}
+}
+
+func short(importPath string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(importPath, module), "/")
+}
+
+// home is the listed path that a package belongs to.
+func home(p string) (string, bool) {
+	for ; ; p = filepath.Dir(p) {
+		if _, ok := floors[p]; ok {
+			return p, true
+		}
+		if p == "." || p == "" {
+			return "", p == ""
+		}
+	}
+}
+
+func allowed(from string) map[string]bool {
+	seen := map[string]bool{}
+	var walk func(string)
+	walk = func(p string) {
+		if seen[p] {
+			return
+		}
+		seen[p] = true
+		for _, q := range floors[p] {
+			walk(q)
+		}
+	}
+	walk(from)
+	return seen
+}
+
+// TestImportsRunOneWay fails on an edge between packages that the architecture does
+// not have.
+func TestImportsRunOneWay(t *testing.T) {
+	t.Parallel()
+	for _, p := range listPackages(t) {
+		from, ok := home(short(p.ImportPath))
+		if !ok {
+			t.Errorf("package %s stands on no floor: list it in this test", p.ImportPath)
+			continue
+		}
+		may := allowed(from)
+		for _, imp := range p.Imports {
+			if imp != module && !strings.HasPrefix(imp, module+"/") {
+				continue
+			}
+			to, _ := home(short(imp))
+			if !may[to] && !may["*"] {
+				t.Errorf("%s imports %s, which is not below it", p.ImportPath, imp)
+			}
+		}
+	}
+}
+
+// TestCoreLinksNoTestCode: packages for production link neither testing nor testify nor
+// rapid.
+func TestCoreLinksNoTestCode(t *testing.T) {
+	t.Parallel()
+	for _, p := range listPackages(t) {
+		name := short(p.ImportPath)
+		if strings.Contains(name, "test") || strings.HasPrefix(name, "internal/simulation") {
+			continue // suites are for tests
+		}
+		for _, banned := range []string{"testing", "github.com/stretchr/testify/require", "github.com/stretchr/testify/assert", "pgregory.net/rapid"} {
+			if slices.Contains(p.Deps, banned) {
+				t.Errorf("%s links %s", p.ImportPath, banned)
+			}
+		}
+	}
+}
+
+// TestNoHiddenInputs: the clock is read in one file, no package has an init function,
+// and library code neither reads the environment nor panics nor uses floats for money.
+func TestNoHiddenInputs(t *testing.T) {
+	t.Parallel()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		example := strings.HasPrefix(path, "examples")
+		tests := strings.Contains(filepath.Dir(path), "test") || strings.HasPrefix(path, "internal")
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch x := n.(type) {
+			case *ast.FuncDecl:
+				if x.Recv == nil && x.Name.Name == "init" {
+					t.Errorf("%s has an init function", path)
+				}
+			case *ast.SelectorExpr:
+				what := ""
+				if id, ok := x.X.(*ast.Ident); ok {
+					what = id.Name + "." + x.Sel.Name
+				}
+				switch what {
+				case "time.Now", "time.Since", "time.Until":
+					if path != "clock.go" {
+						t.Errorf("%s reads the clock with %s", path, what)
+					}
+				case "os.Getenv", "os.LookupEnv", "slog.Default":
+					if !example && !tests {
+						t.Errorf("%s uses %s", path, what)
+					}
+				}
+			case *ast.CallExpr:
+				if id, ok := x.Fun.(*ast.Ident); ok && id.Name == "panic" && !example && !tests {
+					if len(x.Args) != 1 || !isRePanic(x.Args[0]) {
+						t.Errorf("%s panics", path)
+					}
+				}
+			case *ast.Ident:
+				if (x.Name == "float64" || x.Name == "float32") && (strings.HasPrefix(path, "billing/") || strings.HasPrefix(path, "money/")) && !tests {
+					t.Errorf("%s uses %s", path, x.Name)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// isRePanic: a recovered value may be passed on after a roll-back.
+func isRePanic(arg ast.Expr) bool {
+	id, ok := arg.(*ast.Ident)
+	return ok && (id.Name == "p" || id.Name == "r" || id.Name == "recovered")
+}
