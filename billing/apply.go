@@ -3,8 +3,6 @@ package billing
 import (
 	"slices"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/tierhost/tierhost/money"
 )
 
@@ -13,7 +11,6 @@ type wanted struct {
 	target   *pricedPlan // plan or version that it names; nil: there is none
 	head     *Plan
 	present  *Plan        // the plan that the account is on, where the action names another
-	existing *Account     // Signup.Existing
 	keyed    *UsageRecord // record with the key of a RecordUsage
 	entry    *Entry       // entry that a Reverse names
 	reversed bool
@@ -124,30 +121,6 @@ func (b *book) timely(act Action, day Date) *Refusal {
 	}
 	if day.Before(first) {
 		return b.refuse(ErrDayPassed, "", "the books are open from "+first.String()+" on")
-	}
-	return nil
-}
-
-// signup opens the account, whose plan, period and promotions are set.
-func (b *book) signup(day Date) error {
-	a := &b.acct
-	p := b.plan()
-	a.RefundPercent, a.MoneyBackDays = p.refund, p.terms.MoneyBackDays
-	trial := p.terms.Trial.Days > 0 && a.TrialEnds.IsZero()
-	b.event(AccountOpened{Account: a.ID, Plan: a.Plan, On: day, Trial: trial})
-	if trial {
-		b.startTrial(day)
-		return nil
-	}
-	a.TrialEnds = Date{}
-	b.activate(day)
-	for i := range p.lines {
-		l := &p.lines[i]
-		if l.atSignup.Sign() > 0 {
-			if err := b.rise(CauseRise, b.acquire(l.resource), l.atSignup, day); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }
@@ -432,70 +405,4 @@ func (b *book) exempt(x Exempt, day Date) *Refusal {
 		b.acct.Exemption = Exemption{Code: x.Code, From: day}
 	}
 	return nil
-}
-
-// changeTrialPlan moves an account that is in its trial; its use so far counts at the
-// new plan's free units.
-func (b *book) changeTrialPlan(to *pricedPlan, day Date) error {
-	held := make([]money.Rat, len(b.holds))
-	for i, h := range b.holds {
-		held[i] = money.RatOf(h.Quantity)
-		b.trialSet(h, money.Rat{}, day)
-	}
-	old := b.plan()
-	b.acct.Plan, b.acct.PlanVersion = to.id, to.version
-	b.acct.RefundPercent = to.refund
-	b.acct.MoneyBackDays = min(b.acct.MoneyBackDays, to.terms.MoneyBackDays)
-	b.acct.Stretches = append(b.acct.Stretches, Stretch{From: day, Plan: to.id, Version: to.version})
-	for i, h := range b.holds {
-		if held[i].Sign() > 0 {
-			b.trialSet(h, held[i], day)
-		}
-	}
-	for _, l := range b.newLines(old, to) {
-		if h := b.acquire(l.resource); h.Quantity.IsZero() {
-			b.trialSet(h, l.atSignup, day)
-		}
-	}
-	return nil
-}
-
-// promotionsAt makes an account's promotions of the grants at signup.
-func promotionsAt(grants []PromotionGrant, signup Date, period Period) []Promotion {
-	var out []Promotion
-	for _, g := range grants {
-		p := Promotion{Code: g.Code, Percent: g.Percent}
-		for _, k := range g.Kinds {
-			p.Setup = p.Setup || k == EntrySetup
-			p.Recurring = p.Recurring || k == EntryRecurring
-			p.Usage = p.Usage || k == EntryUsage
-		}
-		if g.Periods > 0 {
-			if period.InDays() {
-				p.Until = signup.AddDays(g.Periods * period.Count())
-			} else {
-				p.Until = signup.AddMonths(g.Periods * period.Count())
-			}
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
-// newAccount is the row of an account that signs up.
-func newAccount(id AccountID, x Signup, seller *Seller, plan *pricedPlan, period Period, day Date) Account {
-	a := Account{
-		ID: id, Seller: x.Seller, Name: x.Name, Plan: plan.id, PlanVersion: plan.version,
-		Period: period, Status: Active, SignedUp: day,
-		RefundPercent: decimal.New(100, 0),
-		Balance:       money.Zero(seller.Currency), LastRun: money.Zero(seller.Currency),
-		Promotions: promotionsAt(x.Promotions, day, period),
-	}
-	if x.Exemption != "" {
-		a.Exemption = Exemption{Code: x.Exemption, From: day}
-	}
-	if x.SkipTrial {
-		a.TrialEnds = day // marks the choice; signup clears it
-	}
-	return a
 }

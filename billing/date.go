@@ -109,17 +109,22 @@ func (d Date) Before(e Date) bool { return d.n < e.n }
 // After reports whether d lies after e.
 func (d Date) After(e Date) bool { return d.n > e.n }
 
-// Start returns the first instant of the day in a zone: midnight, or where the
-// clocks skip it the first instant after.
+// Start returns the first instant of the day in a zone: midnight, the first of two
+// where the clocks repeat it, and where they skip it the first instant after.
 func (d Date) Start(loc *time.Location) time.Time {
-	y, m, day := d.YMD()
-	t := time.Date(y, m, day, 0, 0, 0, 0, loc)
-	if DateIn(t, loc) != d { // midnight does not exist: time.Date chose the day before
-		for DateIn(t, loc).Before(d) {
-			t = t.Add(15 * time.Minute)
+	midnight := d.utc()
+	for t := midnight.Add(-26 * time.Hour).In(loc); ; { // no zone is that far east
+		_, offset := t.Zone()
+		_, end := t.ZoneBounds()
+		at := midnight.Add(-time.Duration(offset) * time.Second).In(loc)
+		if at.Before(t) {
+			at = t // the change of clocks that brought this offset skipped midnight
 		}
+		if end.IsZero() || at.Before(end) {
+			return at
+		}
+		t = end
 	}
-	return t
 }
 
 // String returns YYYY-MM-DD, or "" for the zero Date.

@@ -130,3 +130,29 @@ func (b *book) activate(day Date) {
 	b.startMonth(day, true)
 	b.schedule()
 }
+
+// changeTrialPlan moves an account that is in its trial; its use so far counts at the
+// new plan's free units.
+func (b *book) changeTrialPlan(to *pricedPlan, day Date) error {
+	held := make([]money.Rat, len(b.holds))
+	for i, h := range b.holds {
+		held[i] = money.RatOf(h.Quantity)
+		b.trialSet(h, money.Rat{}, day)
+	}
+	old := b.plan()
+	b.acct.Plan, b.acct.PlanVersion = to.id, to.version
+	b.acct.RefundPercent = to.refund
+	b.acct.MoneyBackDays = min(b.acct.MoneyBackDays, to.terms.MoneyBackDays)
+	b.acct.Stretches = append(b.acct.Stretches, Stretch{From: day, Plan: to.id, Version: to.version})
+	for i, h := range b.holds {
+		if held[i].Sign() > 0 {
+			b.trialSet(h, held[i], day)
+		}
+	}
+	for _, l := range b.newLines(old, to) {
+		if h := b.acquire(l.resource); h.Quantity.IsZero() {
+			b.trialSet(h, l.atSignup, day)
+		}
+	}
+	return nil
+}

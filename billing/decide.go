@@ -1,0 +1,323 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/money"
+)
+
+// decision is what an action comes to, before it is written.
+type decision struct {
+	book    *book
+	before  State // as loaded
+	created bool
+	refused error
+	replay  *Result
+	key     *Key
+	keyed   *UsageRecord
+}
+
+// decide loads what an action needs and works it out.
+func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (*decision, error) {
+	if s, ok := act.(Signup); ok {
+		return e.decideSignup(ctx, rows, s, lock)
+	}
+	id := act.account()
+	req := act.request()
+	q := LoadQuery{IDs: []AccountID{id}, Lock: lock}
+	usage, isUsage := act.(RecordUsage)
+	if isUsage && req.Key != "" {
+		q.UsageResource, q.UsageKey = usage.Resource, req.Key
+	} else {
+		q.Key = keyID(act)
+	}
+	switch act.(type) {
+	case Close, Resume, Convert, Cancel:
+		q.Usage = true // these settle the month
+	}
+	loaded, err := rows.Load(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	unknown := &Refusal{Action: act.name(), Account: id, sentinel: ErrUnknownAccount}
+	if len(loaded.States) == 0 {
+		return &decision{refused: unknown}, nil
+	}
+	st := loaded.States[0]
+	e.cache.at(loaded.Revision)
+	seller, err := e.sellerOf(ctx, rows, st.Account.Seller)
+	if err != nil {
+		return nil, err
+	}
+	d := &decision{before: st, keyed: loaded.Keyed}
+	day, today, err := e.day(seller, req.On)
+	if err != nil {
+		return nil, err
+	}
+	if req.Key != "" && !isUsage {
+		if done, err := e.claim(ctx, rows, act, &st.Account, loaded.Key, d); err != nil || done {
+			return d, err
+		}
+	}
+	if due := st.Account.Next; !due.IsZero() && !due.After(day) {
+		if st.Account.Parked.Code != "" {
+			if !onMoney(act) {
+				d.refused = &Refusal{Action: act.name(), Account: id, sentinel: ErrAccountParked,
+					Detail: st.Account.Parked.Reason + "; unpark it first"}
+				return d, nil
+			}
+		} else if !q.Usage {
+			again, err := rows.Load(ctx, LoadQuery{IDs: []AccountID{id}, Lock: lock, Usage: true})
+			if err != nil {
+				return nil, err
+			}
+			if len(again.States) == 1 {
+				st = again.States[0]
+				d.before = st
+			}
+		}
+	}
+	want, err := e.want(ctx, rows, act, &st.Account)
+	if err != nil {
+		return nil, err
+	}
+	want.keyed = loaded.Keyed
+	d.book, err = e.newBook(ctx, rows, seller, st, today, want.target)
+	if err != nil {
+		return nil, err
+	}
+	if st.Account.Parked.Code == "" {
+		if err := d.book.advance(day); err != nil {
+			return nil, err
+		}
+	}
+	// What a refused action leaves is the book as it was after its boundaries.
+	handled := *d.book
+	handled.acct.TaxCharged = slices.Clone(d.book.acct.TaxCharged)
+	advanced := !d.book.acct.Next.IsZero() && d.book.acct.Next != st.Account.Next || d.book.acct.Status != st.Account.Status
+	holds := cloneHolds(d.book.holds)
+	refusal, err := d.book.apply(act, day, want)
+	if err != nil {
+		return nil, err
+	}
+	if refusal != nil {
+		d.refused, d.key = refusal, nil
+		d.book = nil
+		if advanced {
+			handled.holds = holds
+			d.book = &handled
+		}
+		return d, nil
+	}
+	if err := d.book.check(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func cloneHolds(holds []*hold) []*hold {
+	out := make([]*hold, len(holds))
+	for i, h := range holds {
+		c := *h
+		out[i] = &c
+	}
+	return out
+}
+
+// onMoney reports whether an action only books money, which parked accounts allow.
+func onMoney(act Action) bool {
+	switch act.(type) {
+	case Pay, Credit, Debit, Reverse:
+		return true
+	}
+	return false
+}
+
+// newBook prepares a loaded account with all plan versions it may need.
+func (e *Engine) newBook(ctx context.Context, rows Rows, seller *Seller, st State, today Date, extra *pricedPlan) (*book, error) {
+	resources, err := e.cache.allResources(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	plans := make(map[planRef]*pricedPlan, 2)
+	for _, ref := range refs(&st.Account) {
+		if plans[ref] == nil {
+			if plans[ref], err = e.cache.version(ctx, rows, st.Account.Seller, ref.id, ref.version); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if extra != nil {
+		plans[planRef{extra.id, extra.version}] = extra
+	}
+	return newBook(seller, resources, plans, st, today, e.now())
+}
+
+func (e *Engine) sellerOf(ctx context.Context, rows Rows, id SellerID) (*Seller, error) {
+	s, err := e.cache.seller(ctx, rows, id)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, brokenf("seller %s is not there", id)
+	}
+	return s, nil
+}
+
+// today is the day that it is in a seller's zone.
+func (e *Engine) today(s *Seller) (Date, error) {
+	loc, err := s.location()
+	if err != nil {
+		return Date{}, brokenf("seller %s has the time zone %q, which is not known here", s.ID, s.TimeZone)
+	}
+	return DateIn(e.opt.Clock.Now(), loc), nil
+}
+
+// day is the day of a request, today unless it says otherwise and never later, and
+// today.
+func (e *Engine) day(s *Seller, on Date) (day, today Date, err error) {
+	if today, err = e.today(s); err != nil || on.IsZero() {
+		return today, today, err
+	}
+	if on.After(today) {
+		return on, today, fmt.Errorf("billing: %s is after today, %s: %w", on, today, ErrDayInFuture)
+	}
+	return on, today, nil
+}
+
+// want reads what an action refers to beyond its account.
+func (e *Engine) want(ctx context.Context, rows Rows, act Action, a *Account) (w wanted, err error) {
+	switch x := act.(type) {
+	case ChangePlan:
+		if w.head, err = e.cache.head(ctx, rows, a.Seller, x.Plan); err != nil || w.head == nil {
+			return w, err
+		}
+		if w.present, err = e.cache.head(ctx, rows, a.Seller, a.Plan); err != nil {
+			return w, err
+		}
+		w.target, err = e.cache.version(ctx, rows, a.Seller, x.Plan, w.head.Latest)
+	case MoveVersion:
+		n := x.Version
+		if n == 0 {
+			head, err := e.cache.head(ctx, rows, a.Seller, a.Plan)
+			if err != nil || head == nil {
+				return w, err
+			}
+			n = head.Latest
+		}
+		w.target, err = e.cache.version(ctx, rows, a.Seller, a.Plan, n)
+	case Reverse:
+		err = e.wantEntry(ctx, rows, x, &w)
+	}
+	return w, err
+}
+
+// wantEntry reads the entry that a Reverse names, and whether it is reversed already.
+func (e *Engine) wantEntry(ctx context.Context, rows Rows, x Reverse, w *wanted) error {
+	if x.Entry < 1 {
+		return nil
+	}
+	after := EntryID{x.Account, x.Entry - 1}
+	for {
+		page, err := rows.Entries(ctx, EntryQuery{Account: x.Account}, after, 200)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			switch {
+			case page[i].Seq == x.Entry:
+				w.entry = &page[i]
+			case page[i].Corrects == x.Entry:
+				w.reversed = true
+			}
+		}
+		if len(page) < 200 || w.entry == nil {
+			return nil
+		}
+		after = page[len(page)-1].ID()
+	}
+}
+
+// result is what the decision did, for its caller.
+func (d *decision) result() Result {
+	b := d.book
+	r := Result{Account: b.acct, Entries: b.entries, Collect: b.collect}
+	for _, doc := range b.documents {
+		r.Documents = append(r.Documents, *doc)
+	}
+	r.Usage, r.Replayed = d.keyed, d.keyed != nil
+	if len(b.records) > 0 {
+		r.Usage = b.records[0]
+	}
+	return r
+}
+
+// batch is the rows that the decision writes.
+func (d *decision) batch(ids tierhost.IDs) *Batch {
+	out := &Batch{}
+	if d.book == nil {
+		return out
+	}
+	d.book.rows(out, ids, !d.created && !d.book.touched(&d.before.Account))
+	if d.key != nil && d.refused == nil {
+		d.key.EntryLast, d.key.DocumentLast = d.book.acct.EntrySeq, d.book.acct.DocumentSeq
+		out.Keys = append(out.Keys, *d.key)
+	}
+	return out
+}
+
+// rows adds the book's rows to a batch, the account's unless it is unchanged.
+func (b *book) rows(out *Batch, ids tierhost.IDs, unchanged bool) {
+	if !unchanged {
+		b.acct.Version++
+		out.Accounts = append(out.Accounts, b.acct)
+	}
+	for _, h := range b.holds {
+		if h.changed {
+			out.Holdings = append(out.Holdings, h.Holding)
+		}
+	}
+	for _, ev := range b.events {
+		ev.ID = ids.NewID("evt")
+	}
+	out.Entries = append(out.Entries, b.entries...)
+	out.Documents = append(out.Documents, b.documents...)
+	out.Periods = append(out.Periods, b.periods...)
+	out.Usage = append(out.Usage, b.records...)
+	out.Events = append(out.Events, b.events...)
+}
+
+// touched reports whether the account's row differs from the loaded one.
+func (b *book) touched(before *Account) bool {
+	a := &b.acct
+	return len(b.entries)+len(b.documents)+len(b.periods)+len(b.events) > 0 ||
+		a.Next != before.Next || a.Status != before.Status || a.Cancelling != before.Cancelling ||
+		a.PendingPeriod != before.PendingPeriod || a.PendingPlan != before.PendingPlan || a.PendingVersion != before.PendingVersion ||
+		a.Period != before.Period || a.Exemption != before.Exemption || a.CreditLimit != before.CreditLimit ||
+		a.Plan != before.Plan || a.PlanVersion != before.PlanVersion || a.Lapsed != before.Lapsed || a.MonthCharged != before.MonthCharged ||
+		a.MeterScan != before.MeterScan || a.MeterSeen != before.MeterSeen || a.Parked != before.Parked || len(a.Stretches) != len(before.Stretches)
+}
+
+func (b *Batch) empty() bool {
+	return len(b.Accounts)+len(b.Holdings)+len(b.Periods)+len(b.Usage)+len(b.Documents)+len(b.Entries)+len(b.Keys)+len(b.Events) == 0
+}
+
+// parkable reports whether an error is the account's own fault and not the outside's,
+// and the code under which to park it.
+func parkable(err error) (string, bool) {
+	var b *broken
+	var n *bound
+	switch {
+	case errors.As(err, &n):
+		return "too_many_entries", true
+	case errors.As(err, &b):
+		return "broken_invariant", true
+	case errors.Is(err, money.ErrOverflow):
+		return "amount_too_large", true
+	}
+	return "", false
+}

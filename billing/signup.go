@@ -1,0 +1,174 @@
+package billing
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/tierhost/tierhost/money"
+)
+
+// decideSignup loads what a signup needs and works it out.
+func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Lock) (*decision, error) {
+	q := LoadQuery{Seller: x.Seller, Name: x.Name, NewID: lock != LockNone}
+	if x.Key != "" {
+		q.Key = keyID(x)
+	}
+	if x.Existing != 0 {
+		q.IDs = []AccountID{x.Existing}
+	}
+	loaded, err := rows.Load(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	e.cache.at(loaded.Revision)
+	d := &decision{created: true}
+	refuse := func(sentinel error, detail string) (*decision, error) {
+		d.refused = &Refusal{Action: x.name(), Detail: detail, sentinel: sentinel}
+		return d, nil
+	}
+	seller, err := e.cache.seller(ctx, rows, x.Seller)
+	if err != nil {
+		return nil, err
+	}
+	if seller == nil {
+		return refuse(ErrUnknownSeller, "there is no seller "+string(x.Seller))
+	}
+	day, today, err := e.day(seller, x.On)
+	if err != nil {
+		return nil, err
+	}
+	print := fingerprint(x)
+	if k := loaded.Key; k != nil {
+		if !bytes.Equal(k.Fingerprint, print) {
+			return refuse(ErrKeyReused, "the key was used on another input")
+		}
+		d.replay, err = replay(ctx, rows, k)
+		return d, err
+	}
+	if loaded.Named != 0 {
+		return refuse(ErrAccountExists, fmt.Sprintf("account %d has the name %s", loaded.Named, x.Name))
+	}
+	head, err := e.cache.head(ctx, rows, x.Seller, x.Plan)
+	if err != nil {
+		return nil, err
+	}
+	if head == nil {
+		return refuse(ErrUnknownPlan, "the seller has no plan "+string(x.Plan))
+	}
+	plan, err := e.cache.version(ctx, rows, x.Seller, x.Plan, head.Latest)
+	if err != nil {
+		return nil, err
+	}
+	if plan == nil {
+		return nil, brokenf("plan %s version %d is not there", x.Plan, head.Latest)
+	}
+	period := x.Period
+	if period.IsZero() {
+		period = plan.periods[0]
+	}
+	if !plan.hasPeriod(period) {
+		return refuse(ErrUnknownPeriod, "plan "+string(x.Plan)+" has no period "+period.String())
+	}
+	if !head.Open {
+		return refuse(ErrPlanNotOpen, "signup for plan "+string(x.Plan)+" is switched off")
+	}
+	a := newAccount(loaded.NewID, x, seller, plan, period, day)
+	d.book, err = e.newBook(ctx, rows, seller, State{Account: a}, today, plan)
+	if err != nil {
+		return nil, err
+	}
+	if r := d.book.maySignUp(x.By, head, loaded.States); r != nil {
+		r.Action, d.refused, d.book = x.name(), r, nil
+		return d, nil
+	}
+	if x.Key != "" {
+		d.key = &Key{KeyID: q.Key, Fingerprint: print, Account: loaded.NewID, Recorded: e.now()}
+	}
+	refusal, err := d.book.apply(x, day, wanted{})
+	if err != nil {
+		return nil, err
+	}
+	if refusal != nil {
+		d.refused, d.book, d.key = refusal, nil, nil
+		return d, nil
+	}
+	return d, d.book.check()
+}
+
+// maySignUp applies the plan's access to a new customer; existing is the account that
+// the customer says to have.
+func (b *book) maySignUp(by Actor, head *Plan, existing []State) *Refusal {
+	var present *Plan
+	if len(existing) == 1 && existing[0].Account.Seller == head.Seller && existing[0].Account.Status != Closed {
+		// The group binds changes of plan, not a second account.
+		present = &Plan{ID: existing[0].Account.Plan, Group: head.Group}
+	}
+	return b.mayChoose(by, head, present)
+}
+
+// signup opens the account, whose plan, period and promotions are set.
+func (b *book) signup(day Date) error {
+	a := &b.acct
+	p := b.plan()
+	a.RefundPercent, a.MoneyBackDays = p.refund, p.terms.MoneyBackDays
+	trial := p.terms.Trial.Days > 0 && a.TrialEnds.IsZero()
+	b.event(AccountOpened{Account: a.ID, Plan: a.Plan, On: day, Trial: trial})
+	if trial {
+		b.startTrial(day)
+		return nil
+	}
+	a.TrialEnds = Date{}
+	b.activate(day)
+	for i := range p.lines {
+		l := &p.lines[i]
+		if l.atSignup.Sign() > 0 {
+			if err := b.rise(CauseRise, b.acquire(l.resource), l.atSignup, day); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// newAccount is the row of an account that signs up.
+func newAccount(id AccountID, x Signup, seller *Seller, plan *pricedPlan, period Period, day Date) Account {
+	a := Account{
+		ID: id, Seller: x.Seller, Name: x.Name, Plan: plan.id, PlanVersion: plan.version,
+		Period: period, Status: Active, SignedUp: day,
+		RefundPercent: decimal.New(100, 0),
+		Balance:       money.Zero(seller.Currency), LastRun: money.Zero(seller.Currency),
+		Promotions: promotionsAt(x.Promotions, day, period),
+	}
+	if x.Exemption != "" {
+		a.Exemption = Exemption{Code: x.Exemption, From: day}
+	}
+	if x.SkipTrial {
+		a.TrialEnds = day // marks the choice; signup clears it
+	}
+	return a
+}
+
+// promotionsAt makes an account's promotions of the grants at signup.
+func promotionsAt(grants []PromotionGrant, signup Date, period Period) []Promotion {
+	var out []Promotion
+	for _, g := range grants {
+		p := Promotion{Code: g.Code, Percent: g.Percent}
+		for _, k := range g.Kinds {
+			p.Setup = p.Setup || k == EntrySetup
+			p.Recurring = p.Recurring || k == EntryRecurring
+			p.Usage = p.Usage || k == EntryUsage
+		}
+		if g.Periods > 0 {
+			if period.InDays() {
+				p.Until = signup.AddDays(g.Periods * period.Count())
+			} else {
+				p.Until = signup.AddMonths(g.Periods * period.Count())
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
