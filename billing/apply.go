@@ -377,7 +377,7 @@ func (b *book) moneyEntry(e Entry) error {
 	if err != nil {
 		return err
 	}
-	b.write(e)
+	b.write(&e)
 	b.event(EntryPosted{Account: b.acct.ID, Entry: b.acct.EntrySeq, Kind: e.Kind, Amount: e.Amount})
 	return b.charge(minor)
 }

@@ -167,7 +167,11 @@ func (b *book) openedBoundary(from, day Date) bool {
 
 // begin starts a document dated at day.
 func (b *book) begin(day Date) {
-	b.open, b.docDate, b.drafts = true, day, b.drafts[:0]
+	b.open, b.docDate = true, day
+	if b.drafts == nil {
+		b.drafts = make([]Entry, 0, len(b.holds)+len(b.seller.Taxes)+2)
+	}
+	b.drafts = b.drafts[:0]
 }
 
 // post adds an entry for an exact amount, rounded on its running total, and returns
@@ -271,9 +275,10 @@ func (b *book) finish() error {
 	if total < 0 {
 		doc.Kind = CreditNote
 	}
-	for _, e := range b.drafts {
-		e.Document = doc.Seq
-		b.write(e)
+	b.entries = slices.Grow(b.entries, len(b.drafts))
+	for i := range b.drafts {
+		b.drafts[i].Document = doc.Seq
+		b.write(&b.drafts[i])
 	}
 	doc.LastEntry = b.acct.EntrySeq
 	b.worst = max(b.worst, len(b.drafts))
@@ -281,19 +286,19 @@ func (b *book) finish() error {
 		return err
 	}
 	b.documents = append(b.documents, doc)
-	b.event(DocumentIssued{Account: b.acct.ID, Document: doc.Seq, Kind: doc.Kind, Date: doc.Date, Total: doc.Total})
+	b.event(DocumentIssued{Account: b.acct.ID, Document: doc.Seq, Kind: doc.Kind, Numbered: doc.Numbered, Date: doc.Date, Total: doc.Total})
 	return nil
 }
 
 // write gives an entry its place in the ledger.
-func (b *book) write(e Entry) {
+func (b *book) write(e *Entry) {
 	b.acct.EntrySeq++
 	e.Account, e.Seq, e.Seller = b.acct.ID, b.acct.EntrySeq, b.acct.Seller
 	if e.Date.IsZero() {
 		e.Date = b.docDate
 	}
 	e.Recorded = b.now
-	b.entries = append(b.entries, e)
+	b.entries = append(b.entries, *e)
 }
 
 // charge takes an amount in minor units off the balance.

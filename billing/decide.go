@@ -98,7 +98,7 @@ func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (
 	// What a refused action leaves is the book as it was after its boundaries.
 	handled := *d.book
 	handled.acct.TaxCharged = slices.Clone(d.book.acct.TaxCharged)
-	advanced := !d.book.acct.Next.IsZero() && d.book.acct.Next != st.Account.Next || d.book.acct.Status != st.Account.Status
+	advanced := d.book.acct.Next != st.Account.Next
 	holds := cloneHolds(d.book.holds)
 	refusal, err := d.book.apply(act, day, want)
 	if err != nil {

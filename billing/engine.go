@@ -21,8 +21,9 @@ type Options struct {
 	RunEntryBound int
 }
 
-// Observer is told what the engine has done, for metrics. It is called after the
-// commit, by the goroutine that worked, and must be quick and safe for concurrent use.
+// Observer is told what the engine has done, for metrics, and how long it took by the
+// engine's clock. It is called after the commit (of an engine made by In: before the
+// host's), by the goroutine that worked, and must be quick and safe for concurrent use.
 type Observer interface {
 	Acted(action string, took time.Duration, err error)
 	Ran(report RunReport, took time.Duration)

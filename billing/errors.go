@@ -26,19 +26,20 @@ var (
 	ErrNotMetered       = code(tierhost.KindPrecondition, "not_metered")
 	ErrKeyReused        = code(tierhost.KindConflict, "key_reused")
 
-	ErrUnknownSeller  = code(tierhost.KindNotFound, "unknown_seller")
-	ErrUnknownVersion = code(tierhost.KindNotFound, "unknown_version")
-	ErrUnknownEntry   = code(tierhost.KindNotFound, "unknown_entry")
-	ErrNotReversible  = code(tierhost.KindPrecondition, "not_reversible")
-	ErrPlanNotOpen    = code(tierhost.KindDenied, "plan_not_open")   // signup is switched off
-	ErrPlanRestricted = code(tierhost.KindDenied, "plan_restricted") // the plan's Access
-	ErrPlanGroup      = code(tierhost.KindDenied, "plan_group")      // not in the same plan group
-	ErrMayNotResume   = code(tierhost.KindDenied, "may_not_resume")
-	ErrNotInTrial     = code(tierhost.KindPrecondition, "not_in_trial")
-	ErrDayPassed      = code(tierhost.KindPrecondition, "day_passed")
-	ErrDayInFuture    = code(tierhost.KindInvalid, "day_in_future")
-	ErrAccountParked  = code(tierhost.KindPrecondition, "account_parked")
-	ErrInvalidInput   = code(tierhost.KindInvalid, "invalid_input")
+	ErrUnknownSeller   = code(tierhost.KindNotFound, "unknown_seller")
+	ErrUnknownVersion  = code(tierhost.KindNotFound, "unknown_version")
+	ErrUnknownEntry    = code(tierhost.KindNotFound, "unknown_entry")
+	ErrUnknownDocument = code(tierhost.KindNotFound, "unknown_document")
+	ErrNotReversible   = code(tierhost.KindPrecondition, "not_reversible")
+	ErrPlanNotOpen     = code(tierhost.KindDenied, "plan_not_open")   // signup is switched off
+	ErrPlanRestricted  = code(tierhost.KindDenied, "plan_restricted") // the plan's Access
+	ErrPlanGroup       = code(tierhost.KindDenied, "plan_group")      // not in the same plan group
+	ErrMayNotResume    = code(tierhost.KindDenied, "may_not_resume")
+	ErrNotInTrial      = code(tierhost.KindPrecondition, "not_in_trial")
+	ErrDayPassed       = code(tierhost.KindPrecondition, "day_passed")
+	ErrDayInFuture     = code(tierhost.KindInvalid, "day_in_future")
+	ErrAccountParked   = code(tierhost.KindPrecondition, "account_parked")
+	ErrInvalidInput    = code(tierhost.KindInvalid, "invalid_input")
 )
 
 func code(kind tierhost.Kind, c string) error { return tierhost.E("", kind, c, nil) }

@@ -78,6 +78,7 @@ type DocumentIssued struct {
 	Account  AccountID    `json:"account"`
 	Document int64        `json:"document"` // DocumentID.Seq; the number stands in the document
 	Kind     DocumentKind `json:"kind"`
+	Numbered bool         `json:"numbered"` // false: its total is zero, and it has no number
 	Date     Date         `json:"date"`
 	Total    money.Money  `json:"total"`
 }

@@ -22,19 +22,12 @@ type Explanation struct {
 func (x Explanation) String() string { return x.Text }
 
 // Explain says how an entry's amount came about, or ErrUnknownEntry.
-func (e *Engine) Explain(ctx context.Context, id EntryID) (x Explanation, err error) {
-	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
-		page, err := rows.Entries(ctx, EntryQuery{Account: id.Account}, EntryID{id.Account, id.Seq - 1}, 1)
-		if err != nil {
-			return err
-		}
-		if len(page) != 1 || page[0].Seq != id.Seq {
-			return fmt.Errorf("billing: entry %d of account %d: %w", id.Seq, id.Account, ErrUnknownEntry)
-		}
-		x = Explanation{Entry: page[0], Text: explain(page[0])}
-		return nil
-	})
-	return x, err
+func (e *Engine) Explain(ctx context.Context, id EntryID) (Explanation, error) {
+	en, err := e.Entry(ctx, id)
+	if err != nil {
+		return Explanation{}, err
+	}
+	return Explanation{Entry: en, Text: explain(en)}, nil
 }
 
 // recompute works an entry's exact amount out again from its basis.

@@ -112,6 +112,38 @@ func (e *Engine) Documents(ctx context.Context, q DocumentQuery) iter.Seq2[Docum
 		})
 }
 
+// Entry returns an entry, or ErrUnknownEntry.
+func (e *Engine) Entry(ctx context.Context, id EntryID) (en Entry, err error) {
+	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+		page, err := rows.Entries(ctx, EntryQuery{Account: id.Account}, EntryID{id.Account, id.Seq - 1}, 1)
+		if err != nil {
+			return err
+		}
+		if len(page) != 1 || page[0].Seq != id.Seq {
+			return fmt.Errorf("billing: entry %d of account %d: %w", id.Seq, id.Account, ErrUnknownEntry)
+		}
+		en = page[0]
+		return nil
+	})
+	return en, err
+}
+
+// Document returns a document, or ErrUnknownDocument.
+func (e *Engine) Document(ctx context.Context, id DocumentID) (d Document, err error) {
+	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+		page, err := rows.Documents(ctx, DocumentQuery{Account: id.Account}, DocumentID{id.Account, id.Seq - 1}, 1)
+		if err != nil {
+			return err
+		}
+		if len(page) != 1 || page[0].Seq != id.Seq {
+			return fmt.Errorf("billing: document %d of account %d: %w", id.Seq, id.Account, ErrUnknownDocument)
+		}
+		d = page[0]
+		return nil
+	})
+	return d, err
+}
+
 // Series lists a seller's numbered documents of a kind, by number.
 func (e *Engine) Series(ctx context.Context, seller SellerID, kind DocumentKind) iter.Seq2[Document, error] {
 	return pages(ctx, e, 0, func(d Document) int64 { return d.Number },

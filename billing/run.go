@@ -203,7 +203,9 @@ func (r *runner) attempt(ctx context.Context, ids []AccountID, lock Lock) (RunRe
 			return nil
 		}
 		r.e.cache.at(loaded.Revision)
-		batch := &Batch{Final: final}
+		n := len(loaded.States)
+		batch := &Batch{Final: final, Accounts: make([]Account, 0, n), Documents: make([]*Document, 0, n),
+			Entries: make([]Entry, 0, 4*n), Events: make([]*storage.Event, 0, n)}
 		for i := range loaded.States {
 			if err := r.account(ctx, rows, loaded.States[i], batch, &part); err != nil {
 				return err

@@ -81,7 +81,7 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 		return nil, err
 	}
 	if r := d.book.maySignUp(x.By, head, loaded.States); r != nil {
-		r.Action, d.refused, d.book = x.name(), r, nil
+		r.Action, r.Account, d.refused, d.book = x.name(), 0, r, nil // the number drawn stays unused
 		return d, nil
 	}
 	if x.Key != "" {

@@ -46,12 +46,10 @@ func (b *book) endTrial(day Date) error {
 		return b.convert(day)
 	}
 	if a.Status == Active {
+		a.Status = Suspended
 		a.Suspension = Suspension{Reason: ReasonTrial, By: Actor{Role: RoleTrial}, On: day}
 		b.event(AccountSuspended{Account: a.ID, Reason: ReasonTrial, On: day})
-	} else {
-		a.Suspension.Reason = ReasonTrial // whatever it was suspended for, now it has to convert
-	}
-	a.Status = Suspended
+	} // else it keeps its reason, and with it who may resume it
 	return nil
 }
 

@@ -36,4 +36,5 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
 func check(err error) { must(0, err) }

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/storage"
+)
+
+func firstDay() billing.Date { return billing.NewDate(2025, time.January, 1) }
+func lastDay() billing.Date  { return billing.NewDate(2025, time.December, 31) }
+
+// company is the hosting company: its books, its customers, and the clock by which all
+// of them live.
+type company struct {
+	store     billing.Store
+	books     *billing.Engine
+	clock     *tierhost.TestClock
+	customers []*customer
+	byID      map[billing.AccountID]*customer
+	owing     map[billing.AccountID]billing.Date // since when the debt job has seen a debt
+	done      *journal
+}
+
+// newCompany opens a company on a store whose books are empty.
+func newCompany(ctx context.Context, store billing.Store, seed uint64, customers int) (*company, error) {
+	c := &company{
+		store:     store,
+		clock:     tierhost.NewTestClock(firstDay().Start(time.UTC)),
+		customers: newCustomers(seed, customers),
+		byID:      map[billing.AccountID]*customer{},
+		owing:     map[billing.AccountID]billing.Date{},
+		done:      newJournal(),
+	}
+	var err error
+	c.books, err = billing.New(store, billing.Options{Clock: c.clock, Observer: c.done})
+	if err != nil {
+		return nil, err
+	}
+	for _, err := range c.books.Sellers(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		return nil, errors.New("there are books in the store already; the quickstart needs an empty one")
+	}
+	if err := openShop(ctx, c.books); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// play lives through the year, day by day.
+func (c *company) play(ctx context.Context, progress func(day billing.Date)) error {
+	for day := firstDay(); !day.After(lastDay()); day = day.AddDays(1) {
+		if err := c.day(ctx, day); err != nil {
+			return fmt.Errorf("%s: %w", day, err)
+		}
+		progress(day)
+	}
+	return nil
+}
+
+func (c *company) day(ctx context.Context, day billing.Date) error {
+	at := func(hour time.Duration) { c.clock.Set(day.Start(time.UTC).Add(hour * time.Hour)) }
+
+	at(2)
+	if err := c.night(ctx, day); err != nil {
+		return err
+	}
+	at(8)
+	if err := c.debts(ctx, day); err != nil {
+		return err
+	}
+	at(12)
+	if err := c.shop(ctx, day); err != nil {
+		return err
+	}
+	at(22)
+	switch _, month, dom := day.YMD(); {
+	case month == time.July && dom == 1:
+		if err := raisePrices(ctx, c.books); err != nil {
+			return err
+		}
+	case month == time.September && dom == 15:
+		if err := c.apologize(ctx); err != nil {
+			return err
+		}
+	}
+	if day.Sub(firstDay())%7 == 6 {
+		if err := c.collectUsage(ctx, day); err != nil {
+			return err
+		}
+	}
+	return c.sendLetters(ctx)
+}
+
+// shop is what customers do for themselves on a day, each in a transaction of its own.
+func (c *company) shop(ctx context.Context, day billing.Date) error {
+	for _, who := range c.customers {
+		var want billing.Action
+		switch since := day.Sub(who.comes); {
+		case since < 0:
+			continue
+		case since == 0:
+			if err := c.welcome(ctx, who, day); err != nil {
+				return err
+			}
+			continue
+		case since == who.regrets:
+			// Within the money-back window the recurring charges are given back.
+			want = billing.Close{Request: who.request(), Account: who.id}
+		case since == who.converts && who.plan == pTry:
+			want = billing.Convert{Request: who.request(), Account: who.id}
+		case who.diary != nil:
+			want = who.diary(who, day)
+		case since%7 == 0 && who.rng.IntN(100) < who.wishes:
+			var err error
+			if want, err = c.visit(ctx, who); err != nil {
+				return err
+			}
+		}
+		if want == nil {
+			continue
+		}
+		if err := c.order(ctx, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// visit lets a customer look at its account, and returns what it then wants.
+func (c *company) visit(ctx context.Context, who *customer) (billing.Action, error) {
+	account, err := c.books.Account(ctx, who.id)
+	if err != nil || account.Status != billing.Active {
+		return nil, err
+	}
+	holds, err := c.books.Holdings(ctx, who.id)
+	if err != nil {
+		return nil, err
+	}
+	return who.wish(account, holds), nil
+}
+
+// welcome signs a customer up.
+func (c *company) welcome(ctx context.Context, who *customer, day billing.Date) error {
+	res, err := c.books.Do(ctx, who.signup(day))
+	if err != nil {
+		return err
+	}
+	who.id = res.Account.ID
+	c.byID[who.id] = who
+	return nil
+}
+
+// order asks what something costs, and does it unless that is too much.
+func (c *company) order(ctx context.Context, want billing.Action) error {
+	// A quote has the very entries and documents that the action would make.
+	quote, err := c.books.Quote(ctx, want)
+	for _, d := range quote.Documents {
+		if d.Total.Amount().GreaterThan(whole(400)) {
+			return nil
+		}
+	}
+	if err == nil {
+		_, err = c.books.Do(ctx, want)
+	}
+	// The rules may say no: too many, not in the plan, already closed. For the customer
+	// that is an answer; for the program it is no failure.
+	if refusal, ok := errors.AsType[*billing.Refusal](err); ok {
+		c.done.refused[refusal.Code()]++
+		return nil
+	}
+	return err
+}
+
+// together does actions in one transaction: all of them or none, and one wait for the
+// disk instead of many. A function given to Update may be run again after a conflict,
+// so what it does is decided before.
+func (c *company) together(ctx context.Context, acts []billing.Action) error {
+	if len(acts) == 0 {
+		return nil
+	}
+	return c.store.Update(ctx, func(ctx context.Context, tx storage.Tx) error {
+		books := c.books.In(tx)
+		for _, act := range acts {
+			if _, err := books.Do(ctx, act); err != nil {
+				return fmt.Errorf("%+v: %w", act, err)
+			}
+		}
+		return nil
+	})
+}
