@@ -68,6 +68,12 @@ type Account struct {
 	// LastRun is the sum of the account's last boundary document and its day.
 	LastRun   money.Money
 	LastRunOn Date
+	// ActedOn is the day of the last action that changed what the account holds or is;
+	// its books do not go back behind it.
+	ActedOn Date
+	// DebtSince is the date of the entry that made the balance negative; zero while it
+	// is not.
+	DebtSince Date
 }
 
 // Status of an account.

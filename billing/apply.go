@@ -35,6 +35,11 @@ func (b *book) apply(act Action, day Date, want wanted) (*Refusal, error) {
 	if err := b.finish(); err != nil {
 		return nil, err
 	}
+	if !onMoney(act) {
+		if _, usage := act.(RecordUsage); !usage {
+			b.acct.ActedOn = day
+		}
+	}
 	b.schedule()
 	return nil, nil
 }
@@ -115,8 +120,8 @@ func (b *book) timely(act Action, day Date) *Refusal {
 			return nil // refused for being closed
 		}
 		first = a.MonthFrom
-		if n := len(a.Stretches); n > 0 && first.Before(a.Stretches[n-1].From) {
-			first = a.Stretches[n-1].From
+		if first.Before(a.ActedOn) {
+			first = a.ActedOn
 		}
 	}
 	if day.Before(first) {
@@ -379,7 +384,7 @@ func (b *book) moneyEntry(e Entry) error {
 	}
 	b.write(&e)
 	b.event(EntryPosted{Account: b.acct.ID, Entry: b.acct.EntrySeq, Kind: e.Kind, Amount: e.Amount})
-	return b.charge(minor)
+	return b.charge(minor, e.Date)
 }
 
 func (b *book) reverse(x Reverse, day Date, want wanted) (*Refusal, error) {

@@ -282,7 +282,7 @@ func (b *book) finish() error {
 	}
 	doc.LastEntry = b.acct.EntrySeq
 	b.worst = max(b.worst, len(b.drafts))
-	if err := b.charge(total); err != nil {
+	if err := b.charge(total, b.docDate); err != nil {
 		return err
 	}
 	b.documents = append(b.documents, doc)
@@ -301,8 +301,8 @@ func (b *book) write(e *Entry) {
 	b.entries = append(b.entries, *e)
 }
 
-// charge takes an amount in minor units off the balance.
-func (b *book) charge(minor int64) error {
+// charge takes an amount in minor units, dated at a day, off the balance.
+func (b *book) charge(minor int64, day Date) error {
 	balance, err := b.acct.Balance.Minor()
 	if err != nil {
 		return err
@@ -311,6 +311,12 @@ func (b *book) charge(minor int64) error {
 		return err
 	}
 	b.acct.Balance = money.FromMinor(balance, b.seller.Currency)
+	switch {
+	case balance >= 0:
+		b.acct.DebtSince = Date{}
+	case b.acct.DebtSince.IsZero():
+		b.acct.DebtSince = day
+	}
 	return nil
 }
 

@@ -295,7 +295,7 @@ func (b *book) rows(out *Batch, ids tierhost.IDs, unchanged bool) {
 func (b *book) touched(before *Account) bool {
 	a := &b.acct
 	return len(b.entries)+len(b.documents)+len(b.periods)+len(b.events) > 0 ||
-		a.Next != before.Next || a.Status != before.Status || a.Cancelling != before.Cancelling ||
+		a.Next != before.Next || a.ActedOn != before.ActedOn || a.Status != before.Status || a.Cancelling != before.Cancelling ||
 		a.PendingPeriod != before.PendingPeriod || a.PendingPlan != before.PendingPlan || a.PendingVersion != before.PendingVersion ||
 		a.Period != before.Period || a.Exemption != before.Exemption || a.CreditLimit != before.CreditLimit ||
 		a.Plan != before.Plan || a.PlanVersion != before.PlanVersion || a.Lapsed != before.Lapsed || a.MonthCharged != before.MonthCharged ||
