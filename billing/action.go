@@ -91,7 +91,8 @@ type ChangePlan struct {
 type MoveVersion struct {
 	Request
 	Account AccountID
-	Version int // 0: the newest
+	Plan    PlanID // if not empty, an account that is on another plan is refused
+	Version int    // 0: the newest
 }
 
 // ChangePeriod notes the billing period to which an account goes at its next renewal;

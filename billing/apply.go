@@ -173,7 +173,7 @@ func (b *book) recordUsage(x RecordUsage, day Date, keyed *UsageRecord) *Refusal
 		return b.refuse(ErrNotMetered, x.Resource, "only monthly resources are metered")
 	case x.Amount.Sign() < 0:
 		return b.refuse(ErrInvalidQuantity, x.Resource, "usage is not negative")
-	case keyed != nil && (keyed.Day != day || !keyed.Amount.Equal(x.Amount)):
+	case keyed != nil && (keyed.Day != day && !x.On.IsZero() || !keyed.Amount.Equal(x.Amount)):
 		return b.refuse(ErrKeyReused, x.Resource, "the key was used on "+keyed.Day.String()+" for "+keyed.Amount.String())
 	case keyed != nil:
 		return nil
@@ -280,6 +280,8 @@ func (b *book) suspend(x Suspend, day Date) *Refusal {
 		switch x.By.Role {
 		case RoleSeller:
 			reason = ReasonSeller
+		case RoleCustomer:
+			reason = ReasonCustomer
 		case RoleOverlimit:
 			reason = ReasonOverlimit
 		case RoleSuspend:

@@ -347,7 +347,9 @@ func (b *book) taxes(net int64) (int64, error) {
 		if minor == 0 {
 			continue
 		}
-		b.acct.TaxCharged[i].Minor += minor
+		if b.acct.TaxCharged[i].Minor, err = add64(b.acct.TaxCharged[i].Minor, minor); err != nil {
+			return 0, err
+		}
 		if sum, err = add64(sum, minor); err != nil {
 			return 0, err
 		}

@@ -117,7 +117,11 @@ func (c *catalog) seller(ctx context.Context, rows Rows, id SellerID) (*Seller, 
 			s, err := rows.Seller(ctx, id)
 			return orNil(&s, err)
 		},
-		func(s *Seller) { c.sellers[id] = s })
+		func(s *Seller) {
+			if s != nil { // what is not there is not kept: anybody can ask for anything
+				c.sellers[id] = s
+			}
+		})
 }
 
 // head returns a plan; nil if the seller has none of that name.
@@ -129,7 +133,11 @@ func (c *catalog) head(ctx context.Context, rows Rows, seller SellerID, id PlanI
 			p, err := rows.Plan(ctx, seller, id)
 			return orNil(&p, err)
 		},
-		func(p *Plan) { c.heads[ref] = p })
+		func(p *Plan) {
+			if p != nil {
+				c.heads[ref] = p
+			}
+		})
 }
 
 // version returns a plan version, priced; nil if there is none.

@@ -201,6 +201,9 @@ func (e *Engine) want(ctx context.Context, rows Rows, act Action, a *Account) (w
 		}
 		w.target, err = e.cache.version(ctx, rows, a.Seller, x.Plan, w.head.Latest)
 	case MoveVersion:
+		if x.Plan != "" && x.Plan != a.Plan {
+			return w, nil // no version of that plan
+		}
 		n := x.Version
 		if n == 0 {
 			head, err := e.cache.head(ctx, rows, a.Seller, a.Plan)

@@ -68,7 +68,7 @@ func (a Signup) encode(e *encoder) {
 func (a SetQuantity) encode(e *encoder)  { e.str(string(a.Resource)); e.dec(a.Quantity) }
 func (a RecordUsage) encode(e *encoder)  { e.str(string(a.Resource)); e.dec(a.Amount) }
 func (a ChangePlan) encode(e *encoder)   { e.str(string(a.Plan)) }
-func (a MoveVersion) encode(e *encoder)  { e.int(int64(a.Version)) }
+func (a MoveVersion) encode(e *encoder)  { e.str(string(a.Plan)); e.int(int64(a.Version)) }
 func (a ChangePeriod) encode(e *encoder) { e.str(a.Period.String()) }
 func (a Cancel) encode(*encoder)         {}
 func (a Keep) encode(*encoder)           {}

@@ -55,9 +55,11 @@ func (b *book) keep(kind EntryKind, h *hold, units money.Rat, from, to Date, exa
 		return err
 	}
 	if !h.monthly() {
-		h.Kept += n + d
+		if n, err = add64(n, d); err == nil {
+			h.Kept, err = add64(h.Kept, n)
+		}
 	}
-	return nil
+	return err
 }
 
 // settled is the largest quantity for which setup is looked at: what is held, of a

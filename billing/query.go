@@ -277,16 +277,24 @@ func (e *Engine) Statement(ctx context.Context, id AccountID, from, to Date) (St
 // MoveVersions notes for every open account of a plan that it goes to a version
 // (0: the newest) when its next period opens: [MoveVersion] for each, in transactions
 // of their own. It returns how many were noted and, by account, those whose holdings
-// do not fit; running it again is harmless.
+// do not fit; running it again is harmless. Accounts that are on it already, or go to
+// it, are passed over.
 func (e *Engine) MoveVersions(ctx context.Context, seller SellerID, plan PlanID, version int) (moved int, refused []*Refusal, err error) {
+	if version == 0 {
+		head, err := e.Plan(ctx, seller, plan)
+		if err != nil {
+			return 0, nil, err
+		}
+		version = head.Latest
+	}
 	for a, err := range e.Accounts(ctx, AccountQuery{Seller: seller, Plan: plan}) {
 		if err != nil {
 			return moved, refused, err
 		}
-		if a.Status == Closed {
+		if a.Status == Closed || a.PlanVersion == version || a.PendingPlan == plan && a.PendingVersion == version {
 			continue
 		}
-		_, err := e.Do(ctx, MoveVersion{Account: a.ID, Version: version})
+		_, err := e.Do(ctx, MoveVersion{Account: a.ID, Plan: plan, Version: version})
 		if r, ok := asRefusal(err); ok {
 			refused = append(refused, r)
 			continue

@@ -64,7 +64,8 @@ func (r *RunReport) add(o RunReport) {
 // boundary and issued on day. It may be run late, again, by several processes at once,
 // and be killed anywhere: the entries are the same, and when it returns nil no account
 // that is not parked is due. Accounts are claimed and committed in batches; an account
-// that cannot be billed is parked and reported, the others go on.
+// that cannot be billed is parked and reported, the others go on. An account whose rows
+// the store cannot read or write stays due, and is named in the error.
 //
 // A boundary is handled once its day has begun in the seller's zone, so a run in UTC
 // leaves accounts of sellers further west to the next one. A day that has begun
@@ -87,8 +88,10 @@ func (e *Engine) Run(ctx context.Context, day Date, o RunOptions) (RunReport, er
 	// that nothing is due when we return.
 	err := r.pass(ctx, &report, LockSkip)
 	if err == nil && r.skipped.Load() {
+		r.failed = nil // they are tried again
 		err = r.pass(ctx, &report, LockWait)
 	}
+	err = errors.Join(append([]error{err}, r.failed...)...)
 	if e.opt.Observer != nil {
 		e.opt.Observer.Ran(report, e.opt.Clock.Now().Sub(began))
 	}
@@ -104,6 +107,17 @@ type runner struct {
 
 	mu        sync.Mutex // guards the report and the progress
 	done, due int64
+	failed    []error // accounts that could not be read or written
+}
+
+// fail notes an account that could not be billed for a reason outside its books.
+func (r *runner) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	const most = 20 // enough to see what is wrong
+	if len(r.failed) < most {
+		r.failed = append(r.failed, err)
+	}
 }
 
 // pass goes once over all due accounts.
@@ -180,8 +194,13 @@ func (r *runner) batch(ctx context.Context, ids []AccountID, lock Lock) (RunRepo
 	part = RunReport{}
 	for _, id := range ids {
 		one, oneErr := r.attempt(ctx, []AccountID{id}, lock)
+		if ctx.Err() != nil {
+			return part, oneErr
+		}
 		if oneErr != nil {
-			return part, fmt.Errorf("billing.Run: account %d: %w", id, oneErr)
+			// The others are billed all the same; the run reports the failure at its end.
+			r.fail(fmt.Errorf("billing.Run: account %d: %w", id, oneErr))
+			continue
 		}
 		part.add(one)
 	}

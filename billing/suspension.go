@@ -26,6 +26,7 @@ type Reason string
 const (
 	ReasonHost      Reason = "host"       // by the host's staff
 	ReasonSeller    Reason = "seller"     // by the reseller's staff
+	ReasonCustomer  Reason = "customer"   // it asked for it
 	ReasonOverlimit Reason = "overlimit"  // by the overlimit job
 	ReasonReseller  Reason = "reseller"   // because its reseller is suspended
 	ReasonDebt      Reason = "debt"       // by the debt job

@@ -396,7 +396,7 @@ func validateAction(act Action) error {
 	case Suspend:
 		checkLength("note", x.Note, 2000)
 		switch x.Reason {
-		case "", ReasonHost, ReasonSeller, ReasonOverlimit, ReasonReseller, ReasonDebt, ReasonTrial, ReasonMoneyBack, ReasonExemption:
+		case "", ReasonHost, ReasonSeller, ReasonCustomer, ReasonOverlimit, ReasonReseller, ReasonDebt, ReasonTrial, ReasonMoneyBack, ReasonExemption:
 		default:
 			is.Add("reason", FaultKind, "%q is no reason for a suspension", x.Reason)
 		}
