@@ -29,8 +29,10 @@ var floors = map[string][]string{
 	"storage/sqlite":   {"billing"},
 	"storage/postgres": {"billing"},
 	// Conformance suites compare a store with the reference store.
-	"billing/billingtest": {"billing", "storage/memory"},
-	"storage/storagetest": {"storage"},
+	"billing/billingtest": {"billing", "storage/memory", "storage/storagetest/conformance"},
+	"storage/storagetest": {"storage", "money"},
+	// The machinery of suites, which both use.
+	"storage/storagetest/conformance": {"", "money"},
 	// Simulations and examples stand on everything.
 	"internal/simulation": {"*"},
 	"examples":            {"*"},
@@ -124,7 +126,8 @@ func TestCoreLinksNoTestCode(t *testing.T) {
 	t.Parallel()
 	for _, p := range listPackages(t) {
 		name := short(p.ImportPath)
-		if strings.Contains(name, "test") || strings.HasPrefix(name, "internal/simulation") {
+		if strings.Contains(name, "test") ||
+			strings.HasPrefix(name, "internal/simulation") {
 			continue // suites are for tests
 		}
 		for _, banned := range []string{"testing", "github.com/stretchr/testify/require", "github.com/stretchr/testify/assert", "pgregory.net/rapid"} {

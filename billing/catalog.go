@@ -1,7 +1,9 @@
 package billing
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -249,7 +251,8 @@ func (e *Engine) Seller(ctx context.Context, id SellerID) (s Seller, err error) 
 
 // PublishPlan makes terms the newest version of a plan, which is made if it is new,
 // and returns the version. head gives its name, access and group; head.Latest is
-// ignored. Accounts stay on their versions. Faults of the terms are tierhost.Invalid,
+// ignored. Accounts stay on their versions. Publishing the terms of the newest version
+// again makes no other one, so that a repeated call does no harm. Faults of the terms are tierhost.Invalid,
 // all at once, each with its path and code, see [Terms.Validate].
 func (e *Engine) PublishPlan(ctx context.Context, head Plan, terms Terms) (PlanVersion, error) {
 	var v PlanVersion
@@ -271,9 +274,23 @@ func (e *Engine) PublishPlan(ctx context.Context, head Plan, terms Terms) (PlanV
 		}
 		head.Latest = 1
 		for _, p := range plans {
-			if p.ID == head.ID {
-				head.Latest = p.Latest + 1
+			if p.ID != head.ID {
+				continue
 			}
+			newest, err := rows.PlanVersion(ctx, head.Seller, head.ID, p.Latest)
+			if err != nil {
+				return err
+			}
+			same, err := newest.Terms.same(terms)
+			if err != nil {
+				return err
+			}
+			head.Latest = p.Latest
+			if same {
+				v = newest
+				return rows.PutCatalog(ctx, CatalogChange{Plans: []Plan{head}})
+			}
+			head.Latest++
 		}
 		v = PlanVersion{Seller: head.Seller, Plan: head.ID, Version: head.Latest, Published: e.now(), Terms: terms}
 		return rows.PutCatalog(ctx, CatalogChange{Plans: []Plan{head}, Versions: []PlanVersion{v}})
@@ -330,6 +347,16 @@ func (e *Engine) PlanVersion(ctx context.Context, seller SellerID, id PlanID, ve
 		return notFound(err, ErrUnknownVersion, fmt.Sprintf("%s version %d", id, version))
 	})
 	return v, err
+}
+
+// same reports whether two terms say the same, numbers compared by value.
+func (t Terms) same(o Terms) (bool, error) {
+	a, err := json.Marshal(t)
+	if err != nil {
+		return false, err
+	}
+	b, err := json.Marshal(o)
+	return bytes.Equal(a, b), err
 }
 
 func allPlans(ctx context.Context, rows Rows, seller SellerID) ([]Plan, error) {

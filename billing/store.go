@@ -23,7 +23,10 @@ type Store interface {
 // call are ordered as stated; lookups of a single row that is not there return
 // storage.ErrNotFound. Every read sees the transaction's own writes.
 //
-// Money amounts are whole minor units; quantities, percents and money.Rat values
+// "By ID" is the order of bytes. Texts hold no NUL. Locking, drawing an ID and writing
+// in a View are storage.ErrReadOnly.
+//
+// Money amounts are whole minor units, and money.Money{} is not zero of a currency; quantities, percents and money.Rat values
 // MUST come back exactly equal; times MUST be kept to the microsecond, in UTC.
 type Rows interface {
 	CatalogRows
@@ -34,7 +37,7 @@ type Rows interface {
 // CatalogRows are resources, sellers, plans and their versions.
 type CatalogRows interface {
 	// PutCatalog writes all of c, and makes Loaded.Revision differ from all earlier
-	// ones. A resource or plan version that is there already is storage.ErrExists;
+	// ones, those of transactions that were rolled back included. A resource or plan version that is there already is storage.ErrExists;
 	// sellers and plans are inserted or replaced.
 	PutCatalog(ctx context.Context, c CatalogChange) error
 	Revision(ctx context.Context) (int64, error)
@@ -66,7 +69,8 @@ type AccountRows interface {
 	//     the given one, or an account with Version 1 has an ID or a name within its
 	//     seller that is taken, or a key is there already: another transaction was
 	//     faster, and the action is decided anew;
-	//   - storage.ErrExists when an entry, document, period or usage key exists.
+	//   - storage.ErrExists when an entry, document, period, event or usage key exists
+	//     (a conflict comes before it).
 	// It assigns UsageRecord.Seq, and Document.Number to those that are Numbered: the
 	// next number of the series (seller, kind) in slice order, without gaps once the
 	// transaction commits; counters are locked as late and as short as possible. Both
@@ -91,7 +95,8 @@ type LoadQuery struct {
 	// DueBy, if not zero, leaves out accounts that are not due by then or are parked,
 	// judged when the row is locked.
 	DueBy Date
-	// Usage also reads the unsettled usage records: those with Seq > MeterScan.
+	// Usage also reads the unsettled usage records: those with Seq > MeterScan. Writers
+	// of usage hold the account's lock, so that none with a smaller Seq commits later.
 	Usage bool
 	// Key, if its Key is not empty, also looks up that idempotency key.
 	Key KeyID

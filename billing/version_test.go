@@ -42,11 +42,14 @@ func TestMoveVersionAtTheNextRenewal(t *testing.T) {
 func TestMoveVersionIsTakenBackByThePresentOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	const text = `{'resources':[{'id':'account','at_signup':'1','prices':{'recurring':'1'}}]}`
-	w.plan("p", text)
+	publish := func(price string) {
+		w.plan("p", `{'resources':[{'id':'account','at_signup':'1','prices':{'recurring':'`+price+`'}}]}`)
+	}
+	publish("1")
 	id := w.signup("a", "p")
-	w.plan("p", text)
-	w.plan("p", text)
+	publish("2")
+	publish("3")
+	publish("3.0") // the same terms: no other version
 	w.do(billing.MoveVersion{Account: id, Version: 2})
 	w.do(billing.MoveVersion{Account: id, Version: 3})
 	w.do(billing.MoveVersion{Account: id, Version: 1})

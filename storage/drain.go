@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -53,27 +52,31 @@ func Drain(ctx context.Context, st OutboxStore, sink Sink, o DrainOptions) (Drai
 		o.Delay = 10 * time.Second
 	}
 	var done Drained
+	failed := map[int64]bool{}
 	for {
-		n, err := drainBatch(ctx, st, sink, o, &done)
-		if err != nil || n == 0 {
+		moved, err := drainBatch(ctx, st, sink, o, &done, failed)
+		if err != nil || !moved {
 			return done, err
 		}
 	}
 }
 
-func drainBatch(ctx context.Context, st OutboxStore, sink Sink, o DrainOptions, done *Drained) (int, error) {
+// drainBatch delivers one batch. moved is false when there was nothing to deliver or
+// nothing came of it, so that the rest has to wait; failed has the events that the sink
+// refused so far, by Seq.
+func drainBatch(ctx context.Context, st OutboxStore, sink Sink, o DrainOptions, done *Drained, failed map[int64]bool) (moved bool, err error) {
 	token := o.IDs.NewID("lease")
 	now := o.Clock.Now()
 	var events []Event
-	err := inOutbox(ctx, st, func(ctx context.Context, ob Outbox) (err error) {
+	err = inOutbox(ctx, st, func(ctx context.Context, ob Outbox) (err error) {
 		events, err = ob.Lease(ctx, token, now, now.Add(o.Lease), o.Batch)
 		return err
 	})
 	if err != nil || len(events) == 0 {
-		return 0, err
+		return false, err
 	}
 	var ack, untouched []int64
-	var failed []Event
+	var refused []Event
 	blocked := map[string]bool{} // subjects with a failure in this batch
 	for _, e := range events {
 		if ctx.Err() != nil || blocked[e.Subject] || !o.Clock.Now().Before(now.Add(o.Lease)) {
@@ -89,18 +92,21 @@ func drainBatch(ctx context.Context, st OutboxStore, sink Sink, o DrainOptions, 
 			done.Dead++
 		default:
 			blocked[e.Subject] = true
-			failed = append(failed, e)
+			refused = append(refused, e)
 			done.Failed++
+			moved = moved || !failed[e.Seq]
+			failed[e.Seq] = true
 		}
 	}
 	// What the sink took must be acknowledged even when the caller gives up now.
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	err = inOutbox(end, st, func(ctx context.Context, ob Outbox) error {
-		if _, err := ob.Ack(ctx, token, ack); err != nil {
+	acked := 0
+	err = inOutbox(end, st, func(ctx context.Context, ob Outbox) (err error) {
+		if acked, err = ob.Ack(ctx, token, ack); err != nil {
 			return err
 		}
-		for _, e := range failed {
+		for _, e := range refused {
 			until := o.Clock.Now().Add(o.Delay * time.Duration(max(1, e.Attempts)))
 			if err := ob.Release(ctx, token, []int64{e.Seq}, until); err != nil {
 				return err
@@ -109,15 +115,9 @@ func drainBatch(ctx context.Context, st OutboxStore, sink Sink, o DrainOptions, 
 		return ob.Release(ctx, token, untouched, now)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("acknowledge events: %w", err)
+		return false, fmt.Errorf("acknowledge events: %w", err)
 	}
-	if cerr := ctx.Err(); cerr != nil {
-		return 0, errors.Join(cerr)
-	}
-	if len(ack) == 0 {
-		return 0, nil // nothing moved: the rest waits for its delay
-	}
-	return len(ack), nil
+	return moved || acked > 0, ctx.Err()
 }
 
 func inOutbox(ctx context.Context, st OutboxStore, fn func(context.Context, Outbox) error) error {

@@ -44,18 +44,19 @@ type OutboxStore interface {
 // Within v1 new abilities arrive as further interfaces.
 type Outbox interface {
 	// Append adds events in the transaction and sets their Seq. An ID that is there
-	// already is [ErrExists].
+	// already is [ErrExists]. Texts hold no NUL.
 	Append(ctx context.Context, events []*Event) error
 
 	// Lease returns up to limit undelivered events, ordered by Seq, that are neither
-	// leased nor held back at now, leases them under token until the given instant and
+	// leased nor held back at now (both end exactly at their instant), leases them under token until the given instant and
 	// counts one attempt. An event MUST be returned only together with, or after the
 	// delivery of, all earlier events of its subject. An event that commits late,
 	// after events with a larger Seq were delivered, MUST still be returned.
 	Lease(ctx context.Context, token string, now, until time.Time, limit int) ([]Event, error)
 
 	// Ack marks events, given by Seq, as delivered. Those not leased under token are
-	// left alone and not counted; it returns how many were marked.
+	// left alone and not counted; it returns how many were marked. A late Ack counts
+	// while nobody else has leased the event.
 	Ack(ctx context.Context, token string, seqs []int64) (int, error)
 
 	// Release ends the leases under token of the given events and keeps them back

@@ -27,8 +27,11 @@ type Transactor interface {
 	// returns nil.
 	//
 	//   - fn may run several times: a conflict with another transaction (write skew,
-	//     deadlock, serialization failure) rolls back and runs fn anew, with backoff,
-	//     a bounded number of times; then Update returns [ErrConflict].
+	//     deadlock, serialization failure), told by fn returning [ErrConflict] or found
+	//     at the commit, rolls back and runs fn anew, with backoff, a bounded number of
+	//     times; then Update returns [ErrConflict].
+	//   - After a write that failed the transaction may be aborted: what follows is
+	//     [ErrTxDone], and Update fails even if fn returns nil.
 	//   - When fn returns an error the transaction MUST be rolled back whole, and
 	//     Update returns that error (errors.Is still finds it).
 	//   - When fn panics the transaction MUST be rolled back and the panic goes on.

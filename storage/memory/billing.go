@@ -20,7 +20,7 @@ type billingState struct {
 
 	books    tree[billing.AccountID, *book]
 	names    tree[nameKey, billing.AccountID]
-	keys     tree[billing.KeyID, billing.Key]
+	keys     tree[billing.KeyID, *billing.Key]
 	measured tree[measureKey, int64]               // Seq of the usage records with a key
 	series   tree[seriesKey, []billing.DocumentID] // the document with number n at n-1
 }
@@ -63,7 +63,7 @@ func newBillingState() billingState {
 		names: newTree[nameKey, billing.AccountID](func(a, b nameKey) int {
 			return cmp.Or(cmp.Compare(a.seller, b.seller), cmp.Compare(a.name, b.name))
 		}),
-		keys: newTree[billing.KeyID, billing.Key](func(a, b billing.KeyID) int {
+		keys: newTree[billing.KeyID, *billing.Key](func(a, b billing.KeyID) int {
 			return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Action, b.Action))
 		}),
 		measured: newTree[measureKey, int64](func(a, b measureKey) int {

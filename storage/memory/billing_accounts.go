@@ -31,8 +31,8 @@ func (r billingRows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loa
 	}
 	if q.Key.Key != "" {
 		if k, ok := st.keys.get(q.Key); ok {
-			k = cloneKey(k)
-			out.Key = &k
+			c := cloneKey(*k)
+			out.Key = &c
 		}
 	}
 	if q.UsageKey != "" && len(q.IDs) > 0 {

@@ -96,7 +96,8 @@ func (r billingRows) writeKeys(b *billing.Batch) error {
 		if st.keys.has(k.KeyID) {
 			return fmt.Errorf("key %.80q: %w", k.KeyID.Key, storage.ErrConflict)
 		}
-		st.keys.set(r.tx.own, k.KeyID, cloneKey(*k))
+		kept := cloneKey(*k)
+		st.keys.set(r.tx.own, k.KeyID, &kept)
 	}
 	return nil
 }
