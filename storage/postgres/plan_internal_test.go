@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/storage"
+	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
+)
+
+// The plans that the server keeps for the statements of actions and runs read by index,
+// and touch no more than they return, whatever the size of the tables.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	dsn, schema := postgrestest.Schema(t)
+	s, err := Open(t.Context(), dsn, Options{Schema: schema})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(t.Context())) }()
+	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx storage.Tx) error {
+		rows, err := s.Billing(tx)
+		require.NoError(t, err)
+		return rows.Write(ctx, &billing.Batch{Accounts: []billing.Account{{Version: 1}}})
+	}))
+	var values []string
+	for _, c := range accountTable().columns {
+		value := map[string]string{
+			"id": "i", "seller": "'seller' || i % 100", "name": "'name' || i", "currency": "'USD:2'", "balance": "i % 3 - 1",
+			"parked_code": "CASE WHEN i % 1000 = 0 THEN 'parked' ELSE '' END",
+			"next":        "CASE i % 10 WHEN 0 THEN date '2030-01-01' + i / 10 % 3 WHEN 1 THEN date '2030-02-01' END",
+		}[c.name]
+		if value == "" {
+			value = "a." + c.name
+		}
+		values = append(values, value)
+	}
+	for _, sql := range []string{
+		"SET plan_cache_mode = force_generic_plan",
+		"SET search_path = " + schema,
+		// A tenth is due, on three days, and as many later.
+		"INSERT INTO billing_accounts (" + accountTable().names("") + ") SELECT " + strings.Join(values, ", ") +
+			" FROM billing_accounts a, generate_series(1, 30000) i WHERE a.id = 0",
+		`INSERT INTO billing_holdings SELECT i, 'resource', 1, 1, 1, NULL, 0, '0', '0', '0', '0', '0', 0, 0 FROM generate_series(1, 30000) i`,
+		`INSERT INTO billing_usage SELECT i, i, 'resource', '2030-01-01', 1, '', now() FROM generate_series(1, 30000) i`,
+		`INSERT INTO billing_entries SELECT i / 3, i, 'seller' || i / 3 % 100, date '2030-01-01' + i % 30, 0, 'setup', '', 1, NULL, NULL,
+			'USD:2', 1, '', 0, '{}', now() FROM generate_series(1, 90000) i`,
+		`INSERT INTO billing_documents SELECT i, 1, 'seller' || i % 100, 'invoice', i / 100, '2030-01-01', '2030-01-01', 'USD:2', 1, 1, 1, 1, 1, now()
+			FROM generate_series(1, 30000) i`,
+		`INSERT INTO outbox (id, type, version, at, seller, subject, delivered, held) SELECT 'event' || i, '', 1, now(), '', 's' || i % 100,
+			i < 29000, CASE WHEN i > 29900 THEN timestamptz '2031-01-01' END FROM generate_series(1, 30000) i`,
+		"VACUUM ANALYZE",
+	} {
+		_, err := conn.Exec(t.Context(), sql)
+		require.NoError(t, err, sql)
+	}
+	explain := func(st *statement, arguments string) string {
+		t.Helper()
+		sql := "PREPARE st AS " + st.sql
+		_, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol)
+		require.NoError(t, err, sql)
+		defer func() {
+			_, err := conn.Exec(t.Context(), "DEALLOCATE st")
+			require.NoError(t, err)
+		}()
+		if arguments != "" {
+			arguments = "(" + arguments + ")"
+		}
+		rows, err := conn.Query(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE st"+arguments,
+			pgx.QueryExecModeSimpleProtocol)
+		require.NoError(t, err)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		return strings.Join(lines, "\n")
+	}
+	text := func(sql string) *statement { return s.text().statement(sql) }
+	entries := func(filter string) *statement {
+		return text(strings.ReplaceAll(s.sql.entries.list, "$1::bigint, $2::bigint", "0, 0") + filter + " ORDER BY account, seq LIMIT 100")
+	}
+	for name, c := range map[string]struct {
+		st        *statement
+		arguments string
+		index     string
+		buffers   int // pages of a page of rows
+	}{
+		"due, first page": {s.sql.accounts.due, "'2030-01-31', 0, 500", "billing_accounts_due", 60},
+		"due, last page":  {s.sql.accounts.due, "'2030-01-31', 29000, 500", "billing_accounts_due", 60},
+		"nothing due":     {s.sql.accounts.due, "'2029-12-31', 0, 500", "billing_accounts_due", 10},
+		"load one":        {s.sql.accounts.load[billing.LockNone].few[0], "NULL, 77", "billing_accounts_pkey", 6},
+		"lock four":       {s.sql.accounts.load[billing.LockWait].few[2], "NULL, 1, 77, 777, 7777", "billing_accounts_pkey", 30},
+		"lock many":       {s.sql.accounts.load[billing.LockSkip].many, "'2030-01-31', ARRAY[10, 20, 30, 40, 50, 60]", "billing_accounts_pkey", 50},
+		"holdings":        {s.sql.holdings.load.many, "ARRAY[10, 20, 30, 40, 50, 60]", "billing_holdings_pkey", 30},
+		"unsettled":       {s.sql.usage.unsettled.many, "ARRAY[10, 20, 30, 40, 50, 60]", "billing_usage_pkey", 50},
+		"named":           {s.sql.accounts.named, "'seller7', 'name7'", "billing_accounts_name", 6},
+		"revision":        {s.sql.catalog.revision, "", "billing_meta_pkey", 4},
+		"series":          {s.sql.documents.series, "'seller7', 'invoice', 100, 50", "billing_documents_number", 60},
+		"sum":             {s.sql.entries.sum, "77, NULL", "billing_entries_pkey", 8},
+		"entries of one":  {entries(" AND account = 77"), "", "billing_entries_pkey", 8},
+		"entries of a day": {
+			entries(" AND seller = 'seller7' AND date = '2030-01-07'"), "", "billing_entries_date", 120,
+		},
+		"accounts of a seller": {
+			text(strings.ReplaceAll(s.sql.accounts.list, "$1::bigint", "15000") + " AND seller = 'seller7' ORDER BY id LIMIT 50"),
+			"", "billing_accounts_seller", 120,
+		},
+		"parked": {
+			text(strings.ReplaceAll(s.sql.accounts.list, "$1::bigint", "0") + " AND parked_code <> '' ORDER BY id LIMIT 10"),
+			"", "billing_accounts_parked", 40,
+		},
+		"pending": {s.sql.outbox.pending, "", "outbox_pending", 1000},
+	} {
+		_, err := conn.Exec(t.Context(), s.sql.indexes.sql[:3]+strings.TrimPrefix(s.sql.indexes.sql, "SET LOCAL"))
+		require.NoError(t, err)
+		plan := explain(c.st, c.arguments)
+		require.Contains(t, plan, c.index, "%s\n%s", name, plan)
+		require.NotContains(t, plan, "Seq Scan", "%s\n%s", name, plan)
+		require.NotContains(t, plan, "JIT", "%s\n%s", name, plan)
+		require.LessOrEqual(t, buffers(plan), c.buffers, "%s\n%s", name, plan)
+	}
+	require.Contains(t, explain(s.sql.outbox.lease, "'token', '2030-01-01', '2030-01-02', 100"), "outbox_pending")
+}
+
+// buffers returns how many pages the plan's first line counts.
+func buffers(plan string) int {
+	_, rest, _ := strings.Cut(plan, "Buffers: shared hit=")
+	var n int
+	_, _ = fmt.Sscan(rest, &n)
+	return n
+}

@@ -1,0 +1,50 @@
+package postgres
+
+// statements are all SQL texts of a store.
+type statements struct {
+	begin, beginView, commit, rollback *statement
+	// indexes makes the server keep to indexes for the transaction: it plans a prepared
+	// statement once, and a plan that reads a table from end to end, right while that has
+	// a hundred rows, would stay in use while it grows to a million.
+	indexes *statement
+
+	accounts  accountStatements
+	holdings  holdingStatements
+	periods   periodStatements
+	usage     usageStatements
+	entries   entryStatements
+	documents documentStatements
+	keys      keyStatements
+	outbox    outboxStatements
+	catalog   catalogStatements
+}
+
+func newStatements(x sqlText) *statements {
+	return &statements{
+		begin:     x.statement("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"),
+		beginView: x.statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+		commit:    x.statement("COMMIT"),
+		rollback:  x.statement("ROLLBACK"),
+		indexes:   x.statement("SET LOCAL enable_seqscan = off"),
+		accounts:  newAccountStatements(x),
+		holdings:  newHoldingStatements(x),
+		periods:   newPeriodStatements(x),
+		usage:     newUsageStatements(x),
+		entries:   newEntryStatements(x),
+		documents: newDocumentStatements(x),
+		keys:      newKeyStatements(x),
+		outbox:    newOutboxStatements(x),
+		catalog:   newCatalogStatements(x),
+	}
+}
+
+// insertStatements append rows of a table: one, many from arrays, or a stream.
+type insertStatements struct {
+	table     table
+	one, many *statement
+	copyIn    *statement
+}
+
+func newInsertStatements(x sqlText, t table) insertStatements {
+	return insertStatements{t, x.statement(t.insert(false)), x.statement(t.insert(true)), x.statement(t.copyIn())}
+}

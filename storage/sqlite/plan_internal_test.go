@@ -1,0 +1,84 @@
+package sqlite
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tierhost/tierhost/billing"
+)
+
+// TestPlans makes sure that SQLite reads what the queries were written for, and does
+// not sort or read whole tables where an index brings the rows in order.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	st := openMemory(t)
+	on := billing.NewDate(2030, 6, 15)
+	entries := func(fill func(f *filter)) string {
+		f := newFilter(selectEntries, &scratch{})
+		fill(f)
+		return f.query("account, seq", 10)
+	}
+	for _, c := range []struct {
+		what, query, uses string
+		sorts             bool
+	}{
+		{"one account", queryAccount, "billing_accounts USING INTEGER PRIMARY KEY (rowid=?)", false},
+		{"due account", queryAccountDue, "billing_accounts USING INTEGER PRIMARY KEY (rowid=?)", false},
+		{"range of accounts", queryAccountRangeDue, "billing_accounts USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)", false},
+		{"list of accounts", queryAccountListDue, "billing_accounts USING INTEGER PRIMARY KEY (rowid=?)", false},
+		{"who is due", queryDue, "COVERING INDEX billing_accounts_due (next=? AND id>?)", false},
+		{"next day somebody is due", queryNextDue, "COVERING INDEX billing_accounts_due (next>? AND next<?)", false},
+		{"name", queryNamed, "COVERING INDEX billing_accounts_name (seller=? AND name=?)", false},
+		{"holdings", queryHolding, "billing_holdings USING PRIMARY KEY (account=?)", false},
+		{"range of holdings", queryHoldingRange, "billing_holdings USING PRIMARY KEY (account>? AND account<?)", false},
+		{"list of holdings", queryHoldingList, "billing_holdings USING PRIMARY KEY (account=?)", false},
+		{"usage", queryUsage, "u USING PRIMARY KEY (account=? AND seq>?)", false},
+		{"range of usage", queryUsageRange, "u USING PRIMARY KEY (account=? AND seq>?)", false},
+		{"usage key", queryUsageKey, "INDEX billing_usage_key (account=? AND resource=? AND key=?)", false},
+		{"last usage", queryUsageLast, "billing_usage USING PRIMARY KEY (account=?)", false},
+		{"series", querySeries, "INDEX billing_documents_number (seller=? AND kind=? AND number>?)", false},
+		{"sum", querySumUntil, "INDEX billing_entries_id (account=?)", false},
+		{"queue", queryLease, "INDEX outbox_pending", false},
+		{"events", queryEvents, "outbox USING INTEGER PRIMARY KEY (rowid=?)", false},
+		{"pending", queryPending, "COVERING INDEX outbox_pending", false},
+		{
+			"entries of an account",
+			entries(func(f *filter) { f.book(1, 1, 5); f.dated(1, "host", on, on.AddDays(3)) }),
+			"INDEX billing_entries_id (account=? AND seq>?)", false,
+		},
+		{
+			"entries of a seller",
+			entries(func(f *filter) { f.book(0, 1, 5); f.dated(0, "host", billing.Date{}, billing.Date{}) }),
+			"INDEX billing_entries_id", false,
+		},
+		{
+			"entries of a seller and day",
+			entries(func(f *filter) { f.book(0, 1, 5); f.dated(0, "host", on, on) }),
+			"INDEX billing_entries_date (seller=? AND date=? AND (account,seq)>(?,?))", false,
+		},
+		{
+			"entries of a seller and some days",
+			entries(func(f *filter) { f.book(0, 1, 5); f.dated(0, "host", on, on.AddDays(3)) }),
+			"INDEX billing_entries_date (seller=? AND date>? AND date<?)", true,
+		},
+		{"entries of all", entries(func(f *filter) { f.book(0, 1, 5) }), "INDEX billing_entries_id", false},
+	} {
+		rows, err := st.DB().QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+c.query, make([]any, strings.Count(c.query, "?"))...)
+		require.NoError(t, err, c.what)
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var step string
+			require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
+			plan = append(plan, step)
+		}
+		require.NoError(t, rows.Err())
+		require.NoError(t, rows.Close())
+		all := strings.Join(plan, "\n")
+		require.Contains(t, all, c.uses, c.what)
+		require.Equal(t, c.sorts, strings.Contains(all, "TEMP B-TREE"), "%s:\n%s", c.what, all)
+	}
+}
