@@ -229,7 +229,7 @@ func strike(
 	}
 	f.Decide(nil)
 	got := books{outcomes: w.Outcomes()}
-	if got.dump, err = simulation.Dump(ctx, w.Engine, simulation.DumpOptions{}); err != nil {
+	if got.dump, err = simulation.Dump(ctx, w.Engine, simulation.DumpOptions{NoNumbers: true}); err != nil {
 		return err
 	}
 	if got.events, err = simulation.Events(ctx, w.Engine, store, w.Clock); err != nil {
@@ -255,7 +255,7 @@ func faultless(ctx context.Context, s *simulation.Script) (b books, err error) {
 	if err := w.PlayAll(ctx, 5); err != nil {
 		return b, err
 	}
-	if b.dump, err = simulation.Dump(ctx, w.Engine, simulation.DumpOptions{}); err != nil {
+	if b.dump, err = simulation.Dump(ctx, w.Engine, simulation.DumpOptions{NoNumbers: true}); err != nil {
 		return b, err
 	}
 	b.outcomes = w.Outcomes()
