@@ -54,6 +54,10 @@ type CatalogRows interface {
 
 // CatalogChange is what PutCatalog writes.
 type CatalogChange struct {
+	// Base, if not nil, is the revision on which the change was decided. If the catalog
+	// has another one by now PutCatalog writes nothing and returns storage.ErrConflict,
+	// before it looks at anything else.
+	Base      *int64
 	Resources []Resource
 	Sellers   []Seller
 	Plans     []Plan

@@ -108,11 +108,11 @@ func drainBatch(ctx context.Context, st OutboxStore, sink Sink, o DrainOptions, 
 		}
 		for _, e := range refused {
 			until := o.Clock.Now().Add(o.Delay * time.Duration(max(1, e.Attempts)))
-			if err := ob.Release(ctx, token, []int64{e.Seq}, until); err != nil {
+			if err := ob.Release(ctx, token, []int64{e.Seq}, until, true); err != nil {
 				return err
 			}
 		}
-		return ob.Release(ctx, token, untouched, now)
+		return ob.Release(ctx, token, untouched, now, false)
 	})
 	if err != nil {
 		return false, fmt.Errorf("acknowledge events: %w", err)

@@ -27,7 +27,8 @@ type Event struct {
 	Subject string
 	// Data is the typed content as JSON.
 	Data json.RawMessage
-	// Attempts counts the leases the event has had, this one included.
+	// Attempts counts the leases under which the event was tried, this one included, and
+	// those whose holder was never heard of again.
 	Attempts int
 }
 
@@ -60,8 +61,9 @@ type Outbox interface {
 	Ack(ctx context.Context, token string, seqs []int64) (int, error)
 
 	// Release ends the leases under token of the given events and keeps them back
-	// until the given instant.
-	Release(ctx context.Context, token string, seqs []int64, until time.Time) error
+	// until the given instant. Where tried is false the events were not tried: the
+	// attempt that their lease counted is taken back.
+	Release(ctx context.Context, token string, seqs []int64, until time.Time, tried bool) error
 
 	// Purge deletes events that were delivered and whose At lies before the instant, at
 	// most limit of them, and returns how many.
