@@ -150,7 +150,6 @@ func (b *book) setQuantity(x SetQuantity, day Date) (*Refusal, error) {
 	if q.Equal(held) {
 		return nil, nil
 	}
-	b.event(QuantityChanged{Account: b.acct.ID, Resource: x.Resource, Quantity: x.Quantity.String(), On: day})
 	switch {
 	case !b.acct.TrialEnds.IsZero():
 		b.trialSet(h, q, day)
@@ -206,7 +205,7 @@ func (b *book) changePlanAction(x ChangePlan, day Date, want wanted) (*Refusal, 
 // mayChoose applies the plan's access and group to who asks for a plan. Staff of the
 // host and of the seller may choose any.
 func (b *book) mayChoose(by Actor, head, present *Plan) *Refusal {
-	if by.Role != RoleCustomer {
+	if by.Role == RoleHost || by.Role == RoleSeller {
 		return nil
 	}
 	switch {
@@ -353,16 +352,20 @@ func (b *book) closeAction(x Close, day Date) (*Refusal, error) {
 		return nil, err
 	}
 	b.begin(day)
-	debt := b.acct.Balance.Neg()
-	limit := b.plan().terms.CreditLimit
-	if b.acct.CreditLimit != nil {
-		limit = *b.acct.CreditLimit
-	}
-	if debt.Sign() > 0 && (x.Billing == CloseCollectOnly || debt.Amount().Cmp(limit) >= 0) {
+	if debt := b.acct.Balance.Neg(); collects(x.Billing, debt, &b.acct, b.plan()) {
 		b.collect = debt
 		b.event(CollectionRequested{Account: b.acct.ID, Amount: debt, On: day})
 	}
 	return nil, nil
+}
+
+// collects reports whether closing with a debt asks for it to be collected.
+func collects(how CloseBilling, debt money.Money, a *Account, plan *pricedPlan) bool {
+	limit := plan.terms.CreditLimit
+	if a.CreditLimit != nil {
+		limit = *a.CreditLimit
+	}
+	return debt.Sign() > 0 && (how == CloseCollectOnly || how == CloseCollect && debt.Amount().Cmp(limit) >= 0)
 }
 
 // money books a payment, credit or debit: one entry, no document, no tax.

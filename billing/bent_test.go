@@ -19,6 +19,7 @@ type bent struct {
 	series    func([]billing.Document) []billing.Document
 	periods   func([]billing.PeriodRow) []billing.PeriodRow
 	version   func(*billing.PlanVersion)
+	seller    func(*billing.Seller)
 	resources func([]billing.Resource) []billing.Resource
 	write     func(*billing.Batch) error
 }
@@ -31,6 +32,14 @@ func (s *bent) Billing(tx storage.Tx) (billing.Rows, error) {
 type bentRows struct {
 	billing.Rows
 	s *bent
+}
+
+func (r bentRows) Seller(ctx context.Context, id billing.SellerID) (billing.Seller, error) {
+	v, err := r.Rows.Seller(ctx, id)
+	if r.s.seller != nil {
+		r.s.seller(&v)
+	}
+	return v, err
 }
 
 func (r bentRows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loaded, error) {

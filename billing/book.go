@@ -178,7 +178,7 @@ func (b *book) begin(day Date) {
 // its minor units. An amount of zero makes no entry.
 func (b *book) post(kind EntryKind, h *hold, quantity money.Rat, from, to Date, exact money.Rat, total *money.Rat, basis Basis) (int64, error) {
 	basis.Exact, basis.Before, basis.Rounding = exact, *total, b.seller.Rounding
-	after := total.Add(exact)
+	after := bounded(total.Add(exact))
 	minor, err := b.step(*total, after)
 	if err != nil {
 		return 0, err
@@ -192,6 +192,15 @@ func (b *book) post(kind EntryKind, h *hold, quantity money.Rat, from, to Date, 
 		Amount: money.FromMinor(minor, b.seller.Currency), Basis: basis,
 	})
 	return minor, nil
+}
+
+// bounded keeps an exact figure from growing without end: proportions of proportions
+// have ever longer denominators. One that does not fit 63 bits is kept to 18 decimals.
+func bounded(r money.Rat) money.Rat {
+	if r.IsCompact() {
+		return r
+	}
+	return money.RatOf(r.RoundTo(18, money.HalfUp))
 }
 
 // step is round(after) - round(before), in minor units.

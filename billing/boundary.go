@@ -135,6 +135,7 @@ func (b *book) takePending() bool {
 	}
 	a.Plan, a.PlanVersion = ref.id, ref.version
 	a.MoneyBackDays = min(a.MoneyBackDays, to.terms.MoneyBackDays)
+	b.event(PlanChanged{Account: a.ID, Plan: ref.id, Version: ref.version, On: b.docDate})
 	return true
 }
 
@@ -219,7 +220,7 @@ func (b *book) resume(day Date) error {
 	return nil
 }
 
-// dropUsage forgets the loaded usage records up to those of a settlement.
+// consume marks the loaded usage records that a settlement took as settled.
 func (b *book) consume(settled func(UsageRecord) bool) {
 	a := &b.acct
 	rest := slices.DeleteFunc(slices.Clone(b.usage), settled)

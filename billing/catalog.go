@@ -14,18 +14,25 @@ import (
 	"github.com/tierhost/tierhost/storage"
 )
 
-// catalog caches sellers, plans and resources. What can change is dropped when the
-// store's revision does; plan versions never change and stay. Rows that are read
-// before a transaction commits go to a private copy only.
+// catalog caches sellers, plans and resources for an engine: one generation for each
+// revision that a transaction sees, so that a reader of old data never shows it to
+// others. Plan versions never change and stay. Rows that are read in a host's
+// transaction, which may never be committed, go to a private catalog only.
 type catalog struct {
-	mu        sync.Mutex
-	shared    *catalog // of a private one
+	mu       sync.Mutex
+	shared   *catalog // of a private one
+	current  *generation
+	versions map[versionRef]*pricedPlan
+}
+
+// generation is what is known of one revision of the catalog.
+type generation struct {
+	catalog   *catalog
 	revision  int64
-	fresh     bool
+	mu        sync.Mutex
 	sellers   map[SellerID]*Seller
 	heads     map[headRef]*Plan
 	resources map[ResourceID]Resource
-	versions  map[versionRef]*pricedPlan
 }
 
 type headRef struct {
@@ -38,15 +45,7 @@ type versionRef struct {
 	version int
 }
 
-func newCatalog() *catalog {
-	c := &catalog{versions: map[versionRef]*pricedPlan{}}
-	c.reset()
-	return c
-}
-
-func (c *catalog) reset() {
-	c.sellers, c.heads, c.resources = map[SellerID]*Seller{}, map[headRef]*Plan{}, nil
-}
+func newCatalog() *catalog { return &catalog{versions: map[versionRef]*pricedPlan{}} }
 
 // private returns a cache for a transaction whose catalog may never be committed.
 func (c *catalog) private() *catalog {
@@ -55,114 +54,141 @@ func (c *catalog) private() *catalog {
 	return p
 }
 
-// at makes the cache speak of a revision of the catalog. A private cache takes over
-// what the shared one knows of the same revision.
-func (c *catalog) at(revision int64) {
+// at returns what is known of the revision that a transaction sees. It uses that
+// generation until it ends. A private catalog begins with what the shared one knows of
+// the same revision.
+func (c *catalog) at(revision int64) *generation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.fresh && c.revision == revision {
-		return
+	if c.current != nil && c.current.revision == revision {
+		return c.current
 	}
-	c.reset()
-	c.revision, c.fresh = revision, true
-	if s := c.shared; s != nil {
+	g := &generation{catalog: c, revision: revision, sellers: map[SellerID]*Seller{}, heads: map[headRef]*Plan{}}
+	if c.shared != nil {
 		c.versions = map[versionRef]*pricedPlan{}
-		s.mu.Lock()
-		if s.fresh && s.revision == revision {
-			c.sellers, c.heads = maps.Clone(s.sellers), maps.Clone(s.heads)
-			c.resources, c.versions = s.resources, maps.Clone(s.versions)
-		}
-		s.mu.Unlock()
+		c.shared.copyTo(g)
 	}
+	c.current = g
+	return g
 }
 
-// lookup returns what get finds in the cache, else reads it and keeps it with put.
-func lookup[T any](c *catalog, get func() (T, bool), read func() (T, error), put func(T)) (T, error) {
+// copyTo gives a private generation, whose catalog is locked, what is known of its
+// revision.
+func (c *catalog) copyTo(g *generation) {
 	c.mu.Lock()
-	v, ok := get()
-	rev := c.revision
-	c.mu.Unlock()
-	if ok {
+	defer c.mu.Unlock()
+	if c.current == nil || c.current.revision != g.revision {
+		return
+	}
+	c.current.mu.Lock()
+	defer c.current.mu.Unlock()
+	g.sellers, g.heads = maps.Clone(c.current.sellers), maps.Clone(c.current.heads)
+	g.resources, g.catalog.versions = c.current.resources, maps.Clone(c.versions)
+}
+
+// lookup returns what get finds, else reads it and keeps it with put; both are called
+// under mu. What is not there (nil) is not kept: anybody can ask for anything.
+func lookup[T any](mu *sync.Mutex, get func() *T, read func() (*T, error), put func(*T)) (*T, error) {
+	mu.Lock()
+	v := get()
+	mu.Unlock()
+	if v != nil {
 		return v, nil
 	}
 	v, err := read()
-	if err != nil {
-		return v, err
+	if err != nil || v == nil {
+		return nil, err
 	}
-	c.mu.Lock()
-	if c.revision == rev {
-		put(v)
-	}
-	c.mu.Unlock()
+	mu.Lock()
+	put(v)
+	mu.Unlock()
 	return v, nil
 }
 
-func (c *catalog) allResources(ctx context.Context, rows Rows) (map[ResourceID]Resource, error) {
-	return lookup(c,
-		func() (map[ResourceID]Resource, bool) { return c.resources, c.resources != nil },
-		func() (map[ResourceID]Resource, error) {
-			list, err := rows.Resources(ctx)
-			m := make(map[ResourceID]Resource, len(list))
-			for _, r := range list {
-				m[r.ID] = r
-			}
-			return m, err
-		},
-		func(m map[ResourceID]Resource) { c.resources = m })
+func (g *generation) allResources(ctx context.Context, rows Rows) (map[ResourceID]Resource, error) {
+	g.mu.Lock()
+	known := g.resources
+	g.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	list, err := rows.Resources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known = byID(list)
+	g.mu.Lock()
+	g.resources = known
+	g.mu.Unlock()
+	return known, nil
+}
+
+func byID(list []Resource) map[ResourceID]Resource {
+	m := make(map[ResourceID]Resource, len(list))
+	for _, r := range list {
+		m[r.ID] = r
+	}
+	return m
 }
 
 // seller returns a seller; nil if there is none.
-func (c *catalog) seller(ctx context.Context, rows Rows, id SellerID) (*Seller, error) {
-	return lookup(c,
-		func() (*Seller, bool) { s, ok := c.sellers[id]; return s, ok },
+func (g *generation) seller(ctx context.Context, rows Rows, id SellerID) (*Seller, error) {
+	return lookup(&g.mu,
+		func() *Seller { return g.sellers[id] },
 		func() (*Seller, error) {
 			s, err := rows.Seller(ctx, id)
 			return orNil(&s, err)
 		},
-		func(s *Seller) {
-			if s != nil { // what is not there is not kept: anybody can ask for anything
-				c.sellers[id] = s
-			}
-		})
+		func(s *Seller) { g.sellers[id] = s })
+}
+
+// sellerOf returns the seller of an account, who must be there.
+func (g *generation) sellerOf(ctx context.Context, rows Rows, id SellerID) (*Seller, error) {
+	s, err := g.seller(ctx, rows, id)
+	if err == nil && s == nil {
+		err = brokenf("seller %s is not there", id)
+	}
+	return s, err
 }
 
 // head returns a plan; nil if the seller has none of that name.
-func (c *catalog) head(ctx context.Context, rows Rows, seller SellerID, id PlanID) (*Plan, error) {
+func (g *generation) head(ctx context.Context, rows Rows, seller SellerID, id PlanID) (*Plan, error) {
 	ref := headRef{seller, id}
-	return lookup(c,
-		func() (*Plan, bool) { p, ok := c.heads[ref]; return p, ok },
+	return lookup(&g.mu,
+		func() *Plan { return g.heads[ref] },
 		func() (*Plan, error) {
 			p, err := rows.Plan(ctx, seller, id)
 			return orNil(&p, err)
 		},
-		func(p *Plan) {
-			if p != nil {
-				c.heads[ref] = p
-			}
-		})
+		func(p *Plan) { g.heads[ref] = p })
 }
 
 // version returns a plan version, priced; nil if there is none.
-func (c *catalog) version(ctx context.Context, rows Rows, seller SellerID, id PlanID, n int) (*pricedPlan, error) {
-	resources, err := c.allResources(ctx, rows)
+func (g *generation) version(ctx context.Context, rows Rows, seller SellerID, id PlanID, n int) (*pricedPlan, error) {
+	resources, err := g.allResources(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
-	ref := versionRef{headRef{seller, id}, n}
-	return lookup(c,
-		func() (*pricedPlan, bool) { p, ok := c.versions[ref]; return p, ok && p != nil },
+	c, ref := g.catalog, versionRef{headRef{seller, id}, n}
+	return lookup(&c.mu,
+		func() *pricedPlan { return c.versions[ref] },
 		func() (*pricedPlan, error) {
 			v, err := rows.PlanVersion(ctx, seller, id, n)
 			if err != nil {
 				return orNil((*pricedPlan)(nil), err)
 			}
-			return pricePlan(v, resources)
-		},
-		func(p *pricedPlan) {
-			if p != nil {
-				c.versions[ref] = p
+			p, err := pricePlan(v, resources)
+			if err == nil {
+				return p, nil
 			}
-		})
+			// The version may be newer than what was read of the resources.
+			list, lerr := rows.Resources(ctx)
+			if lerr != nil {
+				return nil, lerr
+			}
+			return pricePlan(v, byID(list))
+		},
+		func(p *pricedPlan) { c.versions[ref] = p })
 }
 
 // orNil makes "not found" a nil value.
@@ -177,37 +203,49 @@ func orNil[T any](v *T, err error) (*T, error) {
 }
 
 // DefineResources adds resources to the installation's catalog. One that is defined
-// already in the same way is passed over; in another way it is ErrResourceDefined:
+// already in the same way is passed over (its unit, a text, stays); in another way it is ErrResourceDefined:
 // a resource means the same in all plans, for ever. Faults are tierhost.Invalid.
 func (e *Engine) DefineResources(ctx context.Context, resources ...Resource) error {
 	if err := validateResources(resources); err != nil {
 		return err
 	}
-	return e.update(ctx, func(ctx context.Context, rows Rows, final bool) error {
+	return e.changeCatalog(ctx, func(ctx context.Context, rows Rows, c *CatalogChange) error {
 		present, err := rows.Resources(ctx)
 		if err != nil {
 			return err
 		}
-		known := map[ResourceID]Resource{}
-		for _, r := range present {
-			known[r.ID] = r
-		}
-		var add []Resource
+		known := byID(present)
 		for _, r := range resources {
 			r = r.withDefaults()
 			old, ok := known[r.ID]
 			switch {
 			case !ok:
 				known[r.ID] = r
-				add = append(add, r)
+				c.Resources = append(c.Resources, r)
 			case !old.same(r):
 				return fmt.Errorf("resource %s: %w", r.ID, ErrResourceDefined)
 			}
 		}
-		if len(add) == 0 {
+		return nil
+	})
+}
+
+// changeCatalog runs fn, which reads what it decides on and fills the change, and
+// writes it unless the catalog has changed meanwhile; then fn decides anew.
+func (e *Engine) changeCatalog(ctx context.Context, fn func(ctx context.Context, rows Rows, c *CatalogChange) error) error {
+	return e.update(ctx, func(ctx context.Context, rows Rows, _ bool) error {
+		base, err := rows.Revision(ctx)
+		if err != nil {
+			return err
+		}
+		c := CatalogChange{Base: &base}
+		if err := fn(ctx, rows, &c); err != nil {
+			return err
+		}
+		if len(c.Resources)+len(c.Sellers)+len(c.Plans)+len(c.Versions) == 0 {
 			return nil
 		}
-		return rows.PutCatalog(ctx, CatalogChange{Resources: add})
+		return rows.PutCatalog(ctx, c)
 	})
 }
 
@@ -227,7 +265,7 @@ func (e *Engine) PutSeller(ctx context.Context, s Seller) error {
 	if err := s.validate(); err != nil {
 		return err
 	}
-	return e.update(ctx, func(ctx context.Context, rows Rows, final bool) error {
+	return e.changeCatalog(ctx, func(ctx context.Context, rows Rows, c *CatalogChange) error {
 		old, err := rows.Seller(ctx, s.ID)
 		switch {
 		case errors.Is(err, storage.ErrNotFound):
@@ -236,7 +274,8 @@ func (e *Engine) PutSeller(ctx context.Context, s Seller) error {
 		case old.Currency != s.Currency || old.Rounding != s.Rounding || old.TimeZone != s.TimeZone:
 			return fmt.Errorf("seller %s: %w", s.ID, ErrSellerFixed)
 		}
-		return rows.PutCatalog(ctx, CatalogChange{Sellers: []Seller{s}})
+		c.Sellers = []Seller{s}
+		return nil
 	})
 }
 
@@ -256,7 +295,7 @@ func (e *Engine) Seller(ctx context.Context, id SellerID) (s Seller, err error) 
 // all at once, each with its path and code, see [Terms.Validate].
 func (e *Engine) PublishPlan(ctx context.Context, head Plan, terms Terms) (PlanVersion, error) {
 	var v PlanVersion
-	err := e.update(ctx, func(ctx context.Context, rows Rows, final bool) error {
+	err := e.changeCatalog(ctx, func(ctx context.Context, rows Rows, c *CatalogChange) error {
 		seller, err := rows.Seller(ctx, head.Seller)
 		if err != nil {
 			return notFound(err, ErrUnknownSeller, string(head.Seller))
@@ -287,13 +326,14 @@ func (e *Engine) PublishPlan(ctx context.Context, head Plan, terms Terms) (PlanV
 			}
 			head.Latest = p.Latest
 			if same {
-				v = newest
-				return rows.PutCatalog(ctx, CatalogChange{Plans: []Plan{head}})
+				v, c.Plans = newest, []Plan{head}
+				return nil
 			}
 			head.Latest++
 		}
 		v = PlanVersion{Seller: head.Seller, Plan: head.ID, Version: head.Latest, Published: e.now(), Terms: terms}
-		return rows.PutCatalog(ctx, CatalogChange{Plans: []Plan{head}, Versions: []PlanVersion{v}})
+		c.Plans, c.Versions = []Plan{head}, []PlanVersion{v}
+		return nil
 	})
 	if err != nil {
 		return PlanVersion{}, err
@@ -304,7 +344,7 @@ func (e *Engine) PublishPlan(ctx context.Context, head Plan, terms Terms) (PlanV
 // PutPlan changes how a plan may be had: its name, signup switch, group and access.
 // p.Latest is ignored. ErrUnknownPlan if there is none.
 func (e *Engine) PutPlan(ctx context.Context, p Plan) error {
-	return e.update(ctx, func(ctx context.Context, rows Rows, final bool) error {
+	return e.changeCatalog(ctx, func(ctx context.Context, rows Rows, c *CatalogChange) error {
 		old, err := rows.Plan(ctx, p.Seller, p.ID)
 		if err != nil {
 			return notFound(err, ErrUnknownPlan, string(p.ID))
@@ -319,7 +359,8 @@ func (e *Engine) PutPlan(ctx context.Context, p Plan) error {
 			return err
 		}
 		p.Latest = old.Latest
-		return rows.PutCatalog(ctx, CatalogChange{Plans: []Plan{p}})
+		c.Plans = []Plan{p}
+		return nil
 	})
 }
 

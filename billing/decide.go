@@ -48,18 +48,25 @@ func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (
 		return &decision{refused: unknown}, nil
 	}
 	st := loaded.States[0]
-	e.cache.at(loaded.Revision)
-	seller, err := e.sellerOf(ctx, rows, st.Account.Seller)
+	gen := e.cache.at(loaded.Revision)
+	seller, err := gen.sellerOf(ctx, rows, st.Account.Seller)
 	if err != nil {
 		return nil, err
 	}
 	d := &decision{before: st, keyed: loaded.Keyed}
 	day, today, err := e.day(seller, req.On)
+	if errors.Is(err, ErrDayInFuture) {
+		d.refused = &Refusal{Action: act.name(), Account: id, Detail: err.Error(), sentinel: ErrDayInFuture}
+		return d, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	if req.Key != "" && !isUsage {
 		if done, err := e.claim(ctx, rows, act, &st.Account, loaded.Key, d); err != nil || done {
+			if x, ok := act.(Close); ok && err == nil && d.replay != nil {
+				err = e.replayCollect(ctx, gen, rows, x, loaded.Key, d.replay)
+			}
 			return d, err
 		}
 	}
@@ -81,17 +88,20 @@ func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (
 			}
 		}
 	}
-	want, err := e.want(ctx, rows, act, &st.Account)
+	want, err := e.want(ctx, gen, rows, act, &st.Account)
 	if err != nil {
 		return nil, err
 	}
 	want.keyed = loaded.Keyed
-	d.book, err = e.newBook(ctx, rows, seller, st, today, want.target)
+	d.book, err = e.newBook(ctx, gen, rows, seller, st, today, want.target)
 	if err != nil {
 		return nil, err
 	}
 	if st.Account.Parked.Code == "" {
 		if err := d.book.advance(day); err != nil {
+			return nil, err
+		}
+		if err := d.book.check(); err != nil {
 			return nil, err
 		}
 	}
@@ -113,10 +123,10 @@ func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (
 		}
 		return d, nil
 	}
-	if err := d.book.check(); err != nil {
-		return nil, err
+	if st.Account.Parked.Code == "" || !onMoney(act) { // money may be booked whatever is wrong
+		err = d.book.check()
 	}
-	return d, nil
+	return d, err
 }
 
 func cloneHolds(holds []*hold) []*hold {
@@ -138,15 +148,15 @@ func onMoney(act Action) bool {
 }
 
 // newBook prepares a loaded account with all plan versions it may need.
-func (e *Engine) newBook(ctx context.Context, rows Rows, seller *Seller, st State, today Date, extra *pricedPlan) (*book, error) {
-	resources, err := e.cache.allResources(ctx, rows)
+func (e *Engine) newBook(ctx context.Context, gen *generation, rows Rows, seller *Seller, st State, today Date, extra *pricedPlan) (*book, error) {
+	resources, err := gen.allResources(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
 	plans := make(map[planRef]*pricedPlan, 2)
 	for _, ref := range refs(&st.Account) {
 		if plans[ref] == nil {
-			if plans[ref], err = e.cache.version(ctx, rows, st.Account.Seller, ref.id, ref.version); err != nil {
+			if plans[ref], err = gen.version(ctx, rows, st.Account.Seller, ref.id, ref.version); err != nil {
 				return nil, err
 			}
 		}
@@ -157,22 +167,13 @@ func (e *Engine) newBook(ctx context.Context, rows Rows, seller *Seller, st Stat
 	return newBook(seller, resources, plans, st, today, e.now())
 }
 
-func (e *Engine) sellerOf(ctx context.Context, rows Rows, id SellerID) (*Seller, error) {
-	s, err := e.cache.seller(ctx, rows, id)
-	if err != nil {
-		return nil, err
-	}
-	if s == nil {
-		return nil, brokenf("seller %s is not there", id)
-	}
-	return s, nil
-}
-
 // today is the day that it is in a seller's zone.
 func (e *Engine) today(s *Seller) (Date, error) {
 	loc, err := s.location()
 	if err != nil {
-		return Date{}, brokenf("seller %s has the time zone %q, which is not known here", s.ID, s.TimeZone)
+		// The machine's fault, not the account's: nobody is parked for it.
+		return Date{}, tierhost.E("billing", tierhost.KindUnavailable, "time_zone_unknown",
+			fmt.Errorf("seller %s keeps its books in %q, which this machine does not know; import time/tzdata: %w", s.ID, s.TimeZone, err))
 	}
 	return DateIn(e.opt.Clock.Now(), loc), nil
 }
@@ -190,29 +191,29 @@ func (e *Engine) day(s *Seller, on Date) (day, today Date, err error) {
 }
 
 // want reads what an action refers to beyond its account.
-func (e *Engine) want(ctx context.Context, rows Rows, act Action, a *Account) (w wanted, err error) {
+func (e *Engine) want(ctx context.Context, gen *generation, rows Rows, act Action, a *Account) (w wanted, err error) {
 	switch x := act.(type) {
 	case ChangePlan:
-		if w.head, err = e.cache.head(ctx, rows, a.Seller, x.Plan); err != nil || w.head == nil {
+		if w.head, err = gen.head(ctx, rows, a.Seller, x.Plan); err != nil || w.head == nil {
 			return w, err
 		}
-		if w.present, err = e.cache.head(ctx, rows, a.Seller, a.Plan); err != nil {
+		if w.present, err = gen.head(ctx, rows, a.Seller, a.Plan); err != nil {
 			return w, err
 		}
-		w.target, err = e.cache.version(ctx, rows, a.Seller, x.Plan, w.head.Latest)
+		w.target, err = gen.version(ctx, rows, a.Seller, x.Plan, w.head.Latest)
 	case MoveVersion:
 		if x.Plan != "" && x.Plan != a.Plan {
 			return w, nil // no version of that plan
 		}
 		n := x.Version
 		if n == 0 {
-			head, err := e.cache.head(ctx, rows, a.Seller, a.Plan)
+			head, err := gen.head(ctx, rows, a.Seller, a.Plan)
 			if err != nil || head == nil {
 				return w, err
 			}
 			n = head.Latest
 		}
-		w.target, err = e.cache.version(ctx, rows, a.Seller, a.Plan, n)
+		w.target, err = gen.version(ctx, rows, a.Seller, a.Plan, n)
 	case Reverse:
 		err = e.wantEntry(ctx, rows, x, &w)
 	}

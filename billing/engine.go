@@ -26,7 +26,7 @@ type Options struct {
 // host's), by the goroutine that worked, and must be quick and safe for concurrent use.
 type Observer interface {
 	Acted(action string, took time.Duration, err error)
-	Ran(report RunReport, took time.Duration)
+	Ran(report RunReport, took time.Duration, err error)
 }
 
 // Engine is the books of a hosting company: catalog, accounts, ledger, documents and

@@ -67,10 +67,12 @@ func TestEventsOfActions(t *testing.T) {
 	w.do(billing.Close{Account: id})
 	d := day("2026-01-01")
 	want := []billing.EventData{
-		billing.AccountOpened{Account: id, Plan: "p", On: d}, billing.DocumentIssued{Account: id, Document: 1, Kind: billing.Invoice, Numbered: true, Date: d, Total: usd("10")},
+		billing.AccountOpened{Account: id, Plan: "p", On: d}, billing.QuantityChanged{Account: id, Resource: "account", Quantity: "1", On: d},
+		billing.DocumentIssued{Account: id, Document: 1, Kind: billing.Invoice, Numbered: true, Date: d, Total: usd("10")},
 		billing.QuantityChanged{Account: id, Resource: "mailbox", Quantity: "2", On: d},
 		billing.PlanChanged{Account: id, Plan: "q", Version: 1, On: d}, billing.DocumentIssued{Account: id, Document: 2, Kind: billing.CreditNote, Numbered: true, Date: d, Total: usd("-10")},
 		billing.AccountSuspended{Account: id, Reason: billing.ReasonHost, On: d}, billing.AccountResumed{Account: id, On: d},
+		billing.QuantityChanged{Account: id, Resource: "account", Quantity: "0", On: d}, billing.QuantityChanged{Account: id, Resource: "mailbox", Quantity: "0", On: d},
 		billing.AccountClosed{Account: id, On: d},
 	}
 	got := w.events()

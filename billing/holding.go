@@ -113,7 +113,7 @@ func (h *hold) giveUp(units money.Rat) {
 		h.SetupUnits, h.SetupPaid = decimal.Decimal{}, money.Rat{}
 		return
 	}
-	h.SetupUnits, h.SetupPaid = dec(left), h.SetupPaid.Mul(over(left, s))
+	h.SetupUnits, h.SetupPaid = dec(left), bounded(h.SetupPaid.Mul(over(left, s)))
 }
 
 // setLimit notes the largest quantity held in the running stretch; when lower is
@@ -128,13 +128,18 @@ func (b *book) setLimit(h *hold, q decimal.Decimal, lower bool) {
 	h.Limits, h.changed = limits, true
 }
 
+// hold sets the quantity held.
+func (b *book) hold(h *hold, q money.Rat, day Date) {
+	h.Quantity, h.changed = dec(q), true
+	b.event(QuantityChanged{Account: b.acct.ID, Resource: h.Resource, Quantity: h.Quantity.String(), On: day})
+}
+
 // rise is the first row of the table in spec section 4: the quantity rises to q.
 func (b *book) rise(cause Cause, h *hold, q money.Rat, day Date) error {
 	if err := b.setup(cause, h, q, day); err != nil {
 		return err
 	}
-	h.changed = true
-	h.Quantity = dec(q)
+	b.hold(h, q, day)
 	if h.monthly() {
 		h.Top = decimal.Max(h.Top, h.Quantity)
 		b.setLimit(h, h.Quantity, false)
@@ -156,8 +161,7 @@ func (b *book) fall(h *hold, q money.Rat, day Date) error {
 	opening := b.openedBoundary(from, day)
 	before := money.RatOf(h.Quantity)
 	top := h.settled()
-	h.changed = true
-	h.Quantity = dec(q)
+	b.hold(h, q, day)
 	if h.monthly() && !opening {
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"strconv"
+
+	"github.com/tierhost/tierhost/money"
 )
 
 // keyID is where an action's key is kept; an action without one has the zero KeyID.
@@ -59,4 +61,31 @@ func replay(ctx context.Context, rows Rows, k *Key) (*Result, error) {
 		}
 	}
 	return res, nil
+}
+
+// replayCollect works out again what a Close asked to be collected: the debt after its
+// last entry.
+func (e *Engine) replayCollect(ctx context.Context, gen *generation, rows Rows, x Close, k *Key, res *Result) error {
+	a := &res.Account
+	plan, err := gen.version(ctx, rows, a.Seller, a.Plan, a.PlanVersion)
+	if err != nil || plan == nil {
+		return err
+	}
+	debt := money.Zero(a.Balance.Currency())
+	for after := (EntryID{Account: k.Account}); after.Seq < k.EntryLast; {
+		page, err := rows.Entries(ctx, EntryQuery{Account: k.Account}, after, int(min(pageSize, k.EntryLast-after.Seq)))
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, en := range page {
+			if debt, err = debt.Add(en.Amount); err != nil {
+				return err
+			}
+		}
+		after = page[len(page)-1].ID()
+	}
+	if collects(x.Billing, debt, a, plan) {
+		res.Collect = debt
+	}
+	return nil
 }

@@ -150,7 +150,7 @@ func (e *Engine) previewPage(ctx context.Context, rows Rows, ids []AccountID, da
 	if err != nil {
 		return nil, err
 	}
-	e.cache.at(loaded.Revision)
+	gen := e.cache.at(loaded.Revision)
 	out := make([]PreviewAccount, 0, len(loaded.States))
 	for _, st := range loaded.States {
 		p := PreviewAccount{Account: st.Account, Last: st.Account.LastRun, Now: money.Zero(st.Account.Balance.Currency())}
@@ -159,7 +159,7 @@ func (e *Engine) previewPage(ctx context.Context, rows Rows, ids []AccountID, da
 			out = append(out, p)
 			continue
 		}
-		b, n, err := e.bill(ctx, rows, st, day, true)
+		b, n, _, err := e.bill(ctx, gen, rows, st, day, true)
 		if _, own := parkable(err); own {
 			p.NotBilled = &NotBilled{st.Account.ID, NotBilledParked, err.Error()}
 			out = append(out, p)

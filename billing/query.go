@@ -291,7 +291,7 @@ func (e *Engine) MoveVersions(ctx context.Context, seller SellerID, plan PlanID,
 		if err != nil {
 			return moved, refused, err
 		}
-		if a.Status == Closed || a.PlanVersion == version || a.PendingPlan == plan && a.PendingVersion == version {
+		if a.Status == Closed || a.PlanVersion == version && a.PendingPlan == "" || a.PendingPlan == plan && a.PendingVersion == version {
 			continue
 		}
 		_, err := e.Do(ctx, MoveVersion{Account: a.ID, Plan: plan, Version: version})

@@ -93,7 +93,7 @@ func (e *Engine) Run(ctx context.Context, day Date, o RunOptions) (RunReport, er
 	}
 	err = errors.Join(append([]error{err}, r.failed...)...)
 	if e.opt.Observer != nil {
-		e.opt.Observer.Ran(report, e.opt.Clock.Now().Sub(began))
+		e.opt.Observer.Ran(report, e.opt.Clock.Now().Sub(began), err)
 	}
 	return report, err
 }
@@ -187,7 +187,7 @@ func (r *runner) feed(ctx context.Context, work chan<- []AccountID) error {
 // its own is parked in it.
 func (r *runner) batch(ctx context.Context, ids []AccountID, lock Lock) (RunReport, error) {
 	part, err := r.attempt(ctx, ids, lock)
-	if err == nil || len(ids) == 1 || ctx.Err() != nil || errors.Is(err, storage.ErrConflict) || tierhost.KindOf(err) == tierhost.KindUnavailable {
+	if err == nil || ctx.Err() != nil || errors.Is(err, storage.ErrConflict) || tierhost.KindOf(err) == tierhost.KindUnavailable {
 		return part, err
 	}
 	// Something in the batch cannot even be read or written: find out what.
@@ -221,12 +221,12 @@ func (r *runner) attempt(ctx context.Context, ids []AccountID, lock Lock) (RunRe
 		if len(loaded.States) == 0 {
 			return nil
 		}
-		r.e.cache.at(loaded.Revision)
+		gen := r.e.cache.at(loaded.Revision)
 		n := len(loaded.States)
 		batch := &Batch{Final: final, Accounts: make([]Account, 0, n), Documents: make([]*Document, 0, n),
 			Entries: make([]Entry, 0, 4*n), Events: make([]*storage.Event, 0, n)}
 		for i := range loaded.States {
-			if err := r.account(ctx, rows, loaded.States[i], batch, &part); err != nil {
+			if err := r.account(ctx, gen, rows, loaded.States[i], batch, &part); err != nil {
 				return err
 			}
 		}
@@ -242,8 +242,8 @@ func (r *runner) attempt(ctx context.Context, ids []AccountID, lock Lock) (RunRe
 }
 
 // account bills one account into the batch, or parks it.
-func (r *runner) account(ctx context.Context, rows Rows, st State, batch *Batch, part *RunReport) error {
-	b, n, err := r.e.bill(ctx, rows, st, r.day, false)
+func (r *runner) account(ctx context.Context, gen *generation, rows Rows, st State, batch *Batch, part *RunReport) error {
+	b, n, at, err := r.e.bill(ctx, gen, rows, st, r.day, false)
 	code, own := parkable(err)
 	if err != nil && !own {
 		return err
@@ -253,8 +253,14 @@ func (r *runner) account(ctx context.Context, rows Rows, st State, batch *Batch,
 	}
 	part.Accounts++
 	if own {
-		park := Parking{Code: code, Reason: err.Error(), On: st.Account.Next}
+		park := Parking{Code: code, Reason: err.Error(), On: at}
 		b = &book{acct: st.Account, now: r.e.now()}
+		if n > 0 { // the boundaries before it are billed, as by a run of their day
+			if good, m, _, err := r.e.bill(ctx, gen, rows, st, at.AddDays(-1), false); err == nil {
+				b, n = good, m
+				part.add(RunReport{Boundary: int64(n), Documents: int64(len(b.documents)), Entries: int64(len(b.entries))})
+			}
+		}
 		b.acct.Parked = park
 		b.event(AccountParkedEvent{Account: st.Account.ID, Code: park.Code, Reason: park.Reason, On: park.On})
 		part.Parked = append(part.Parked, ParkedAccount{st.Account.ID, park})
@@ -274,16 +280,17 @@ func (r *runner) account(ctx context.Context, rows Rows, st State, batch *Batch,
 }
 
 // bill works out an account's boundaries up to a day, or up to today in its seller's
-// zone if that is earlier, issued today. When ahead is true, the day itself counts as
+// zone if that is earlier, issued today; n is how many, at the last one looked at. When ahead is true, the day itself counts as
 // today.
-func (e *Engine) bill(ctx context.Context, rows Rows, st State, day Date, ahead bool) (*book, int, error) {
-	seller, err := e.sellerOf(ctx, rows, st.Account.Seller)
+func (e *Engine) bill(ctx context.Context, gen *generation, rows Rows, st State, day Date, ahead bool) (b *book, n int, at Date, err error) {
+	at = st.Account.Next
+	seller, err := gen.sellerOf(ctx, rows, st.Account.Seller)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, at, err
 	}
 	today, err := e.today(seller)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, at, err
 	}
 	if ahead && today.Before(day) {
 		today = day
@@ -291,23 +298,24 @@ func (e *Engine) bill(ctx context.Context, rows Rows, st State, day Date, ahead 
 	if today.Before(day) {
 		day = today
 	}
-	b, err := e.newBook(ctx, rows, seller, st, today, nil)
-	if err != nil {
-		return nil, 0, err
+	if b, err = e.newBook(ctx, gen, rows, seller, st, today, nil); err != nil {
+		return nil, 0, at, err
 	}
-	n := 0
 	for !b.acct.Next.IsZero() && !b.acct.Next.After(day) {
-		on := b.acct.Next
+		at = b.acct.Next
 		b.worst = 0
-		if err := b.boundary(on); err != nil {
-			return nil, n, err
+		if err := b.boundary(at); err != nil {
+			return nil, n, at, err
 		}
 		if b.worst > e.opt.RunEntryBound {
-			return nil, n, &bound{account: st.Account.ID, entries: b.worst, most: e.opt.RunEntryBound, on: on}
+			return nil, n, at, &bound{account: st.Account.ID, entries: b.worst, most: e.opt.RunEntryBound, on: at}
+		}
+		if err := b.check(); err != nil {
+			return nil, n, at, err
 		}
 		n++
 	}
-	return b, n, b.check()
+	return b, n, at, nil
 }
 
 // bound is a run that would make too many entries for one account and day.
@@ -340,11 +348,11 @@ func (e *Engine) Unpark(ctx context.Context, id AccountID, day Date) (RunReport,
 		if st.Account.Parked.Code == "" {
 			return nil
 		}
-		e.cache.at(loaded.Revision)
+		gen := e.cache.at(loaded.Revision)
 		st.Account.Parked = Parking{}
 		r := &runner{e: e, day: day, unpark: true}
 		batch := &Batch{Final: final}
-		if err := r.account(ctx, rows, st, batch, &report); err != nil {
+		if err := r.account(ctx, gen, rows, st, batch, &report); err != nil {
 			return err
 		}
 		return rows.Write(ctx, batch)

@@ -153,7 +153,7 @@ func (o *watcher) Acted(action string, took time.Duration, err error) {
 	o.acted = append(o.acted, fmt.Sprintf("%s %s", action, tierhost.CodeOf(err)))
 }
 
-func (o *watcher) Ran(r billing.RunReport, took time.Duration) {
+func (o *watcher) Ran(r billing.RunReport, took time.Duration, _ error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ran = append(o.ran, r)
@@ -261,16 +261,13 @@ func TestBrokenRowsParkTheirAccountOnly(t *testing.T) {
 		}
 	}
 	for name, bend := range map[string]func(*bent){
-		"a plan version that is not there": one(func(s *billing.State) { s.Account.PlanVersion = 9 }),
-		"a plan that is not there":         one(func(s *billing.State) { s.Account.Plan = "none" }),
-		"a stretch on a plan of nowhere":   one(func(s *billing.State) { s.Account.Stretches[0].Plan = "none" }),
-		"a seller that is not there":       one(func(s *billing.State) { s.Account.Seller = "nobody" }),
-		"a resource that is not defined":   one(func(s *billing.State) { s.Holdings[0].Resource = "none" }),
-		"a negative quantity":              one(func(s *billing.State) { s.Holdings[0].Paid = dec("-1"); s.Holdings[0].SetupUnits = dec("-1") }),
-		"a pending plan that is not there": one(func(s *billing.State) { s.Account.PendingPlan, s.Account.PendingVersion = "none", 1 }),
-		"usage of what no plan has": one(func(s *billing.State) {
-			s.Usage = []billing.UsageRecord{{Seq: 1, Account: 2, Resource: "disk", Day: day("2026-01-05"), Amount: dec("1")}}
-		}),
+		"a plan version that is not there":  one(func(s *billing.State) { s.Account.PlanVersion = 9 }),
+		"a plan that is not there":          one(func(s *billing.State) { s.Account.Plan = "none" }),
+		"a stretch on a plan of nowhere":    one(func(s *billing.State) { s.Account.Stretches[0].Plan = "none" }),
+		"a seller that is not there":        one(func(s *billing.State) { s.Account.Seller = "nobody" }),
+		"a resource that is not defined":    one(func(s *billing.State) { s.Holdings[0].Resource = "none" }),
+		"a negative quantity":               one(func(s *billing.State) { s.Holdings[0].Paid = dec("-1"); s.Holdings[0].SetupUnits = dec("-1") }),
+		"a pending plan that is not there":  one(func(s *billing.State) { s.Account.PendingPlan, s.Account.PendingVersion = "none", 1 }),
 		"an amount beyond all bounds":       one(func(s *billing.State) { s.Holdings[0].Quantity = dec("1e18"); s.Holdings[0].Top = dec("1e18") }),
 		"a balance at the end of its range": one(func(s *billing.State) { s.Account.Balance = usd("-92233720368547758.08") }),
 	} {

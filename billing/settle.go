@@ -66,7 +66,7 @@ func (b *book) settle(end Date, why settling) error {
 func (b *book) settleResource(id ResourceID, records []UsageRecord, end Date, why settling) error {
 	parts, from, res := b.usageParts(id, end, why)
 	if len(parts) == 0 {
-		return brokenf("account %d has usage of %s, which none of the month's plans has", b.acct.ID, id)
+		return nil // recorded before a change of plan on the month's first day: no plan of it has a price
 	}
 	stable := slices.Clone(records)
 	slices.SortStableFunc(stable, func(x, y UsageRecord) int { return x.Day.Compare(y.Day) })

@@ -3,6 +3,7 @@ package billing
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/shopspring/decimal"
@@ -23,13 +24,13 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 	if err != nil {
 		return nil, err
 	}
-	e.cache.at(loaded.Revision)
+	gen := e.cache.at(loaded.Revision)
 	d := &decision{created: true}
 	refuse := func(sentinel error, detail string) (*decision, error) {
 		d.refused = &Refusal{Action: x.name(), Detail: detail, sentinel: sentinel}
 		return d, nil
 	}
-	seller, err := e.cache.seller(ctx, rows, x.Seller)
+	seller, err := gen.seller(ctx, rows, x.Seller)
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +38,9 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 		return refuse(ErrUnknownSeller, "there is no seller "+string(x.Seller))
 	}
 	day, today, err := e.day(seller, x.On)
+	if errors.Is(err, ErrDayInFuture) {
+		return refuse(ErrDayInFuture, err.Error())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -51,14 +55,14 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 	if loaded.Named != 0 {
 		return refuse(ErrAccountExists, fmt.Sprintf("account %d has the name %s", loaded.Named, x.Name))
 	}
-	head, err := e.cache.head(ctx, rows, x.Seller, x.Plan)
+	head, err := gen.head(ctx, rows, x.Seller, x.Plan)
 	if err != nil {
 		return nil, err
 	}
 	if head == nil {
 		return refuse(ErrUnknownPlan, "the seller has no plan "+string(x.Plan))
 	}
-	plan, err := e.cache.version(ctx, rows, x.Seller, x.Plan, head.Latest)
+	plan, err := gen.version(ctx, rows, x.Seller, x.Plan, head.Latest)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +80,7 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 		return refuse(ErrPlanNotOpen, "signup for plan "+string(x.Plan)+" is switched off")
 	}
 	a := newAccount(loaded.NewID, x, seller, plan, period, day)
-	d.book, err = e.newBook(ctx, rows, seller, State{Account: a}, today, plan)
+	d.book, err = e.newBook(ctx, gen, rows, seller, State{Account: a}, today, plan)
 	if err != nil {
 		return nil, err
 	}

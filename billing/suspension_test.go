@@ -25,7 +25,6 @@ func TestWhoMayResume(t *testing.T) {
 		billing.RoleOverlimit: "nnnnnnnn",
 		billing.RoleSuspend:   "nnnyynnn",
 		billing.RoleTrial:     "nnnnnynn",
-		"stranger":            "nnnnnnnn",
 	}
 	for role, row := range table {
 		for i, reason := range reasons {

@@ -29,10 +29,10 @@ func (b *book) startTrial(day Date) {
 // as if it lasted to the trial's end.
 func (b *book) trialSet(h *hold, q money.Rat, day Date) {
 	r := b.rates(h.Resource)
-	days := money.RatInt(int64(b.acct.TrialEnds.Sub(day)))
+	days := money.RatInt(int64(max(0, b.acct.TrialEnds.Sub(day)))) // none once it has ended
 	more := r.billable(q).Sub(r.billable(money.RatOf(h.Quantity)))
 	h.TrialUse = dec(money.RatOf(h.TrialUse).Add(more.Mul(days)))
-	h.Quantity, h.changed = dec(q), true
+	b.hold(h, q, day)
 	if h.monthly() {
 		h.Top = decimal.Max(h.Top, h.Quantity)
 		b.setLimit(h, h.Quantity, false)
@@ -129,10 +129,13 @@ func (b *book) activate(day Date) {
 	b.schedule()
 }
 
-// changeTrialPlan moves an account that is in its trial; its use so far counts at the
-// new plan's free units.
+// changeTrialPlan moves an account that is in its trial; its use so far counts above
+// the old plan's free units, at the price of the plan on which it is converted.
 func (b *book) changeTrialPlan(to *pricedPlan, day Date) error {
 	held := make([]money.Rat, len(b.holds))
+	if b.acct.TrialEnds.Before(day) {
+		day = b.acct.TrialEnds // an ended trial is used no more
+	}
 	for i, h := range b.holds {
 		held[i] = money.RatOf(h.Quantity)
 		b.trialSet(h, money.Rat{}, day)

@@ -44,14 +44,26 @@ func checkName(is *tierhost.Issues, path, s string, required bool) {
 	}
 }
 
+// checkNumber bounds what arithmetic will have to carry, before any is done.
+func checkNumber(is *tierhost.Issues, path string, d decimal.Decimal) bool {
+	if d.Exponent() < -18 || d.Exponent() > 18 || d.NumDigits() > 30 {
+		is.Add(path, FaultTooLong, "at most 30 digits, 18 of them decimals")
+		return false
+	}
+	return true
+}
+
 func checkPercent(is *tierhost.Issues, path string, p decimal.Decimal) {
+	if !checkNumber(is, path, p) {
+		return
+	}
 	if p.Sign() < 0 || p.Cmp(decimal.New(100, 0)) > 0 {
 		is.Add(path, FaultPercent, "%s is not between 0 and 100", p)
 	}
 }
 
 func checkNotNegative(is *tierhost.Issues, path string, d decimal.Decimal) {
-	if d.Sign() < 0 {
+	if checkNumber(is, path, d) && d.Sign() < 0 {
 		is.Add(path, FaultNegative, "%s is negative", d)
 	}
 }
@@ -254,9 +266,6 @@ func (l Line) validatePrices(is *tierhost.Issues, path string, offered map[Perio
 	check := func(path string, d *decimal.Decimal) {
 		if d != nil {
 			checkNotNegative(is, path, *d)
-			if d.Exponent() < -18 || d.Exponent() > 18 || d.NumDigits() > 30 {
-				is.Add(path, FaultTooLong, "at most 30 digits, 18 of them decimals")
-			}
 		}
 	}
 	check(path+".prices.setup", l.Prices.Setup)
@@ -348,6 +357,7 @@ func (x Signup) validate() error {
 	var is tierhost.Issues
 	checkName(&is, "seller", string(x.Seller), true)
 	checkName(&is, "name", x.Name, true)
+	checkName(&is, "plan", string(x.Plan), false)
 	checkName(&is, "exemption", x.Exemption, false)
 	for i, p := range x.Promotions {
 		path := tierhost.Path("promotions", i)
@@ -376,23 +386,30 @@ func validateAction(act Action) error {
 			is.Add(path, FaultTooLong, "at most %d bytes of UTF-8", most)
 		}
 	}
-	checkQuantity := func(path string, d decimal.Decimal) {
-		if d.Exponent() < -18 || d.Exponent() > 18 || d.NumDigits() > 30 {
-			is.Add(path, FaultTooLong, "at most 30 digits, 18 of them decimals")
-		}
-	}
+	checkQuantity := func(path string, d decimal.Decimal) { checkNumber(&is, path, d) }
 	r := act.request()
 	checkLength("key", r.Key, 255)
 	checkLength("by.name", r.By.Name, maxName)
+	switch r.By.Role {
+	case RoleHost, RoleSeller, RoleCustomer, RoleOverlimit, RoleSuspend, RoleTrial:
+	default:
+		is.Add("by.role", FaultKind, "%q is no role", r.By.Role)
+	}
 	switch x := act.(type) {
 	case Signup:
 		if err := x.validate(); err != nil {
 			return err
 		}
 	case SetQuantity:
+		checkLength("resource", string(x.Resource), maxName)
 		checkQuantity("quantity", x.Quantity)
 	case RecordUsage:
+		checkLength("resource", string(x.Resource), maxName)
 		checkQuantity("amount", x.Amount)
+	case ChangePlan:
+		checkLength("plan", string(x.Plan), maxName)
+	case MoveVersion:
+		checkLength("plan", string(x.Plan), maxName)
 	case Suspend:
 		checkLength("note", x.Note, 2000)
 		switch x.Reason {

@@ -40,42 +40,63 @@ const (
 // VerifyOptions select what [Engine.Verify] looks at. The zero value is everything.
 type VerifyOptions struct {
 	Seller SellerID  // only this seller's books
-	After  AccountID // only accounts with a larger ID; with Limit for pages
-	Limit  int       // at most so many accounts; 0: all. Series are checked when no account is left
+	After  AccountID // only accounts with a larger ID
+	Limit  int       // accounts a page; 0: 100
+}
+
+// VerifiedPage is what [Engine.VerifyPage] found.
+type VerifiedPage struct {
+	Findings []Finding
+	Last     AccountID // the last account looked at: VerifyOptions.After of the next page
+	Done     bool      // no account is left; the series of documents were checked too
+}
+
+// VerifyPage verifies one page of accounts, in one consistent view, and after the last
+// one the series of documents.
+func (e *Engine) VerifyPage(ctx context.Context, o VerifyOptions) (VerifiedPage, error) {
+	if o.Limit <= 0 {
+		o.Limit = 100
+	}
+	v := &verifier{e: e, o: o}
+	found, last, more, err := v.page(ctx, o.After, o.Limit)
+	p := VerifiedPage{Findings: found, Last: max(last, o.After), Done: !more}
+	if err != nil || more {
+		return p, err
+	}
+	v.series(ctx, func(f Finding, ferr error) bool {
+		if ferr != nil {
+			err = ferr
+			return false
+		}
+		p.Findings = append(p.Findings, f)
+		return true
+	})
+	return p, err
 }
 
 // Verify looks for anything in the books that must not be: balances against entries,
 // amounts against the figures they came from, totals of documents and taxes, numbering
-// without gaps, periods that tile, nothing charged twice. It reads live data, a page
-// of accounts at a time in one consistent view each, and changes nothing. Nothing is
-// yielded when all is well.
+// without gaps, periods that tile, nothing charged twice. It reads live data, page by
+// page (see [Engine.VerifyPage]), and changes nothing. Nothing is yielded when all is
+// well.
 func (e *Engine) Verify(ctx context.Context, o VerifyOptions) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
-		v := &verifier{e: e, o: o}
-		for after, left := o.After, o.Limit; ; {
-			n := 100
-			if o.Limit > 0 {
-				n = min(n, left)
-			}
-			page, last, more, err := v.page(ctx, after, n)
+		for o := o; ; {
+			page, err := e.VerifyPage(ctx, o)
 			if err != nil {
 				yield(Finding{}, err)
 				return
 			}
-			for _, f := range page {
+			for _, f := range page.Findings {
 				if !yield(f, nil) {
 					return
 				}
 			}
-			if !more {
-				break
-			}
-			after, left = last, left-n
-			if o.Limit > 0 && left <= 0 {
+			if page.Done {
 				return
 			}
+			o.After = page.Last
 		}
-		v.series(ctx, yield)
 	}
 }
 

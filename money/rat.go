@@ -226,6 +226,9 @@ func (r Rat) Sign() int {
 	return 0
 }
 
+// IsCompact reports whether numerator and denominator fit 63 bits each.
+func (r Rat) IsCompact() bool { return r.big == nil }
+
 // IsZero reports whether r is 0.
 func (r Rat) IsZero() bool { return r.big == nil && r.num == 0 }
 

@@ -220,6 +220,70 @@ func catalogRules() []Rule {
 				})
 			},
 		},
+		{
+			ID: "CAT-7", Name: "decided on a revision",
+			Text: "A change with a Base is written if the catalog is at that revision; else PutCatalog writes nothing and returns storage.ErrConflict, before it looks at anything else.",
+			Why:  "Two people who publish at once would undo each other's prices without knowing.",
+			Check: func(t *conformance.T, h Harness) {
+				st := h.New(t.Test())
+				revision := func() int64 {
+					return read(t, st, func(ctx context.Context, rows billing.Rows) (int64, error) { return rows.Revision(ctx) })
+				}
+				plan := func(name string) billing.CatalogChange {
+					return billing.CatalogChange{Plans: []billing.Plan{{Seller: host, ID: "p", Name: name}}}
+				}
+				named := func() string {
+					p := read(t, st, func(ctx context.Context, rows billing.Rows) (billing.Plan, error) { return rows.Plan(ctx, host, "p") })
+					return p.Name
+				}
+				first := revision()
+				c := plan("first")
+				c.Base = &first
+				c.Sellers, c.Resources = sellers(), []billing.Resource{{ID: "r"}}
+				put(t, st, c)
+				second := revision()
+				t.Equal(named(), "first", "the plan that was decided on the first revision")
+
+				late := plan("late")
+				late.Base = &first
+				late.Resources = []billing.Resource{{ID: "r"}} // there already, which is not what counts
+				never := second ^ 1
+				for what, base := range map[string]*int64{"an earlier revision": &first, "one that never was": &never} {
+					late.Base = base
+					t.Is(tryPut(t.Context(), st, late), storage.ErrConflict, "PutCatalog on %s", what)
+				}
+				late.Resources, late.Base = []billing.Resource{{ID: "late"}}, &first
+				t.Is(tryPut(t.Context(), st, late), storage.ErrConflict, "PutCatalog on an earlier revision")
+				t.Equal(revision(), second, "the revision after refused changes")
+				t.Equal(named(), "first", "the plan after refused changes")
+				t.Equal(read(t, st, func(ctx context.Context, rows billing.Rows) (int, error) {
+					all, err := rows.Resources(ctx)
+					return len(all), err
+				}), 1, "resources after refused changes")
+
+				c = plan("second")
+				c.Base = &second
+				put(t, st, c)
+				t.Equal(named(), "second", "the plan that was decided on the second revision")
+				put(t, st, plan("any"))
+				t.Equal(named(), "any", "the plan that was decided on no revision")
+				t.OK(update(t.Context(), st, func(ctx context.Context, rows billing.Rows) error {
+					for range 2 { // on what the transaction itself wrote
+						n, err := rows.Revision(ctx)
+						if err != nil {
+							return err
+						}
+						c := plan("own")
+						c.Base = &n
+						if err := rows.PutCatalog(ctx, c); err != nil {
+							return err
+						}
+					}
+					return nil
+				}), "two changes in a transaction")
+				t.Equal(named(), "own", "the plan that was written twice")
+			},
+		},
 	}
 }
 

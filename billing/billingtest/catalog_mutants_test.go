@@ -111,6 +111,27 @@ func catalogMutants() []mutant {
 				return next.PlanVersion(ctx, seller, id, version)
 			}}
 		}},
+		{name: "changes that come late win", rules: []string{"CAT-7"}, hooks: putting(
+			func(_ context.Context, _ billing.Rows, c *billing.CatalogChange) { c.Base = nil })},
+		{name: "changes on a revision are refused", rules: []string{"CAT-7"}, hooks: func() hooks {
+			return hooks{putCatalog: func(next billing.Rows, ctx context.Context, c billing.CatalogChange) error {
+				if c.Base != nil {
+					return storage.ErrConflict
+				}
+				return next.PutCatalog(ctx, c)
+			}}
+		}},
+		{name: "what is there already comes before the conflict", rules: []string{"CAT-7"}, hooks: func() hooks {
+			return hooks{putCatalog: func(next billing.Rows, ctx context.Context, c billing.CatalogChange) error {
+				there, _ := next.Resources(ctx)
+				for _, r := range c.Resources {
+					if slices.ContainsFunc(there, func(x billing.Resource) bool { return x.ID == r.ID }) {
+						return storage.ErrExists
+					}
+				}
+				return next.PutCatalog(ctx, c)
+			}}
+		}},
 		{name: "a page of sellers begins with the last one again", rules: []string{"CAT-6"}, hooks: func() hooks {
 			return hooks{sellers: func(next billing.Rows, ctx context.Context, after billing.SellerID, limit int) ([]billing.Seller, error) {
 				page, err := next.Sellers(ctx, after, limit)

@@ -190,7 +190,7 @@ func bookRules() []Rule {
 		},
 		{
 			ID: "BOOK-4", Name: "sum",
-			Text: "Sum adds up the account's entries dated on or before the day, or all, in minor units; without entries it is 0.",
+			Text: "Sum adds up the account's entries dated on or before the day, or all, in minor units; one without a date comes before any day; without entries it is 0.",
 			Why:  "The balance is checked against it.",
 			Check: func(t *conformance.T, h Harness) {
 				st := open(t, h, 3)
@@ -215,6 +215,12 @@ func bookRules() []Rule {
 				t.Equal(sum(2, billing.Date{}), int64(7*len(amounts)), "sum of the other account")
 				t.Equal(sum(3, billing.Date{}), int64(0), "sum of an account without entries")
 				t.Equal(sum(99, billing.Date{}), int64(0), "sum of an account that is not there")
+
+				undated := entry(3, 1, 11)
+				undated.Date = billing.Date{}
+				write(t, st, &billing.Batch{Entries: []billing.Entry{undated}})
+				t.Equal(sum(3, day(0)), int64(11), "sum until a day of an entry without a date")
+				t.Equal(sum(3, billing.Date{}), int64(11), "sum of all, of an entry without a date")
 			},
 		},
 	}

@@ -122,7 +122,7 @@ func (f *File) check() error {
 	if f.RunEvery < 0 {
 		is.Add("run_every", billing.FaultNegative, "%d is negative", f.RunEvery)
 	}
-	if n := len(f.Steps); n > 0 && f.Steps[n-1].On.Sub(f.Steps[0].On) > 366*200 {
+	if n := len(f.Steps); n > 0 && max(f.Steps[n-1].On.Days(), f.Until.Days())-f.Steps[0].On.Days() > 366*200 {
 		is.Add("steps", billing.FaultTooLong, "at most 200 years")
 	}
 	return is.Err()

@@ -166,7 +166,9 @@ func (j *journal) Acted(action string, _ time.Duration, err error) {
 }
 
 // Ran is called after each nightly run.
-func (j *journal) Ran(report billing.RunReport, _ time.Duration) { j.boundaries += report.Boundary }
+func (j *journal) Ran(report billing.RunReport, _ time.Duration, _ error) {
+	j.boundaries += report.Boundary
+}
 
 // actions counts all of them.
 func (j *journal) actions() (n int) {

@@ -129,6 +129,10 @@ func calls() map[string]call {
 		"Verify": func(ctx context.Context, d *desk) error {
 			return each(d, d.e.Verify(ctx, billing.VerifyOptions{}))(ctx)
 		},
+		"VerifyPage": func(ctx context.Context, d *desk) error {
+			_, err := d.e.VerifyPage(ctx, billing.VerifyOptions{})
+			return err
+		},
 		"Account": func(ctx context.Context, d *desk) error { _, err := d.e.Account(ctx, d.id); return err },
 		"AccountByName": func(ctx context.Context, d *desk) error {
 			_, err := d.e.AccountByName(ctx, d.offer.Head.Seller, d.name)
@@ -173,7 +177,7 @@ func calls() map[string]call {
 			if _, err := in.e.Run(ctx, d.day, billing.RunOptions{}); err == nil {
 				return fmt.Errorf("a run in the host's transaction was not refused")
 			}
-			for _, name := range []string{"Account", "Entries", "Plans", "Preview", "Verify", "Unpark", "MoveVersions", "Statement", "PutSeller"} {
+			for _, name := range []string{"Account", "Entries", "Plans", "Preview", "Verify", "VerifyPage", "Unpark", "MoveVersions", "Statement", "PutSeller"} {
 				if err := m[name](ctx, &in); err != nil {
 					return fmt.Errorf("%s: %w", name, err)
 				}

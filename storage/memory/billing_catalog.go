@@ -13,6 +13,10 @@ func (r billingRows) PutCatalog(ctx context.Context, c billing.CatalogChange) er
 		return err
 	}
 	st, own := r.state(), r.tx.own
+	if c.Base != nil && *c.Base != st.revision {
+		return r.tx.abort(fmt.Errorf(
+			"the catalog is at revision %d, not at %d: %w", st.revision, *c.Base, storage.ErrConflict))
+	}
 	for _, x := range c.Resources {
 		if st.resources.has(x.ID) {
 			return r.tx.abort(fmt.Errorf("resource %.80q: %w", x.ID, storage.ErrExists))

@@ -133,15 +133,21 @@ func (o outbox) Ack(ctx context.Context, token string, seqs []int64) (int, error
 	return n, nil
 }
 
-func (o outbox) Release(ctx context.Context, token string, seqs []int64, until time.Time) error {
+func (o outbox) Release(ctx context.Context, token string, seqs []int64, until time.Time, tried bool) error {
 	if err := o.tx.writing(ctx); err != nil {
 		return err
 	}
 	st := &o.tx.state.outbox
 	for _, seq := range seqs {
-		if p, ok := st.pending.get(seq); ok && p.under(token) {
-			st.pending.set(o.tx.own, seq, &parcel{event: p.event, until: instant(until)})
+		p, ok := st.pending.get(seq)
+		if !ok || !p.under(token) {
+			continue
 		}
+		back := &parcel{event: p.event, until: instant(until)}
+		if !tried {
+			back.event.Attempts--
+		}
+		st.pending.set(o.tx.own, seq, back)
 	}
 	return nil
 }

@@ -3,7 +3,11 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
@@ -132,7 +136,8 @@ func (rs *rowset) json(x any, null bool) {
 type catalogStatements struct {
 	resourceTable, sellerTable, planTable, versionTable table
 	putResource, putSeller, putPlan, putVersion         *statement
-	putRevision, revision                               *statement
+	putRevision                                         *statement // revision expected, or NULL
+	revision                                            *statement
 	resources                                           *statement
 	seller, sellers                                     *statement // ID; after, limit
 	plan, plans                                         *statement // seller, ID; seller, after, limit
@@ -148,18 +153,23 @@ func newCatalogStatements(x sqlText) catalogStatements {
 		resourceTable: resources, sellerTable: sellers, planTable: plans, versionTable: versions,
 		putResource: x.statement(resources.insert(false)),
 		putSeller:   x.statement(sellers.insert(false) + " ON CONFLICT (id) DO UPDATE SET " + sellers.assignExcluded(1)),
-		putPlan:     x.statement(plans.insert(false) + " ON CONFLICT (seller, id) DO UPDATE SET " + plans.assignExcluded(2)),
-		putVersion:  x.statement(versions.insert(false)),
+		// A change that was decided before a version was published does not unpublish it.
+		putPlan: x.statement(plans.insert(false) + " ON CONFLICT (seller, id) DO UPDATE SET " + strings.Replace(plans.assignExcluded(2),
+			"latest = EXCLUDED.latest", "latest = GREATEST(billing_plans.latest, EXCLUDED.latest)", 1)),
+		putVersion: x.statement(versions.insert(false)),
 		// From a sequence, so that a revision that was rolled back never comes again; on one
-		// row, so that changes of the catalog follow each other.
-		putRevision: x.statement("UPDATE {{schema}}.billing_meta SET revision = nextval('{{schema}}.billing_revisions') WHERE id = 1"),
-		revision:    x.statement("SELECT revision FROM {{schema}}.billing_meta WHERE id = 1"),
-		resources:   from(resources, "ORDER BY id"),
-		seller:      from(sellers, "WHERE id = $1::text"),
-		sellers:     from(sellers, "WHERE id > $1::text ORDER BY id LIMIT $2::bigint"),
-		plan:        from(plans, "WHERE seller = $1::text AND id = $2::text"),
-		plans:       from(plans, "WHERE seller = $1::text AND id > $2::text ORDER BY id LIMIT $3::bigint"),
-		version:     from(versions, "WHERE seller = $1::text AND plan = $2::text AND version = $3::bigint"),
+		// row, so that changes of the catalog follow each other. Whoever waits for another's
+		// change compares with the revision that it has left.
+		putRevision: x.statement(`UPDATE {{schema}}.billing_meta SET revision =
+			CASE WHEN $1::bigint IS NULL OR revision = $1 THEN nextval('{{schema}}.billing_revisions') ELSE {{schema}}.tierhost_conflict(0, 0) END
+			WHERE id = 1`),
+		revision:  x.statement("SELECT revision FROM {{schema}}.billing_meta WHERE id = 1"),
+		resources: from(resources, "ORDER BY id"),
+		seller:    from(sellers, "WHERE id = $1::text"),
+		sellers:   from(sellers, "WHERE id > $1::text ORDER BY id LIMIT $2::bigint"),
+		plan:      from(plans, "WHERE seller = $1::text AND id = $2::text"),
+		plans:     from(plans, "WHERE seller = $1::text AND id > $2::text ORDER BY id LIMIT $3::bigint"),
+		version:   from(versions, "WHERE seller = $1::text AND plan = $2::text AND version = $3::bigint"),
 	}
 }
 
@@ -168,15 +178,39 @@ func (r rows) PutCatalog(ctx context.Context, c billing.CatalogChange) error {
 	if err := r.tx.usable(ctx, true); err != nil {
 		return err
 	}
+	const op = "postgres.PutCatalog"
 	sql := &r.tx.store.sql.catalog
 	w := r.tx.store.scratch.get()
 	defer r.tx.store.scratch.put(w)
-	w.round.add(sql.putRevision, nil, nil)
+	var base params
+	if c.Base != nil {
+		base.int(*c.Base)
+	} else {
+		base = params{nil}
+	}
+	w.round.add(sql.putRevision, base, nil)
 	w.each(&sql.resourceTable, sql.putResource, len(c.Resources), func(rs *rowset, i int) { rs.resource(&c.Resources[i]) }, nil)
 	w.each(&sql.sellerTable, sql.putSeller, len(c.Sellers), func(rs *rowset, i int) { rs.seller(&c.Sellers[i]) }, nil)
 	w.each(&sql.planTable, sql.putPlan, len(c.Plans), func(rs *rowset, i int) { rs.plan(&c.Plans[i]) }, nil)
 	w.each(&sql.versionTable, sql.putVersion, len(c.Versions), func(rs *rowset, i int) { rs.version(&c.Versions[i]) }, nil)
-	return r.tx.flush(ctx, "postgres.PutCatalog", w, false)
+	if w.err != nil && c.Base != nil { // a change of the catalog comes before a value that cannot be written
+		if err := r.tx.run(ctx, op, &round{commands: w.round.commands[:1]}, false); err != nil {
+			return changed(err, *c.Base)
+		}
+	}
+	err := r.tx.flush(ctx, op, w, false)
+	if c.Base != nil {
+		err = changed(err, *c.Base)
+	}
+	return err
+}
+
+// changed says of a conflict what it is about: the server speaks of accounts.
+func changed(err error, base int64) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || !strings.Contains(pg.Where, "tierhost_conflict") {
+		return err
+	}
+	return fmt.Errorf("postgres.PutCatalog: the catalog is no longer at revision %d: %w", base, storage.ErrConflict)
 }
 
 // Revision implements [billing.CatalogRows].

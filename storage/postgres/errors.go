@@ -31,6 +31,9 @@ func refused(op string, ctx context.Context, err error) error {
 		}
 		return &tierhost.Error{Op: op, Kind: tierhost.KindUnavailable, Code: "connection", Err: err}
 	}
+	if stale(err) {
+		return is(op, storage.ErrConflict, err) // they are prepared anew
+	}
 	switch pg.Code {
 	case "40001", "40P01", "55P03": // serialization failure, deadlock, lock timeout
 		return is(op, storage.ErrConflict, err)
@@ -44,8 +47,6 @@ func refused(op string, ctx context.Context, err error) error {
 		return is(op, storage.ErrReadOnly, err)
 	case "25P02":
 		return is(op, storage.ErrTxDone, err)
-	case "26000", "42P05", "0A000": // our prepared statements are not what we thought
-		return is(op, storage.ErrConflict, err)
 	case "3F000", "42P01", "42703", "42883", "42704": // schema, table, column, function, type
 		return is(op, storage.ErrSchema, fmt.Errorf(
 			"%w; the schema is not the one this version of tierhost makes: call Store.Migrate", err))
@@ -76,7 +77,16 @@ func is(op string, sentinel, cause error) error {
 // what we think.
 func stale(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pg.Code == "26000" || pg.Code == "42P05" || pg.Code == "0A000")
+	return ok && (pg.Code == "26000" || pg.Code == "42P05" || replanned(err))
+}
+
+// replanned reports whether err says that a prepared statement would now return other
+// columns. Its code stands for everything that PostgreSQL does not support; the routine,
+// unlike the text, is in no language.
+func replanned(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "0A000" &&
+		(pg.Routine == "RevalidateCachedQuery" || pg.Message == "cached plan must not change result type")
 }
 
 // unknown reports whether a failure leaves open if the COMMIT, the command with the

@@ -70,9 +70,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 	err = storage.Retry(ctx, s.options.Retry, func(ctx context.Context) error {
-		return s.failed(op, ctx, pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
+		return s.failed(op, ctx, s.taken(pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
 			return s.migrate(ctx, tx, steps)
-		}))
+		})))
 	})
 	if err == nil {
 		s.known.Store(true)
@@ -89,8 +89,11 @@ func (s *Store) migrate(ctx context.Context, tx pgx.Tx, steps []migration) error
 	if err != nil {
 		return err
 	}
-	if err := s.compare(found, steps); err != nil || len(found.steps) == len(steps) {
+	if err := s.compare(found, steps); err != nil {
 		return err
+	}
+	if len(found.steps) == len(steps) {
+		return s.whole(ctx, tx.Conn().PgConn())
 	}
 	if !found.schema {
 		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+quoted(s.options.Schema), pgx.QueryExecModeExec); err != nil {
@@ -117,7 +120,19 @@ func (s *Store) migrate(ctx context.Context, tx pgx.Tx, steps []migration) error
 			return err
 		}
 	}
-	return nil
+	return s.whole(ctx, tx.Conn().PgConn())
+}
+
+// taken returns ErrSchema for something by the name of ours that is there already.
+func (s *Store) taken(err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pg.Code {
+		case "42P07", "42710", "42723": // table, index or sequence; type or trigger; function
+			return s.schemaError("it has something by the name of what Migrate makes, and nothing was changed; "+
+				"choose another schema in Options.Schema, or rename that: %w", pg)
+		}
+	}
+	return err
 }
 
 // Check returns nil if the schema is the one this version makes, and else
@@ -144,6 +159,9 @@ func (s *Store) check(ctx context.Context, conn *pgconn.PgConn) error {
 	if err == nil && len(found.steps) < len(steps) {
 		err = s.schemaError("the schema is at version %d of %d; call Store.Migrate, which brings it up to date",
 			len(found.steps), len(steps))
+	}
+	if err == nil {
+		err = s.whole(ctx, conn)
 	}
 	if err != nil {
 		return s.failed("postgres.Check", ctx, err)
@@ -191,6 +209,69 @@ func (s *Store) applied(ctx context.Context, conn *pgconn.PgConn) (schemaFound, 
 		found.steps = append(found.steps, migration{name: string(row[1]), checksum: string(row[2])})
 	}
 	return found, nil
+}
+
+// parts are what the books rely on, as kind, table, and the columns or the name: without
+// a unique index a conflict would go unnoticed, without a trigger an entry could be
+// changed. A unique index may have any name.
+var parts = [][3]string{
+	{"unique", "billing_accounts", "id"},
+	{"unique", "billing_accounts", "seller,name"},
+	{"unique", "billing_documents", "account,seq"},
+	{"unique", "billing_documents", "seller,kind,number"},
+	{"unique", "billing_entries", "account,seq"},
+	{"unique", "billing_holdings", "account,resource"},
+	{"unique", "billing_keys", "scope,action,key"},
+	{"unique", "billing_meta", "id"},
+	{"unique", "billing_periods", "account,seq"},
+	{"unique", "billing_plan_versions", "seller,plan,version"},
+	{"unique", "billing_plans", "seller,id"},
+	{"unique", "billing_resources", "id"},
+	{"unique", "billing_sellers", "id"},
+	{"unique", "billing_series", "seller,kind"},
+	{"unique", "billing_usage", "account,seq"},
+	{"unique", "billing_usage", "account,resource,key"},
+	{"unique", "outbox", "id"},
+	{"trigger", "billing_documents", "append_only"},
+	{"trigger", "billing_entries", "append_only"},
+	{"trigger", "billing_periods", "append_only"},
+	{"trigger", "billing_usage", "append_only"},
+}
+
+// whole returns ErrSchema if a part is missing or disabled, whatever the list of
+// migrations says. It makes no statement fail.
+func (s *Store) whole(ctx context.Context, conn *pgconn.PgConn) error {
+	found := conn.ExecParams(ctx, `SELECT 'table', c.relname, ''
+			FROM pg_catalog.pg_class c WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'p')
+		UNION ALL SELECT 'unique', c.relname, (SELECT string_agg(a.attname, ',' ORDER BY k.n)
+				FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, n)
+				JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.n <= i.indnkeyatts)
+			FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+			WHERE c.relnamespace = to_regnamespace($1) AND i.indisunique AND i.indisvalid AND i.indimmediate
+		UNION ALL SELECT 'trigger', c.relname, t.tgname
+			FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+			WHERE c.relnamespace = to_regnamespace($1) AND NOT t.tgisinternal AND t.tgenabled = 'A'`,
+		[][]byte{[]byte(quoted(s.options.Schema))}, []uint32{25}, nil, nil).Read()
+	if found.Err != nil {
+		return found.Err
+	}
+	have := map[[3]string]bool{}
+	for _, row := range found.Rows {
+		have[[3]string{string(row[0]), string(row[1]), string(row[2])}] = true
+	}
+	for _, part := range parts {
+		switch {
+		case have[part]:
+		case !have[[3]string{"table", part[1], ""}]:
+			return s.schemaError("table %s is missing; restore it from a backup", part[1])
+		case part[0] == "unique":
+			return s.schemaError("table %s has no valid unique index on (%s); create it again before anything is written", part[1], part[2])
+		default:
+			return s.schemaError("trigger %s of table %s is missing or not enabled as ALWAYS; "+
+				"create it again, or ALTER TABLE ... ENABLE ALWAYS TRIGGER", part[2], part[1])
+		}
+	}
+	return nil
 }
 
 // compare returns ErrSchema if what was found is not a beginning of the steps.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -49,7 +48,7 @@ type outboxStatements struct {
 	lock             *statement // key
 	lease            *statement // token, now, until, limit
 	ack              *statement // token, seqs
-	release          *statement // token, seqs, until
+	release          *statement // token, seqs, until, attempts to take back
 	purge            *statement // before, limit
 	pending          *statement
 }
@@ -76,7 +75,7 @@ func newOutboxStatements(x sqlText) outboxStatements {
 			RETURNING ` + t.names("o.") + `, o.seq, o.attempts`),
 		ack: x.statement(`UPDATE {{schema}}.outbox SET delivered = true, lease = NULL, held = NULL
 			WHERE seq = ANY ($2::bigint[]) AND NOT delivered AND lease = $1::text RETURNING seq`),
-		release: x.statement(`UPDATE {{schema}}.outbox SET lease = NULL, held = $3::timestamptz
+		release: x.statement(`UPDATE {{schema}}.outbox SET lease = NULL, held = $3::timestamptz, attempts = attempts - $4::bigint
 			WHERE seq = ANY ($2::bigint[]) AND NOT delivered AND lease = $1::text`),
 		purge: x.statement(`DELETE FROM {{schema}}.outbox WHERE id IN (
 				SELECT id FROM {{schema}}.outbox WHERE delivered AND at < $1::timestamptz
@@ -118,7 +117,7 @@ func (w *writer) events(sql *outboxStatements, events []*storage.Event, seqs *[]
 // number sets the numbers that the database has drawn.
 func (t *txn) number(events []*storage.Event, seqs []int64) error {
 	if len(seqs) != len(events) {
-		return t.abort(tierhost.E("postgres.Append", tierhost.KindInternal, "", errShort))
+		return t.abort(t.unreadable("postgres.Append", errShort))
 	}
 	for i, e := range events {
 		e.Seq = seqs[i]
@@ -162,7 +161,7 @@ func (o outbox) Ack(ctx context.Context, token string, seqs []int64) (int, error
 }
 
 // Release implements [storage.Outbox].
-func (o outbox) Release(ctx context.Context, token string, seqs []int64, until time.Time) error {
+func (o outbox) Release(ctx context.Context, token string, seqs []int64, until time.Time, tried bool) error {
 	if err := o.tx.usable(ctx, true); err != nil || len(seqs) == 0 {
 		return err
 	}
@@ -170,6 +169,11 @@ func (o outbox) Release(ctx context.Context, token string, seqs []int64, until t
 	p.text(token)
 	ints(&p, seqs)
 	p.instant(until)
+	if tried {
+		p.int(0)
+	} else {
+		p.int(1)
+	}
 	_, err := o.count(ctx, "postgres.Release", o.tx.store.sql.outbox.release, p)
 	return err
 }

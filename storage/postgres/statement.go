@@ -38,8 +38,9 @@ func (x sqlText) statement(sql string) *statement {
 // prepared is what a connection has prepared for the stores that use it. It lives in
 // the connection's custom data and is used by who uses the connection.
 type prepared struct {
-	names   map[string]bool
-	unnamed bool // behind a pooler that cannot keep statements: none is prepared
+	names   map[string]*pgconn.StatementDescription // by the name that the statement has at first
+	renewed int                                     // how often everything was prepared anew
+	unnamed bool                                    // behind a pooler that cannot keep statements: none is prepared
 }
 
 const preparedKey = "github.com/tierhost/tierhost/storage/postgres"
@@ -50,17 +51,34 @@ func preparedOf(conn *pgconn.PgConn, unnamed bool) *prepared {
 	if p, ok := data[preparedKey].(*prepared); ok {
 		return p
 	}
-	p := &prepared{names: map[string]bool{}, unnamed: unnamed}
+	p := &prepared{names: map[string]*pgconn.StatementDescription{}, unnamed: unnamed}
 	data[preparedKey] = p
 	return p
 }
 
-// forget makes conn prepare everything anew: somebody has deallocated the statements,
-// or what they return has changed.
+// forget makes conn prepare everything anew: somebody has deallocated statements, or
+// what they return has changed. Those that are still there keep their names, so the new
+// ones get others.
 func forget(conn *pgconn.PgConn) {
 	if p, ok := conn.CustomData()[preparedKey].(*prepared); ok {
 		clear(p.names)
+		p.renewed++
 	}
+}
+
+// description returns what stands for a statement that was prepared.
+func (p *prepared) description(st *statement) *pgconn.StatementDescription {
+	return p.names[st.described.Name]
+}
+
+// named returns the description under which st is to be prepared.
+func (p *prepared) named(st *statement) *pgconn.StatementDescription {
+	if p.renewed == 0 {
+		return st.described
+	}
+	d := *st.described
+	d.Name += "_" + strconv.Itoa(p.renewed)
+	return &d
 }
 
 // prepare prepares, in one round trip, the statements that conn does not have yet.
@@ -71,8 +89,8 @@ func (p *prepared) prepare(conn *pgconn.PgConn, commands []command) error {
 	var missing []*statement
 	for i := range commands {
 		st := commands[i].statement
-		if have, asked := p.names[st.described.Name]; !have && !asked {
-			p.names[st.described.Name] = false // once, if it comes twice
+		if _, known := p.names[st.described.Name]; !known {
+			p.names[st.described.Name] = nil // once, if it comes twice
 			missing = append(missing, st)
 		}
 	}
@@ -81,19 +99,19 @@ func (p *prepared) prepare(conn *pgconn.PgConn, commands []command) error {
 	}
 	defer func() {
 		for _, st := range missing {
-			if !p.names[st.described.Name] {
+			if p.names[st.described.Name] == nil {
 				delete(p.names, st.described.Name)
 			}
 		}
 	}()
 	pipeline := conn.StartPipeline(context.Background())
 	for _, st := range missing {
-		pipeline.SendPrepare(st.described.Name, st.sql, nil)
+		pipeline.SendPrepare(p.named(st).Name, st.sql, nil)
 	}
 	err := pipeline.Sync()
 	for i := 0; err == nil && i < len(missing); i++ {
 		if _, err = pipeline.GetResults(); err == nil {
-			p.names[missing[i].described.Name] = true
+			p.names[missing[i].described.Name] = p.named(missing[i])
 		}
 	}
 	if closeErr := pipeline.Close(); err == nil {

@@ -7,6 +7,10 @@ type statements struct {
 	// statement once, and a plan that reads a table from end to end, right while that has
 	// a hundred rows, would stay in use while it grows to a million.
 	indexes *statement
+	// durable has the COMMIT wait until the disk has it, should the server, the database,
+	// the role or the session be set not to: what was acknowledged must survive. What
+	// waits for more, such as remote_apply, is left alone.
+	durable *statement
 
 	accounts  accountStatements
 	holdings  holdingStatements
@@ -26,6 +30,8 @@ func newStatements(x sqlText) *statements {
 		commit:    x.statement("COMMIT"),
 		rollback:  x.statement("ROLLBACK"),
 		indexes:   x.statement("SET LOCAL enable_seqscan = off"),
+		durable: x.statement("SELECT pg_catalog.set_config('synchronous_commit', 'on', true)" +
+			" WHERE pg_catalog.current_setting('synchronous_commit') = 'off'"),
 		accounts:  newAccountStatements(x),
 		holdings:  newHoldingStatements(x),
 		periods:   newPeriodStatements(x),

@@ -22,6 +22,7 @@ type txn struct {
 	readOnly bool
 	begun    bool  // BEGIN was answered
 	done     bool  // COMMIT was answered, in the round trip of a final write
+	durable  bool  // the COMMIT will wait for the disk
 	failure  error // why it is aborted
 	seen     seenAccounts
 	ended    atomic.Bool // atomic, so that use after the end is an error and not a race
@@ -69,31 +70,83 @@ func (t *txn) run(ctx context.Context, op string, r *round, final bool) error {
 	if !t.begun {
 		t.begin(&sent)
 	}
+	if !t.readOnly && !t.durable {
+		sent.add(t.store.sql.durable, nil, nil)
+		t.durable = true
+	}
 	sent.commands = append(sent.commands, r.commands...)
 	commit := len(sent.commands)
 	if final = final && t.host == nil; final {
 		sent.add(t.store.sql.commit, nil, nil)
 	}
-	done, tag, err := sent.send(ctx, t.conn, t.prepared)
-	if done > 0 {
+	a := sent.send(ctx, t.conn, t.prepared)
+	if a.done > 0 {
 		t.begun = true
 	}
-	if final && done > commit {
+	if final && a.done > commit {
 		t.done = true
-		if tag.String() != "COMMIT" {
-			return t.abort(is(op, storage.ErrTxDone, errAborted))
+	}
+	if err := t.outcome(op, ctx, a, final, commit); err != nil {
+		return t.abort(err)
+	}
+	return nil
+}
+
+// outcome says what the answer to a round trip means, in which the command with the
+// index commit was the COMMIT if final.
+func (t *txn) outcome(op string, ctx context.Context, a answer, final bool, commit int) error {
+	if a.err != nil {
+		t.renew(a.err)
+	}
+	switch {
+	case final && a.committed(commit):
+		// What broke afterwards concerns the connection and nothing else.
+		if a.err != nil {
+			t.discard()
 		}
-	}
-	if err == nil {
+		if a.read != nil {
+			return &tierhost.Error{
+				Op: op, Kind: tierhost.KindInternal, Code: "unreadable", Effect: tierhost.EffectApplied,
+				Err: fmt.Errorf("committed, but the answer cannot be read: %w", a.read),
+			}
+		}
 		return nil
+	case final && a.done > commit: // ROLLBACK, which is what COMMIT does if it cannot
+		return is(op, storage.ErrTxDone, errAborted)
+	case final && a.unknown(commit):
+		return lost(op, ctx, a.err)
 	}
-	if stale(err) {
+	return refused(op, ctx, a.failure())
+}
+
+// renew sees to it that statements which are not what we think are prepared anew.
+func (t *txn) renew(err error) {
+	switch {
+	case !stale(err):
+	case t.host == nil && replanned(err):
+		t.discard()
+	default:
 		forget(t.conn)
 	}
-	if final && !t.done && unknown(err, done, commit) {
-		return t.abort(lost(op, ctx, err))
+}
+
+// discard closes a connection of ours; the pool makes another one.
+func (t *txn) discard() {
+	if t.conn.IsClosed() {
+		return
 	}
-	return t.abort(refused(op, ctx, err))
+	ctx, cancel := context.WithTimeout(context.Background(), cancelTime)
+	defer cancel()
+	_ = t.conn.Close(ctx)
+}
+
+// unreadable is the error for answers that are not what was asked for.
+func (t *txn) unreadable(op string, err error) error {
+	e := &tierhost.Error{Op: op, Kind: tierhost.KindInternal, Err: err}
+	if t.done {
+		e.Effect = tierhost.EffectApplied
+	}
+	return e
 }
 
 // abort keeps the first failure, after which the transaction cannot be committed.
@@ -149,17 +202,12 @@ func (t *txn) commit(ctx context.Context) error {
 	defer cancel()
 	var r round
 	r.add(t.store.sql.commit, nil, nil)
-	done, tag, err := r.send(ctx, t.conn, t.prepared)
-	t.done = done > 0
-	switch {
-	case err == nil && tag.String() == "COMMIT":
-		return nil
-	case err == nil:
-		return is("postgres.Update", storage.ErrTxDone, errAborted)
-	case !t.readOnly && unknown(err, 0, 0):
-		return lost("postgres.Update", ctx, err)
+	a := r.send(ctx, t.conn, t.prepared)
+	t.done = a.done > 0
+	if t.readOnly && a.err != nil && a.unknown(0) {
+		return refused("postgres.View", ctx, a.err)
 	}
-	return refused("postgres.Update", ctx, err)
+	return t.outcome("postgres.Update", ctx, a, true, 0)
 }
 
 // end makes the transaction worthless and rolls it back if it was not committed.
@@ -173,5 +221,5 @@ func (t *txn) end(ctx context.Context) {
 	var r round
 	r.add(t.store.sql.rollback, nil, nil)
 	// If it fails, the pool closes the connection, and the server rolls back.
-	_, _, _ = r.send(ctx, t.conn, t.prepared)
+	_ = r.send(ctx, t.conn, t.prepared)
 }

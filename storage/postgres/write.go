@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/storage"
 )
 
 // Write implements [billing.AccountRows] in one round trip, which with Batch.Final
@@ -17,6 +17,9 @@ import (
 func (r rows) Write(ctx context.Context, b *billing.Batch) error {
 	if err := r.tx.usable(ctx, true); err != nil {
 		return err
+	}
+	if id, ok := twice(b.Accounts); ok {
+		return r.tx.abort(fmt.Errorf("postgres.Write: account %d twice in a batch: %w", id, storage.ErrConflict))
 	}
 	sql := r.tx.store.sql
 	w := r.tx.store.scratch.get()
@@ -37,7 +40,7 @@ func (r rows) Write(ctx context.Context, b *billing.Batch) error {
 		return err
 	}
 	if len(usageSeqs) != len(b.Usage) || len(eventSeqs) != len(b.Events) || !numbers.complete() {
-		return r.tx.abort(tierhost.E("postgres.Write", tierhost.KindInternal, "", fmt.Errorf(
+		return r.tx.abort(r.tx.unreadable("postgres.Write", fmt.Errorf(
 			"%d of %d usage records, %d of %d events and not all documents got a number",
 			len(usageSeqs), len(b.Usage), len(eventSeqs), len(b.Events))))
 	}
@@ -49,6 +52,25 @@ func (r rows) Write(ctx context.Context, b *billing.Batch) error {
 	}
 	numbers.assign()
 	return nil
+}
+
+// twice returns an account that is there twice, in whatever versions.
+func twice(accounts []billing.Account) (billing.AccountID, bool) {
+	ordered := true
+	for i := 1; i < len(accounts) && ordered; i++ {
+		ordered = accounts[i-1].ID < accounts[i].ID
+	}
+	if ordered {
+		return 0, false
+	}
+	seen := make(map[billing.AccountID]struct{}, len(accounts))
+	for i := range accounts {
+		if _, ok := seen[accounts[i].ID]; ok {
+			return accounts[i].ID, true
+		}
+		seen[accounts[i].ID] = struct{}{}
+	}
+	return 0, false
 }
 
 // flush sends what w has, and with final the COMMIT too if the transaction is ours.

@@ -2,10 +2,14 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/storage"
 )
 
 const (
@@ -16,8 +20,8 @@ const (
 
 	resourceCount, sellerCount, planCount, versionCount = 6, 6, 8, 5
 
-	queryRevision     = `SELECT revision FROM billing_meta WHERE id = 1`
-	queryNextRevision = `UPDATE billing_meta SET revision = max(revision, ?) + 1 WHERE id = 1 RETURNING revision`
+	queryRevision    = `SELECT revision FROM billing_meta WHERE id = 1`
+	querySetRevision = `UPDATE billing_meta SET revision = ? WHERE id = 1`
 
 	putResource = "INSERT INTO billing_resources (" + resourceColumns + ") VALUES (?, ?, ?, ?, ?, ?)"
 	putSeller   = "INSERT OR REPLACE INTO billing_sellers (" + sellerColumns + ") VALUES (?, ?, ?, ?, ?, ?)"
@@ -31,6 +35,14 @@ const (
 // PutCatalog implements [billing.CatalogRows].
 func (r billingRows) PutCatalog(ctx context.Context, c billing.CatalogChange) error {
 	return r.atomically(ctx, "PutCatalog", func() error {
+		now, err := r.lockedRevision()
+		if err != nil {
+			return err
+		}
+		if c.Base != nil && *c.Base != now {
+			return fmt.Errorf("sqlite.PutCatalog: the catalog is at revision %d, not at %d: %w",
+				now, *c.Base, storage.ErrConflict)
+		}
 		for i := range c.Resources {
 			if err := r.putResource(&c.Resources[i]); err != nil {
 				return err
@@ -51,7 +63,7 @@ func (r billingRows) PutCatalog(ctx context.Context, c billing.CatalogChange) er
 				return err
 			}
 		}
-		return r.nextRevision()
+		return r.setRevision(newRevision(now))
 	})
 }
 
@@ -110,15 +122,33 @@ func (t *tx) putVersion(x *billing.PlanVersion) error {
 	return exists("version of plan "+string(x.Plan), err)
 }
 
-// nextRevision takes a revision that no transaction of this process has seen, not
-// even one that was rolled back: it must not come to mean another catalog.
-func (t *tx) nextRevision() error {
+// lockedRevision returns the revision at which the catalog stays until the transaction
+// ends, but for what this one writes.
+func (t *tx) lockedRevision() (int64, error) {
 	if err := t.lock(); err != nil {
-		return err
+		return 0, err
 	}
+	return t.revision()
+}
+
+func (t *tx) setRevision(n int64) error {
 	b := t.work.misc.start()
-	b.int(t.store.lastRevision.Load())
-	return t.each(queryNextRevision, b, 1, func(row *row) { t.store.lastRevision.Store(row.int()) })
+	b.int(n)
+	_, err := t.exec(querySetRevision, b)
+	return err
+}
+
+// newRevision draws a revision by chance: one that a transaction saw which was rolled
+// back, in whatever process, must not come to mean another catalog, and such
+// transactions leave nothing to count from.
+func newRevision(now int64) int64 {
+	for {
+		var random [8]byte
+		_, _ = rand.Read(random[:]) // never fails
+		if n := int64(binary.LittleEndian.Uint64(random[:]) >> 1); n != 0 && n != now {
+			return n
+		}
+	}
 }
 
 func (t *tx) revision() (n int64, err error) {

@@ -13,7 +13,7 @@ const (
 
 	selectEntries = "SELECT " + entryColumns + " FROM billing_entries "
 	querySum      = `SELECT coalesce(sum(amount), 0) FROM billing_entries WHERE account = ?`
-	querySumUntil = querySum + ` AND date <= ?`
+	querySumUntil = querySum + ` AND (date IS NULL OR date <= ?)`
 )
 
 func bindEntry(b *binder, e *billing.Entry) {

@@ -20,8 +20,8 @@ const (
 	queryLeased   = `UPDATE outbox SET lease = ?, held = ?, attempts = attempts + 1 WHERE ` + inSeqs
 	queryEvents   = "SELECT " + eventColumns + " FROM outbox WHERE " + inSeqs + " ORDER BY seq"
 	queryAck      = `UPDATE outbox SET delivered = 1, lease = NULL, held = NULL WHERE ` + inSeqs + ` AND lease = ? AND delivered = 0`
-	queryRelease1 = `UPDATE outbox SET lease = NULL, held = ? WHERE ` + inSeqs + ` AND lease = ? AND delivered = 0`
-	queryPurge    = `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE delivered = 1 AND at < ? ORDER BY seq LIMIT ?)`
+	queryRelease1 = `UPDATE outbox SET lease = NULL, held = ?, attempts = attempts - ? WHERE ` + inSeqs + ` AND lease = ? AND delivered = 0`
+	queryPurge    = `DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE delivered = 1 AND at < ? ORDER BY at, seq LIMIT ?)`
 	queryPending  = `SELECT count(*) FROM outbox WHERE delivered = 0`
 )
 
@@ -175,12 +175,13 @@ func (o outbox) Ack(ctx context.Context, token string, seqs []int64) (n int, err
 }
 
 // Release implements [storage.Outbox].
-func (o outbox) Release(ctx context.Context, token string, seqs []int64, until time.Time) error {
+func (o outbox) Release(ctx context.Context, token string, seqs []int64, until time.Time, tried bool) error {
 	if err := o.writing(ctx); err != nil || len(seqs) == 0 {
 		return err
 	}
 	b := o.work.misc.start()
 	b.instant(until)
+	b.flag(!tried)
 	b.seqs(seqs)
 	b.string(token)
 	_, err := o.change(ctx, "Release", queryRelease1, b)

@@ -43,6 +43,7 @@ func TestPlans(t *testing.T) {
 		{"sum", querySumUntil, "INDEX billing_entries_id (account=?)", false},
 		{"queue", queryLease, "INDEX outbox_pending", false},
 		{"events", queryEvents, "outbox USING INTEGER PRIMARY KEY (rowid=?)", false},
+		{"purge", queryPurge, "COVERING INDEX outbox_delivered (at<?)", false},
 		{"pending", queryPending, "COVERING INDEX outbox_pending", false},
 		{
 			"entries of an account",

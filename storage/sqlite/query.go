@@ -77,7 +77,7 @@ func newInserts() *inserts {
 func preparedQueries() []string {
 	list := []string{
 		queryInstallation, querySynchronous, queryLock,
-		queryRevision, queryNextRevision, queryNamed, queryNewID,
+		queryRevision, querySetRevision, queryNamed, queryNewID,
 		queryAccount, queryAccountDue, queryAccountRange, queryAccountRangeDue, queryAccountList, queryAccountListDue,
 		queryHolding, queryHoldingRange, queryHoldingList,
 		queryUsage, queryUsageRange, queryUsageList, queryUsageKey, queryUsageLast,

@@ -29,10 +29,9 @@ type Store struct {
 	// schema is what Migrate found or made; nil until then.
 	schema atomic.Pointer[schemaState]
 
-	// Neither is rolled back: what a transaction that failed has seen is not given
-	// out again by this process.
-	lastID       atomic.Int64 // the largest account ID drawn
-	lastRevision atomic.Int64 // of the catalog
+	// lastID is the largest account ID drawn. It is not rolled back: what a transaction
+	// that failed has seen is not given out again by this process.
+	lastID atomic.Int64
 }
 
 // schemaState is what transactions need to know of a schema that was found in order.

@@ -160,30 +160,40 @@ func (s *Store) beginDirect(ctx context.Context, c *sql.Conn, write bool) (*ownT
 	return own, nil
 }
 
-func (s *Store) beginHosted(ctx context.Context, c *sql.Conn, write bool) (*ownTx, error) {
+// beginHosted takes the write lock before anything is read: a transaction that was
+// begun without it keeps what it read first, and can never write when another was
+// faster. Each try is therefore a transaction of its own.
+func (s *Store) beginHosted(ctx context.Context, c *sql.Conn, write bool) (own *ownTx, err error) {
 	// Not ctx, with which database/sql would roll back behind our back.
 	quiet := context.WithoutCancel(ctx)
-	var x *sql.Tx
-	err := wait(ctx, s.opt.BusyTimeout, func() (err error) {
-		x, err = c.BeginTx(quiet, &sql.TxOptions{ReadOnly: !write})
+	var stuck error // why a try could not be rolled back
+	err = wait(ctx, s.opt.BusyTimeout, func() error {
+		x, err := c.BeginTx(quiet, &sql.TxOptions{ReadOnly: !write})
+		if err != nil {
+			return err
+		}
+		h := newHosted(x, s.schema.Load().prepared)
+		own = &ownTx{session: h, commit: x.Commit, rollback: x.Rollback}
+		if !write {
+			return nil
+		}
+		if err = h.lock(quiet); err == nil {
+			err = h.secure(quiet, s)
+		}
+		if err == nil {
+			return nil
+		}
+		if undo := x.Rollback(); undo != nil {
+			stuck = err
+			return nil
+		}
+		own = nil
 		return err
 	})
-	if err != nil {
-		return nil, unbegun(ctx, err)
-	}
-	h := newHosted(x, s.schema.Load().prepared)
-	own := &ownTx{session: h, commit: x.Commit, rollback: x.Rollback}
-	if !write {
-		return own, nil
-	}
-	err = h.secure(quiet, s)
 	if err == nil {
-		err = wait(ctx, s.opt.BusyTimeout, func() error { return h.lock(quiet) })
+		err = stuck
 	}
 	if err != nil {
-		if undo := x.Rollback(); undo == nil {
-			own = nil
-		}
 		return own, unbegun(ctx, err)
 	}
 	return own, nil

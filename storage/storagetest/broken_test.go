@@ -21,7 +21,7 @@ type hooks struct {
 	append  func(next storage.Outbox, ctx context.Context, events []*storage.Event) error
 	lease   func(next storage.Outbox, ctx context.Context, token string, now, until time.Time, limit int) ([]storage.Event, error)
 	ack     func(next storage.Outbox, ctx context.Context, token string, seqs []int64) (int, error)
-	release func(next storage.Outbox, ctx context.Context, token string, seqs []int64, until time.Time) error
+	release func(next storage.Outbox, ctx context.Context, token string, seqs []int64, until time.Time, tried bool) error
 	purge   func(next storage.Outbox, ctx context.Context, before time.Time, limit int) (int, error)
 	pending func(next storage.Outbox, ctx context.Context) (int64, error)
 }
@@ -85,11 +85,11 @@ func (b *brokenBox) Ack(ctx context.Context, token string, seqs []int64) (int, e
 	return b.Outbox.Ack(ctx, token, seqs)
 }
 
-func (b *brokenBox) Release(ctx context.Context, token string, seqs []int64, until time.Time) error {
+func (b *brokenBox) Release(ctx context.Context, token string, seqs []int64, until time.Time, tried bool) error {
 	if b.hooks.release != nil {
-		return b.hooks.release(b.Outbox, ctx, token, seqs, until)
+		return b.hooks.release(b.Outbox, ctx, token, seqs, until, tried)
 	}
-	return b.Outbox.Release(ctx, token, seqs, until)
+	return b.Outbox.Release(ctx, token, seqs, until, tried)
 }
 
 func (b *brokenBox) Purge(ctx context.Context, before time.Time, limit int) (int, error) {

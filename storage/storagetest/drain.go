@@ -192,6 +192,38 @@ func drainRules() []Rule {
 				t.Equal(pending(t, st), 0, "pending")
 			},
 		},
+		{
+			ID: "DRAIN-6", Name: "waiting is no attempt",
+			Text: "An event that waits behind a failing one of its subject has no attempt before it is given to the sink: Attempts is 1 then.",
+			Why:  "Hosts give up by attempts; what was never tried must not be given up.",
+			Check: func(t *conformance.T, h Harness) {
+				st := h.New(t.Test())
+				put(t, st, event("s1", "s"), event("s2", "s"), event("s3", "s"))
+				clock := tierhost.NewTestClock(noon())
+				down := true
+				var got []storage.Event
+				sink := func(_ context.Context, e storage.Event) error {
+					if down {
+						return errRefused
+					}
+					got = append(got, e)
+					return nil
+				}
+				for range 3 {
+					done, err := drain(t, st, sink, options(clock, 10))
+					t.OK(err, "Drain with a failing sink")
+					t.Equal(done, storage.Drained{Failed: 1}, "what it did")
+					clock.Advance(time.Hour)
+				}
+				down = false
+				_, err := drain(t, st, sink, options(clock, 10))
+				t.OK(err, "Drain")
+				if t.Equal(ids(got), []string{"s1", "s2", "s3"}, "delivered"); len(got) != 3 {
+					return
+				}
+				t.Equal([]int{got[0].Attempts, got[1].Attempts, got[2].Attempts}, []int{4, 1, 1}, "attempts")
+			},
+		},
 	}
 }
 

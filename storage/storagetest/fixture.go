@@ -120,8 +120,16 @@ func ackIn(ctx context.Context, st storage.OutboxStore, token string, seqs ...in
 func release(t *conformance.T, st storage.OutboxStore, token string, until time.Time, seqs ...int64) {
 	t.Helper()
 	t.OK(update(t.Context(), st, func(ctx context.Context, ob storage.Outbox) error {
-		return ob.Release(ctx, token, seqs, until)
+		return ob.Release(ctx, token, seqs, until, true)
 	}), "release under %q", token)
+}
+
+// giveBack releases what was not tried, and commits.
+func giveBack(t *conformance.T, st storage.OutboxStore, token string, until time.Time, seqs ...int64) {
+	t.Helper()
+	t.OK(update(t.Context(), st, func(ctx context.Context, ob storage.Outbox) error {
+		return ob.Release(ctx, token, seqs, until, false)
+	}), "give back under %q", token)
 }
 
 // purge purges and commits.

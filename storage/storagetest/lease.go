@@ -203,5 +203,38 @@ func leaseRules() []Rule {
 				}
 			},
 		},
+		{
+			ID: "LEASE-11", Name: "not tried",
+			Text: "Release of what was not tried takes back the attempt that the lease counted, of the events leased under the token only; else it is as any release.",
+			Why:  "An event that waits behind a failing one of its subject would use up its own attempts, and be given up before it was tried.",
+			Check: func(t *conformance.T, h Harness) {
+				st := h.New(t.Test())
+				put(t, st, event("a", "a"), event("b", "b"), event("c", "c"))
+				attempts := func(list []storage.Event) []int {
+					out := make([]int, len(list))
+					for i, e := range list {
+						out[i] = e.Attempts
+					}
+					return out
+				}
+				for range 3 {
+					all := seqs(lease(t, st, "mine", noon(), hour(1), 2))
+					giveBack(t, st, "yours", noon(), all...)
+					t.Equal(ids(peek(t, st, noon())), []string{"c"}, "due after others gave back what is leased")
+					giveBack(t, st, "mine", noon(), all...)
+					giveBack(t, st, "mine", noon(), all...) // no longer leased: left alone
+				}
+				t.Equal(attempts(peek(t, st, noon())), []int{1, 1, 1}, "attempts of the first lease that is for good")
+				due := lease(t, st, "mine", noon(), hour(1), 3)
+				if len(due) != 3 {
+					t.Fatalf("%d events are due, want 3", len(due))
+				}
+				release(t, st, "mine", noon(), due[0].Seq)
+				giveBack(t, st, "mine", noon(), due[1].Seq)
+				giveBack(t, st, "mine", hour(2), due[2].Seq)
+				t.Equal(ids(peek(t, st, noon())), []string{"a", "b"}, "due while c is kept back")
+				t.Equal(attempts(peek(t, st, hour(2))), []int{2, 1, 1}, "attempts when a was tried, b and c were not")
+			},
+		},
 	}
 }

@@ -211,7 +211,7 @@ func outboxRules() []Rule {
 					return err
 				})
 				undone("a release", func(ctx context.Context, ob storage.Outbox) error {
-					return ob.Release(ctx, "token", seqs(due), noon())
+					return ob.Release(ctx, "token", seqs(due), noon(), true)
 				})
 				t.Equal(len(peek(t, st, noon())), 0, "events due after a release was rolled back")
 				t.Equal(ack(t, st, "token", due[0].Seq), 1, "acknowledged after that")

@@ -259,13 +259,13 @@ func outboxMutants() []mutant {
 			return h
 		}},
 		{name: "release does not keep back", rules: []string{"LEASE-3", "DRAIN-2"}, hooks: func() hooks {
-			return hooks{release: func(next storage.Outbox, ctx context.Context, token string, seqs []int64, _ time.Time) error {
-				return next.Release(ctx, token, seqs, time.Time{})
+			return hooks{release: func(next storage.Outbox, ctx context.Context, token string, seqs []int64, _ time.Time, tried bool) error {
+				return next.Release(ctx, token, seqs, time.Time{}, tried)
 			}}
 		}},
 		{name: "kept back too long", rules: []string{"LEASE-3"}, hooks: func() hooks {
-			return hooks{release: func(next storage.Outbox, ctx context.Context, token string, seqs []int64, until time.Time) error {
-				return next.Release(ctx, token, seqs, until.Add(time.Microsecond))
+			return hooks{release: func(next storage.Outbox, ctx context.Context, token string, seqs []int64, until time.Time, tried bool) error {
+				return next.Release(ctx, token, seqs, until.Add(time.Microsecond), tried)
 			}}
 		}},
 		{name: "leases end too early", rules: []string{"LEASE-4"},
@@ -282,7 +282,7 @@ func outboxMutants() []mutant {
 					list, err := next.Lease(ctx, token, now, until, limit)
 					if err == nil {
 						for _, e := range list {
-							err = errors.Join(err, next.Release(ctx, token, []int64{e.Seq}, now))
+							err = errors.Join(err, next.Release(ctx, token, []int64{e.Seq}, now, true))
 						}
 					}
 					return list, err
@@ -296,6 +296,16 @@ func outboxMutants() []mutant {
 				}
 				return list
 			})},
+		{name: "attempts that were none are counted", rules: []string{"LEASE-11", "DRAIN-6"}, hooks: func() hooks {
+			return hooks{release: func(next storage.Outbox, ctx context.Context, token string, seqs []int64, until time.Time, _ bool) error {
+				return next.Release(ctx, token, seqs, until, true)
+			}}
+		}},
+		{name: "no release counts", rules: []string{"LEASE-5", "LEASE-11", "DRAIN-2", "DRAIN-6"}, hooks: func() hooks {
+			return hooks{release: func(next storage.Outbox, ctx context.Context, token string, seqs []int64, until time.Time, _ bool) error {
+				return next.Release(ctx, token, seqs, until, false)
+			}}
+		}},
 		{name: "attempts of what was rolled back", rules: []string{"OUT-8"}, hooks: func() hooks {
 			n := map[int64]int{}
 			return onLease(func(list []storage.Event) []storage.Event {
@@ -330,7 +340,7 @@ func outboxMutants() []mutant {
 		}},
 		{name: "acknowledgements do not stick", rules: []string{"LEASE-6", "DRAIN-1", "DRAIN-4"}, hooks: func() hooks {
 			return hooks{ack: func(next storage.Outbox, ctx context.Context, token string, seqs []int64) (int, error) {
-				return len(seqs), next.Release(ctx, token, seqs, time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC))
+				return len(seqs), next.Release(ctx, token, seqs, time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), true)
 			}}
 		}},
 		{name: "old tokens count", rules: []string{"LEASE-7"}, hooks: func() hooks {
@@ -367,11 +377,11 @@ func outboxMutants() []mutant {
 		{name: "any token releases", rules: []string{"LEASE-7", "LEASE-9"}, hooks: func() hooks {
 			k := newTokens()
 			return hooks{lease: k.lease, release: func(
-				next storage.Outbox, ctx context.Context, _ string, seqs []int64, until time.Time,
+				next storage.Outbox, ctx context.Context, _ string, seqs []int64, until time.Time, tried bool,
 			) error {
 				for _, seq := range seqs {
 					for _, token := range k.tried(seq) {
-						if err := next.Release(ctx, token, []int64{seq}, until); err != nil {
+						if err := next.Release(ctx, token, []int64{seq}, until, tried); err != nil {
 							return err
 						}
 					}

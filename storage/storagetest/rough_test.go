@@ -142,7 +142,7 @@ func (t *roughTx) Ack(_ context.Context, token string, seqs []int64) (int, error
 	return n, nil
 }
 
-func (t *roughTx) Release(_ context.Context, token string, seqs []int64, until time.Time) error {
+func (t *roughTx) Release(_ context.Context, token string, seqs []int64, until time.Time, _ bool) error {
 	t.st.mu.Lock()
 	defer t.st.mu.Unlock()
 	for _, seq := range seqs {

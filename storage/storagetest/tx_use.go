@@ -117,7 +117,7 @@ func txUseRules() []Rule {
 						return err
 					},
 					"Release": func(ctx context.Context, ob storage.Outbox) error {
-						return ob.Release(ctx, "token", leased, noon())
+						return ob.Release(ctx, "token", leased, noon(), true)
 					},
 					"Purge": func(ctx context.Context, ob storage.Outbox) error {
 						_, err := ob.Purge(ctx, noon(), 10)
@@ -225,7 +225,7 @@ func checkDone(t *conformance.T, st storage.OutboxStore, ending string) {
 		"Append":  func() error { return keptBox.Append(keptCtx, events(fmt.Sprint("lost by ", ending), 1)) },
 		"Lease":   func() error { _, err := keptBox.Lease(keptCtx, "token", noon(), noon(), 1); return err },
 		"Ack":     func() error { _, err := keptBox.Ack(keptCtx, "token", []int64{1}); return err },
-		"Release": func() error { return keptBox.Release(keptCtx, "token", []int64{1}, noon()) },
+		"Release": func() error { return keptBox.Release(keptCtx, "token", []int64{1}, noon(), true) },
 		"Purge":   func() error { _, err := keptBox.Purge(keptCtx, noon(), 1); return err },
 		"Pending": func() error { _, err := keptBox.Pending(keptCtx); return err },
 	} {

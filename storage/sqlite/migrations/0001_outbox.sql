@@ -16,3 +16,5 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE UNIQUE INDEX outbox_id ON outbox (id);
 CREATE INDEX outbox_pending ON outbox (seq) WHERE delivered = 0;
+-- What may be purged, oldest first.
+CREATE INDEX outbox_delivered ON outbox (at) WHERE delivered = 1;
