@@ -153,9 +153,11 @@ func newCatalogStatements(x sqlText) catalogStatements {
 		resourceTable: resources, sellerTable: sellers, planTable: plans, versionTable: versions,
 		putResource: x.statement(resources.insert(false)),
 		putSeller:   x.statement(sellers.insert(false) + " ON CONFLICT (id) DO UPDATE SET " + sellers.assignExcluded(1)),
-		// A change that was decided before a version was published does not unpublish it.
+		// Plans are replaced whole, but a change that was decided before a version was
+		// published does not unpublish it.
 		putPlan: x.statement(plans.insert(false) + " ON CONFLICT (seller, id) DO UPDATE SET " + strings.Replace(plans.assignExcluded(2),
-			"latest = EXCLUDED.latest", "latest = GREATEST(billing_plans.latest, EXCLUDED.latest)", 1)),
+			"latest = EXCLUDED.latest", `latest = GREATEST(EXCLUDED.latest, (SELECT max(v.version) FROM {{schema}}.billing_plan_versions v
+				WHERE v.seller = EXCLUDED.seller AND v.plan = EXCLUDED.id))`, 1)),
 		putVersion: x.statement(versions.insert(false)),
 		// From a sequence, so that a revision that was rolled back never comes again; on one
 		// row, so that changes of the catalog follow each other. Whoever waits for another's

@@ -57,7 +57,8 @@ func TestCatalogBase(t *testing.T) {
 	require.ErrorIs(t, <-late, tierhost.ErrConflict)
 
 	plan := billing.Plan{Seller: "host", ID: "standard", Latest: 3}
-	require.NoError(t, put(billing.CatalogChange{Plans: []billing.Plan{plan}}))
+	version := billing.PlanVersion{Seller: "host", Plan: "standard", Version: 3, Published: noon}
+	require.NoError(t, put(billing.CatalogChange{Plans: []billing.Plan{plan}, Versions: []billing.PlanVersion{version}}))
 	plan.Latest, plan.Name = 2, "renamed"
 	require.NoError(t, put(billing.CatalogChange{Plans: []billing.Plan{plan}}))
 	require.NoError(t, view(t.Context(), s, func(ctx context.Context, rows billing.Rows) error {
