@@ -25,7 +25,6 @@ type book struct {
 	holds []*hold // by resource
 	usage []UsageRecord
 
-	open    bool // a document is being made
 	docDate Date
 	drafts  []Entry
 
@@ -167,7 +166,7 @@ func (b *book) openedBoundary(from, day Date) bool {
 
 // begin starts a document dated at day.
 func (b *book) begin(day Date) {
-	b.open, b.docDate = true, day
+	b.docDate = day
 	if b.drafts == nil {
 		b.drafts = make([]Entry, 0, len(b.holds)+len(b.seller.Taxes)+2)
 	}
@@ -251,7 +250,6 @@ func dec(q money.Rat) decimal.Decimal {
 
 // finish ends the document: taxes, totals, numbers within the account, events.
 func (b *book) finish() error {
-	b.open = false
 	if len(b.drafts) == 0 {
 		return nil
 	}
