@@ -20,17 +20,22 @@ const module = "github.com/tierhost/tierhost"
 // below a listed path (its suites, drivers and helpers) may import that package and
 // whatever it may.
 var floors = map[string][]string{
-	"":                 {},
-	"money":            {""},
-	"storage":          {""},
-	"billing":          {"", "money", "storage"},
-	"billing/scenario": {"billing"},
-	"storage/memory":   {"billing"},
-	"storage/sqlite":   {"billing"},
-	"storage/postgres": {"billing"},
+	"":         {},
+	"money":    {""},
+	"storage":  {""},
+	"billing":  {"", "money", "storage"},
+	"reseller": {"billing"},
+	// What a customer sees of its seller: it knows sellers by name only.
+	"reseller/label":   {"billing"},
+	"scenario":         {"reseller"},
+	"storage/memory":   {"reseller", "reseller/label"},
+	"storage/sqlite":   {"reseller", "reseller/label"},
+	"storage/postgres": {"reseller", "reseller/label"},
 	// Conformance suites compare a store with the reference store.
-	"billing/billingtest": {"billing", "storage/memory", "storage/storagetest/conformance"},
-	"storage/storagetest": {"storage", "money", "storage/storagetest/conformance"},
+	"billing/billingtest":      {"billing", "storage/memory", "storage/storagetest/conformance"},
+	"reseller/resellertest":    {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
+	"reseller/label/labeltest": {"reseller/label", "storage/memory", "storage/storagetest/conformance"},
+	"storage/storagetest":      {"storage", "money", "storage/storagetest/conformance"},
 	// The machinery of suites, which both use.
 	"storage/storagetest/conformance": {"", "money"},
 	// Simulations and examples stand on everything.

@@ -20,6 +20,13 @@ type Account struct {
 	Name    string // the host's own name for it, unique per seller
 	Version int64  // counts the writes; 1 when created
 
+	// Above are the doubles of the sellers above: of its own seller, if that is a
+	// reseller, of that one's parent, and so on; the highest first. They never change,
+	// and their IDs are smaller than this one.
+	Above []AccountID
+	// Sells is the seller whose double this account is; "": it is nobody's.
+	Sells SellerID
+
 	Plan        PlanID
 	PlanVersion int
 	Period      Period
@@ -182,6 +189,10 @@ type UsageRecord struct {
 	Day      Date
 	Amount   decimal.Decimal
 	// Key, if not empty, is unique per account and resource.
-	Key      string
+	Key string
+	// Source is the account below which the record comes from, rolled up; 0: its own.
+	Source AccountID
+	// RolledUp are the doubles above that got a copy, the highest first.
+	RolledUp []AccountID
 	Recorded time.Time
 }

@@ -47,6 +47,9 @@ type Signup struct {
 	Existing AccountID
 	// Exemption code, if any, frees the account from taxes.
 	Exemption string
+	// Sells opens the account as the double of a reseller of this Seller that has none
+	// yet, see [Engine.Appoint]; ErrNotDouble if there is no such reseller.
+	Sells SellerID
 	// SkipTrial opens the first period at once although the plan has a trial.
 	SkipTrial bool
 }
@@ -184,6 +187,22 @@ type Debit struct {
 	Reference string
 }
 
+// Bill books the sums that package reseller has made of a reseller's shadows, on its
+// double: one wholesale entry per resource, together one document with the seller's
+// taxes, dated On. Boundaries that are due are not handled first, and it is booked
+// whatever state the account is in.
+type Bill struct {
+	Request
+	Account AccountID
+	Lines   []BillLine
+}
+
+// BillLine is one resource's sum; one of zero makes no entry.
+type BillLine struct {
+	Resource ResourceID
+	Amount   money.Money // negative: the reseller gets back
+}
+
 // Reverse undoes a payment, credit or debit by an entry of the opposite amount that
 // names it. An entry is reversed once at most.
 type Reverse struct {
@@ -222,6 +241,7 @@ func (Close) name() string          { return "close" }
 func (Pay) name() string            { return "pay" }
 func (Credit) name() string         { return "credit" }
 func (Debit) name() string          { return "debit" }
+func (Bill) name() string           { return "bill" }
 func (Reverse) name() string        { return "reverse" }
 func (Exempt) name() string         { return "exempt" }
 func (SetCreditLimit) name() string { return "set_credit_limit" }
@@ -241,6 +261,7 @@ func (a Close) account() AccountID          { return a.Account }
 func (a Pay) account() AccountID            { return a.Account }
 func (a Credit) account() AccountID         { return a.Account }
 func (a Debit) account() AccountID          { return a.Account }
+func (a Bill) account() AccountID           { return a.Account }
 func (a Reverse) account() AccountID        { return a.Account }
 func (a Exempt) account() AccountID         { return a.Account }
 func (a SetCreditLimit) account() AccountID { return a.Account }

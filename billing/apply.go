@@ -3,6 +3,8 @@ package billing
 import (
 	"slices"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/tierhost/tierhost/money"
 )
 
@@ -54,13 +56,13 @@ func (b *book) act(act Action, day Date, want wanted) (*Refusal, error) {
 	case SetQuantity:
 		return b.setQuantity(x, day)
 	case RecordUsage:
-		return b.recordUsage(x, day, want.keyed), nil
+		return b.recordUsage(x, day, want.keyed)
 	case ChangePlan:
 		return b.changePlanAction(x, day, want)
 	case MoveVersion:
 		return b.moveVersion(want.target, day)
 	case ChangePeriod:
-		return b.changePeriod(x), nil
+		return b.changePeriod(x, day)
 	case Cancel:
 		return b.cancel(day)
 	case Keep:
@@ -83,6 +85,8 @@ func (b *book) act(act Action, day Date, want wanted) (*Refusal, error) {
 		return b.money(EntryCredit, x.Amount, -1, x.Reference, day)
 	case Debit:
 		return b.money(EntryDebit, x.Amount, 1, x.Reference, day)
+	case Bill:
+		return b.bill(x)
 	case Reverse:
 		return b.reverse(x, day, want)
 	case Exempt:
@@ -114,7 +118,7 @@ func (b *book) timely(act Action, day Date) *Refusal {
 	a := &b.acct
 	first := a.SignedUp
 	switch act.(type) {
-	case Signup, RecordUsage, Pay, Credit, Debit, Reverse:
+	case Signup, RecordUsage, Pay, Credit, Debit, Reverse, Bill:
 	default:
 		if a.Status == Closed {
 			return nil // refused for being closed
@@ -145,11 +149,22 @@ func (b *book) setQuantity(x SetQuantity, day Date) (*Refusal, error) {
 	if line.Max != nil && q.Cmp(line.max) > 0 {
 		return b.refuse(ErrOverMax, x.Resource, "the plan allows "+line.Max.String()), nil
 	}
-	h := b.acquire(line.resource)
-	held := money.RatOf(h.Quantity)
+	var present decimal.Decimal
+	if h := b.holding(x.Resource); h != nil {
+		present = h.Quantity
+	}
+	held := money.RatOf(present)
 	if q.Equal(held) {
 		return nil, nil
 	}
+	ask := Ask{Action: x.name(), On: day, Period: b.acct.Period, Grow: []Growth{{x.Resource, x.Quantity.Sub(present)}}}
+	if q.Cmp(held) > 0 {
+		ask.Resources = []ResourceID{x.Resource}
+	}
+	if r, err := b.ask(ask); r != nil || err != nil {
+		return r, err
+	}
+	h := b.acquire(line.resource)
 	switch {
 	case !b.acct.TrialEnds.IsZero():
 		b.trialSet(h, q, day)
@@ -160,26 +175,77 @@ func (b *book) setQuantity(x SetQuantity, day Date) (*Refusal, error) {
 	return nil, b.fall(h, q, day)
 }
 
-func (b *book) recordUsage(x RecordUsage, day Date, keyed *UsageRecord) *Refusal {
+func (b *book) recordUsage(x RecordUsage, day Date, keyed *UsageRecord) (*Refusal, error) {
 	if r := b.mustBeOpen(false); r != nil {
-		return r
+		return r, nil
 	}
 	line := b.plan().line(x.Resource)
 	switch {
 	case line == nil:
-		return b.refuse(ErrNotInPlan, x.Resource, "plan "+string(b.acct.Plan)+" does not have it")
+		return b.refuse(ErrNotInPlan, x.Resource, "plan "+string(b.acct.Plan)+" does not have it"), nil
 	case line.resource.Kind != KindMonthly:
-		return b.refuse(ErrNotMetered, x.Resource, "only monthly resources are metered")
+		return b.refuse(ErrNotMetered, x.Resource, "only monthly resources are metered"), nil
 	case x.Amount.Sign() < 0:
-		return b.refuse(ErrInvalidQuantity, x.Resource, "usage is not negative")
+		return b.refuse(ErrInvalidQuantity, x.Resource, "usage is not negative"), nil
 	case keyed != nil && (keyed.Day != day && !x.On.IsZero() || !keyed.Amount.Equal(x.Amount)):
-		return b.refuse(ErrKeyReused, x.Resource, "the key was used on "+keyed.Day.String()+" for "+keyed.Amount.String())
+		return b.refuse(ErrKeyReused, x.Resource, "the key was used on "+keyed.Day.String()+" for "+keyed.Amount.String()), nil
 	case keyed != nil:
-		return nil
+		return nil, nil
 	}
 	r := &UsageRecord{Account: b.acct.ID, Resource: x.Resource, Day: day, Amount: x.Amount, Key: x.Key, Recorded: b.now}
+	if b.rollup != nil && len(b.acct.Above) > 0 {
+		var err error
+		if r.RolledUp, err = b.rollup(x.Resource, day); err != nil {
+			return nil, err
+		}
+	}
 	b.records = append(b.records, r)
-	return nil
+	for _, double := range r.RolledUp {
+		b.records = append(b.records, &UsageRecord{Account: double, Source: b.acct.ID, Resource: x.Resource,
+			Day: day, Amount: x.Amount, Recorded: b.now})
+	}
+	return nil, nil
+}
+
+// ask asks those above whether the account may have something.
+func (b *book) ask(ask Ask) (*Refusal, error) {
+	if b.permit == nil || len(b.acct.Above) == 0 && ask.Target == nil {
+		return nil, nil
+	}
+	ask.Account = &b.acct
+	r, err := b.permit(ask)
+	if r != nil {
+		r.Action, r.Account = ask.Action, b.acct.ID
+	}
+	return r, err
+}
+
+// askPlan asks whether the account may go to a plan: everything monthly that the plan
+// has, what it holds and what it would acquire must be on offer; of a double, all that
+// the accounts below it have too.
+func (b *book) askPlan(action string, to *pricedPlan, period Period, day Date) (*Refusal, error) {
+	ask := Ask{Action: action, On: day, Period: period, Resources: to.monthly()}
+	for _, h := range b.holds {
+		if h.Quantity.Sign() > 0 && !slices.Contains(ask.Resources, h.Resource) {
+			ask.Resources = append(ask.Resources, h.Resource)
+		}
+	}
+	for _, l := range b.newLines(b.plan(), to) {
+		if !slices.Contains(ask.Resources, l.Resource) {
+			ask.Resources = append(ask.Resources, l.Resource)
+		}
+		by := l.AtSignup
+		if h := b.holding(l.Resource); h != nil {
+			by = by.Sub(h.Quantity)
+		}
+		if by.Sign() > 0 {
+			ask.Grow = append(ask.Grow, Growth{l.Resource, by})
+		}
+	}
+	if b.acct.Sells != "" {
+		ask.Target = &PlanVersion{Seller: to.seller, Plan: to.id, Version: to.version}
+	}
+	return b.ask(ask)
 }
 
 func (b *book) changePlanAction(x ChangePlan, day Date, want wanted) (*Refusal, error) {
@@ -194,6 +260,16 @@ func (b *book) changePlanAction(x ChangePlan, day Date, want wanted) (*Refusal, 
 	}
 	if r := b.fits(want.target, b.acct.Period, b.acct.PendingPeriod); r != nil {
 		return r, nil
+	}
+	if r, err := b.askPlan(x.name(), want.target, b.acct.Period, day); r != nil || err != nil {
+		return r, err
+	}
+	if b.acct.Sells != "" { // a double's change waits for its next period
+		b.acct.PendingPlan, b.acct.PendingVersion = want.target.id, want.target.version
+		if want.target.id == b.acct.Plan {
+			b.acct.PendingPlan, b.acct.PendingVersion = "", 0
+		}
+		return nil, nil
 	}
 	b.event(PlanChanged{Account: b.acct.ID, Plan: want.target.id, Version: want.target.version, On: day})
 	if b.acct.TrialEnds.IsZero() {
@@ -234,21 +310,34 @@ func (b *book) moveVersion(target *pricedPlan, day Date) (*Refusal, error) {
 	if r := b.fits(target, a.Period, a.PendingPeriod); r != nil {
 		return r, nil
 	}
-	if !a.TrialEnds.IsZero() { // no period is open yet: the trial goes on at the new version
+	if r, err := b.askPlan(MoveVersion{}.name(), target, a.Period, day); r != nil || err != nil {
+		return r, err
+	}
+	if !a.TrialEnds.IsZero() && a.Sells == "" { // no period is open yet: the trial goes on at the new version
 		return nil, b.changeTrialPlan(target, day)
 	}
 	a.PendingPlan, a.PendingVersion = target.id, target.version
 	return nil, nil
 }
 
-func (b *book) changePeriod(x ChangePeriod) *Refusal {
+func (b *book) changePeriod(x ChangePeriod, day Date) (*Refusal, error) {
 	if r := b.mustBeOpen(false); r != nil {
-		return r
+		return r, nil
 	}
 	a := &b.acct
+	if !b.plan().hasPeriod(x.Period) {
+		return b.refuse(ErrUnknownPeriod, "", "plan "+string(a.Plan)+" has no period "+x.Period.String()), nil
+	}
+	ask := Ask{Action: x.name(), On: day, Period: x.Period, Resources: b.plan().monthly()}
+	for _, h := range b.holds {
+		if h.Quantity.Sign() > 0 && !h.monthly() {
+			ask.Resources = append(ask.Resources, h.Resource)
+		}
+	}
+	if r, err := b.ask(ask); r != nil || err != nil {
+		return r, err
+	}
 	switch {
-	case !b.plan().hasPeriod(x.Period):
-		return b.refuse(ErrUnknownPeriod, "", "plan "+string(a.Plan)+" has no period "+x.Period.String())
 	case x.Period == a.Period:
 		a.PendingPeriod = Period{}
 	case !a.TrialEnds.IsZero():
@@ -256,12 +345,15 @@ func (b *book) changePeriod(x ChangePeriod) *Refusal {
 	default:
 		a.PendingPeriod = x.Period
 	}
-	return nil
+	return nil, nil
 }
 
 func (b *book) cancel(day Date) (*Refusal, error) {
 	if r := b.mustBeOpen(false); r != nil {
 		return r, nil
+	}
+	if b.acct.Sells != "" {
+		return b.refuse(ErrHasCustomers, "", "a reseller is closed when its customers are"), nil
 	}
 	if b.acct.Lapsed || !b.acct.TrialEnds.IsZero() {
 		return nil, b.closeAccount(day)
@@ -292,7 +384,7 @@ func (b *book) suspend(x Suspend, day Date) *Refusal {
 		}
 	}
 	b.acct.Status = Suspended
-	b.acct.Suspension = Suspension{Reason: reason, By: x.By, On: day, Note: x.Note}
+	b.acct.Suspension = Suspension{Reason: reason, Cause: b.cause, By: x.By, On: day, Note: x.Note}
 	b.event(AccountSuspended{Account: b.acct.ID, Reason: reason, On: day})
 	return nil
 }
@@ -305,7 +397,10 @@ func (b *book) resumeAction(x Resume, day Date) (*Refusal, error) {
 	if a.Status != Suspended {
 		return b.refuse(ErrNotSuspended, "", ""), nil
 	}
-	if !MayResume(x.By.Role, a.Suspension.Reason) {
+	if b.asleep != "" {
+		return b.refuse(ErrSellerInactive, "", b.asleep), nil
+	}
+	if b.cause == 0 && !MayResume(x.By.Role, a.Suspension.Reason) {
 		return b.refuse(ErrMayNotResume, "", "it is suspended for the reason "+string(a.Suspension.Reason)), nil
 	}
 	b.event(AccountResumed{Account: a.ID, On: day})
@@ -327,6 +422,8 @@ func (b *book) convertAction(day Date) (*Refusal, error) {
 	switch {
 	case a.TrialEnds.IsZero():
 		return b.refuse(ErrNotInTrial, "", ""), nil
+	case a.Status == Suspended && b.asleep != "":
+		return b.refuse(ErrSellerInactive, "", b.asleep), nil
 	case a.Status == Suspended && a.Suspension.Reason != ReasonTrial:
 		return b.refuse(ErrAccountSuspended, "", "it is suspended for the reason "+string(a.Suspension.Reason)), nil
 	}
@@ -336,6 +433,9 @@ func (b *book) convertAction(day Date) (*Refusal, error) {
 func (b *book) closeAction(x Close, day Date) (*Refusal, error) {
 	if r := b.mustBeOpen(false); r != nil {
 		return r, nil
+	}
+	if b.customers {
+		return b.refuse(ErrHasCustomers, "", "close its customers first"), nil
 	}
 	var err error
 	switch x.Billing {
@@ -380,6 +480,21 @@ func (b *book) money(kind EntryKind, amount money.Money, sign int, reference str
 		amount = amount.Neg()
 	}
 	return nil, b.moneyEntry(Entry{Kind: kind, Date: day, Amount: amount, Reference: reference, Basis: Basis{Cause: CauseManual}})
+}
+
+// bill books a reseller's day.
+func (b *book) bill(x Bill) (*Refusal, error) {
+	for _, l := range x.Lines {
+		if l.Amount.Currency() != b.seller.Currency || !l.Amount.IsWhole() {
+			return b.refuse(ErrInvalidAmount, l.Resource, "the account is kept in whole units of "+b.seller.Currency.Code), nil
+		}
+		if l.Amount.Sign() == 0 {
+			continue
+		}
+		b.drafts = append(b.drafts, Entry{Kind: EntryWholesale, Resource: l.Resource, Amount: l.Amount,
+			Basis: Basis{Cause: CauseDayClose, Exact: l.Amount.Rat(), Rounding: b.seller.Rounding}})
+	}
+	return nil, nil
 }
 
 func (b *book) moneyEntry(e Entry) error {

@@ -23,6 +23,7 @@ const (
 	CauseTax        Cause = "tax"         // tax of a document
 	CauseManual     Cause = "manual"      // payment, credit, debit
 	CauseReversal   Cause = "reversal"    // reverses another entry
+	CauseDayClose   Cause = "day_close"   // a reseller's day was closed
 )
 
 // Basis is how an entry's amount came about: every figure that went into it, so that

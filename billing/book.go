@@ -28,6 +28,17 @@ type book struct {
 	docDate Date
 	drafts  []Entry
 
+	moves    []Movement // what hooks are told
+	docMoves int        // how many of them are on finished documents
+	// asleep, if not empty, says which reseller above is not active; customers: open
+	// accounts are below; cause: the double with which it is suspended or resumed.
+	asleep    string
+	customers bool
+	closed    bool // it was closed in this transaction
+	cause     AccountID
+	permit    func(Ask) (*Refusal, error)
+	rollup    func(ResourceID, Date) ([]AccountID, error)
+
 	entries   []Entry
 	documents []*Document
 	periods   []PeriodRow
@@ -46,6 +57,7 @@ type planRef struct {
 type hold struct {
 	Holding
 	res     *Resource
+	was     decimal.Decimal // the quantity when it was loaded
 	changed bool
 }
 
@@ -70,7 +82,7 @@ func newBook(seller *Seller, resources map[ResourceID]Resource, plans map[planRe
 		if !ok {
 			return nil, brokenf("account %d holds resource %q, which is not defined", st.Account.ID, st.Holdings[i].Resource)
 		}
-		b.holds = append(b.holds, &hold{Holding: st.Holdings[i], res: &res})
+		b.holds = append(b.holds, &hold{Holding: st.Holdings[i], res: &res, was: st.Holdings[i].Quantity})
 	}
 	for _, ref := range refs(&st.Account) {
 		if plans[ref] == nil {
@@ -166,7 +178,7 @@ func (b *book) openedBoundary(from, day Date) bool {
 
 // begin starts a document dated at day.
 func (b *book) begin(day Date) {
-	b.docDate = day
+	b.docDate, b.docMoves = day, len(b.moves)
 	if b.drafts == nil {
 		b.drafts = make([]Entry, 0, len(b.holds)+len(b.seller.Taxes)+2)
 	}
@@ -292,6 +304,7 @@ func (b *book) finish() error {
 	if err := b.charge(total, b.docDate); err != nil {
 		return err
 	}
+	b.placed(doc.FirstEntry)
 	b.documents = append(b.documents, doc)
 	b.event(DocumentIssued{Account: b.acct.ID, Document: doc.Seq, Kind: doc.Kind, Numbered: doc.Numbered, Date: doc.Date, Total: doc.Total})
 	return nil

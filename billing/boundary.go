@@ -58,6 +58,9 @@ func (b *book) cross(day Date) error {
 				h.Paid, h.changed = decimal.Decimal{}, true
 			}
 		}
+		if b.hooked() {
+			b.moveAll(MoveLapse, day)
+		}
 		return b.openMonth(day, false)
 	}
 	return b.renew(day, OpenedRenewal)
@@ -92,7 +95,10 @@ func (b *book) renew(day Date, why string) error {
 		a.Period, a.PendingPeriod = a.PendingPeriod, Period{}
 	}
 	before := b.plan()
-	moved := b.takePending()
+	moved, err := b.takePending(day)
+	if err != nil {
+		return err
+	}
 	a.Lapsed = false
 	b.openPeriod(day, why)
 	order := b.inOrder()
@@ -122,21 +128,24 @@ func (b *book) renew(day Date, why string) error {
 
 // takePending moves the account to its pending plan version, if it still fits, and
 // reports whether it did.
-func (b *book) takePending() bool {
+func (b *book) takePending(day Date) (bool, error) {
 	a := &b.acct
 	if a.PendingPlan == "" {
-		return false
+		return false, nil
 	}
 	ref := planRef{a.PendingPlan, a.PendingVersion}
 	a.PendingPlan, a.PendingVersion = "", 0
 	to := b.plans[ref]
 	if b.fits(to, a.Period, Period{}) != nil {
-		return false
+		return false, nil
+	}
+	if r, err := b.askPlan("renew", to, a.Period, day); r != nil || err != nil {
+		return false, err
 	}
 	a.Plan, a.PlanVersion = ref.id, ref.version
 	a.MoneyBackDays = min(a.MoneyBackDays, to.terms.MoneyBackDays)
 	b.event(PlanChanged{Account: a.ID, Plan: ref.id, Version: ref.version, On: b.docDate})
-	return true
+	return true, nil
 }
 
 // openPeriod opens a period on a day; the holdings are not yet charged.
@@ -213,8 +222,12 @@ func (b *book) resume(day Date) error {
 		b.setLimit(h, h.Quantity, false)
 		paid := b.rates(h.Resource).billable(money.RatOf(h.Quantity))
 		h.Paid, h.changed = dec(paid), true
+		mark := len(b.drafts)
 		if err := b.recurring(CauseResume, h, paid, day, b.share()); err != nil {
 			return err
+		}
+		if b.hooked() {
+			b.move(MoveResume, h, h.Quantity, day, b.share(), mark)
 		}
 	}
 	return nil

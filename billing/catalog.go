@@ -33,6 +33,7 @@ type generation struct {
 	sellers   map[SellerID]*Seller
 	heads     map[headRef]*Plan
 	resources map[ResourceID]Resource
+	children  map[SellerID][]SellerID // nil: not read yet
 }
 
 type headRef struct {
@@ -84,6 +85,7 @@ func (c *catalog) copyTo(g *generation) {
 	defer c.current.mu.Unlock()
 	g.sellers, g.heads = maps.Clone(c.current.sellers), maps.Clone(c.current.heads)
 	g.resources, g.catalog.versions = c.current.resources, maps.Clone(c.versions)
+	g.children = c.current.children
 }
 
 // lookup returns what get finds, else reads it and keeps it with put; both are called
@@ -233,7 +235,7 @@ func (e *Engine) DefineResources(ctx context.Context, resources ...Resource) err
 // changeCatalog runs fn, which reads what it decides on and fills the change, and
 // writes it unless the catalog has changed meanwhile; then fn decides anew.
 func (e *Engine) changeCatalog(ctx context.Context, fn func(ctx context.Context, rows Rows, c *CatalogChange) error) error {
-	return e.update(ctx, func(ctx context.Context, rows Rows, _ bool) error {
+	return e.update(ctx, func(ctx context.Context, _ storage.Tx, rows Rows, _ bool) error {
 		base, err := rows.Revision(ctx)
 		if err != nil {
 			return err
@@ -259,8 +261,14 @@ func (r Resource) same(o Resource) bool {
 	return r.Kind == o.Kind && r.Step.Equal(o.Step) && r.Aggregate == o.Aggregate && r.Measures == o.Measures
 }
 
-// PutSeller adds a seller, or changes its name and taxes. Its currency, rounding and
-// time zone are fixed: another value is ErrSellerFixed. Faults are tierhost.Invalid.
+// ErrTooDeep: the reseller would stand below more levels of resellers than the host
+// allows.
+var ErrTooDeep = code(tierhost.KindPrecondition, "too_deep")
+
+// PutSeller adds a seller, or changes its name and taxes. Its parent, currency, rounding
+// and time zone are fixed: another value is ErrSellerFixed. Its Double is ignored, see
+// [Engine.Appoint]. A seller with a parent needs an engine with a hook, else it is
+// ErrNoHook; deeper than Options.MaxDepth it is ErrTooDeep. Faults are tierhost.Invalid.
 func (e *Engine) PutSeller(ctx context.Context, s Seller) error {
 	if err := s.validate(); err != nil {
 		return err
@@ -271,8 +279,25 @@ func (e *Engine) PutSeller(ctx context.Context, s Seller) error {
 		case errors.Is(err, storage.ErrNotFound):
 		case err != nil:
 			return err
-		case old.Currency != s.Currency || old.Rounding != s.Rounding || old.TimeZone != s.TimeZone:
+		case old.Currency != s.Currency || old.Rounding != s.Rounding || old.TimeZone != s.TimeZone || old.Parent != s.Parent:
 			return fmt.Errorf("seller %s: %w", s.ID, ErrSellerFixed)
+		}
+		s.Double = old.Double
+		if s.Parent != "" {
+			if e.opt.Hook == nil {
+				return fmt.Errorf("billing: seller %s: %w", s.ID, ErrNoHook)
+			}
+			depth := 0
+			for at := s.Parent; at != ""; depth++ {
+				p, err := rows.Seller(ctx, at)
+				if err != nil {
+					return notFound(err, ErrUnknownSeller, string(at))
+				}
+				if depth == e.opt.MaxDepth {
+					return fmt.Errorf("billing: seller %s: %w", s.ID, ErrTooDeep)
+				}
+				at = p.Parent
+			}
 		}
 		c.Sellers = []Seller{s}
 		return nil
@@ -281,7 +306,7 @@ func (e *Engine) PutSeller(ctx context.Context, s Seller) error {
 
 // Seller returns a seller, or ErrUnknownSeller.
 func (e *Engine) Seller(ctx context.Context, id SellerID) (s Seller, err error) {
-	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err = e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		s, err = rows.Seller(ctx, id)
 		return notFound(err, ErrUnknownSeller, string(id))
 	})
@@ -366,7 +391,7 @@ func (e *Engine) PutPlan(ctx context.Context, p Plan) error {
 
 // Plan returns a plan, or ErrUnknownPlan.
 func (e *Engine) Plan(ctx context.Context, seller SellerID, id PlanID) (p Plan, err error) {
-	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err = e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		p, err = rows.Plan(ctx, seller, id)
 		return notFound(err, ErrUnknownPlan, string(id))
 	})
@@ -376,7 +401,7 @@ func (e *Engine) Plan(ctx context.Context, seller SellerID, id PlanID) (p Plan, 
 // PlanVersion returns a version of a plan (0: the newest), or ErrUnknownPlan or
 // ErrUnknownVersion.
 func (e *Engine) PlanVersion(ctx context.Context, seller SellerID, id PlanID, version int) (v PlanVersion, err error) {
-	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err = e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		if version == 0 {
 			p, err := rows.Plan(ctx, seller, id)
 			if err != nil {

@@ -19,8 +19,14 @@ func (b *book) closeAccount(day Date) error {
 		switch {
 		case a.Lapsed: // nothing is paid for
 		case back && !h.monthly():
+			held, mark := h.Quantity, len(b.drafts)
 			if err := b.moneyBack(h); err != nil {
 				return err
+			}
+			if b.hooked() && held.Sign() > 0 { // those above give back by their usual rule
+				whole := b.openedBoundary(a.PeriodFrom, day)
+				m := b.move(MoveFall, h, held, day, b.left(day), mark)
+				m.After, m.Opening = decimal.Decimal{}, whole
 			}
 		case h.Quantity.Sign() > 0 || h.Paid.Sign() > 0:
 			if err := b.fall(h, money.Rat{}, day); err != nil {
@@ -56,7 +62,10 @@ func (b *book) moneyBack(h *hold) error {
 // end leaves the account closed on a day, with nothing held.
 func (b *book) end(day Date) error {
 	a := &b.acct
-	a.Status, a.Closed, a.Suspension = Closed, day, Suspension{}
+	if b.hooked() {
+		b.moveAll(MoveEnd, day)
+	}
+	a.Status, a.Closed, a.Suspension, b.closed = Closed, day, Suspension{}, true
 	a.Cancelling, a.PendingPeriod, a.PendingPlan, a.PendingVersion = false, Period{}, "", 0
 	for _, h := range b.holds {
 		if h.Quantity.Sign() > 0 || h.Paid.Sign() > 0 || h.Top.Sign() > 0 || len(h.Limits) > 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/storage"
 )
 
 // decision is what an action comes to, before it is written.
@@ -19,16 +20,24 @@ type decision struct {
 	replay  *Result
 	key     *Key
 	keyed   *UsageRecord
+	catalog *CatalogChange // what is written with it
+	part    Part           // the hook's; nil: nobody is above
+	others  []*book        // accounts below that follow
 }
 
-// decide loads what an action needs and works it out.
-func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (*decision, error) {
+// decide loads what an action needs and works it out. Unless the boundaries around the
+// account have been handled it looks for them, and returns an errDue if there are some.
+func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Action, lock Lock, cleared bool) (*decision, error) {
 	if s, ok := act.(Signup); ok {
-		return e.decideSignup(ctx, rows, s, lock)
+		return e.decideSignup(ctx, tx, rows, s, lock, cleared)
 	}
 	id := act.account()
 	req := act.request()
-	q := LoadQuery{IDs: []AccountID{id}, Lock: lock}
+	q := LoadQuery{IDs: []AccountID{id}, Lock: lock, Above: AboveShare}
+	if lock == LockNone {
+		q.Above = AboveRead
+	}
+	_, billed := act.(Bill)
 	usage, isUsage := act.(RecordUsage)
 	if isUsage && req.Key != "" {
 		q.UsageResource, q.UsageKey = usage.Resource, req.Key
@@ -70,7 +79,16 @@ func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (
 			return d, err
 		}
 	}
-	if due := st.Account.Next; !due.IsZero() && !due.After(day) {
+	if !cleared && !billed {
+		if err := e.around(ctx, gen, rows, &st.Account, loaded.Above, day); err != nil {
+			return nil, err
+		}
+	}
+	if d.part, err = e.join(ctx, Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone, Many: st.Account.Sells != ""},
+		[]Account{st.Account}, loaded.Above); err != nil {
+		return nil, err
+	}
+	if due := st.Account.Next; !due.IsZero() && !due.After(day) && !billed {
 		if st.Account.Parked.Code != "" {
 			if !onMoney(act) {
 				d.refused = &Refusal{Action: act.name(), Account: id, sentinel: ErrAccountParked,
@@ -97,13 +115,17 @@ func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (
 	if err != nil {
 		return nil, err
 	}
-	if st.Account.Parked.Code == "" {
+	guard(ctx, d.book, d.part)
+	if st.Account.Parked.Code == "" && !billed {
 		if err := d.book.advance(day); err != nil {
 			return nil, err
 		}
 		if err := d.book.check(); err != nil {
 			return nil, err
 		}
+	}
+	if err := e.below(ctx, rows, act, d.book, loaded.Above); err != nil {
+		return nil, err
 	}
 	// What a refused action leaves is the book as it was after its boundaries.
 	handled := *d.book
@@ -120,13 +142,45 @@ func (e *Engine) decide(ctx context.Context, rows Rows, act Action, lock Lock) (
 		if advanced {
 			handled.holds = holds
 			d.book = &handled
+			err = d.apply(ctx)
 		}
-		return d, nil
+		return d, err
 	}
 	if st.Account.Parked.Code == "" || !onMoney(act) { // money may be booked whatever is wrong
 		err = d.book.check()
 	}
+	if err == nil {
+		err = d.apply(ctx)
+	}
+	if err == nil {
+		err = e.follow(ctx, gen, rows, d, act, loaded.Above, lock)
+	}
 	return d, err
+}
+
+// apply tells the hook what happened to the account.
+func (d *decision) apply(ctx context.Context) error {
+	if d.part == nil {
+		return nil
+	}
+	return d.part.Apply(ctx, d.book.happened(d.created))
+}
+
+// below tells a book what an action has to know of the accounts around it: whether a
+// double has open accounts below, and whether those above are active.
+func (e *Engine) below(ctx context.Context, rows Rows, act Action, b *book, above []Account) error {
+	switch act.(type) {
+	case Close:
+		if b.acct.Sells == "" {
+			return nil
+		}
+		open, err := rows.Accounts(ctx, AccountQuery{Seller: b.acct.Sells, Open: true}, 0, 1)
+		b.customers = len(open) > 0
+		return err
+	case Resume, Convert:
+		b.asleep = awake(b.acct.Above, above)
+	}
+	return nil
 }
 
 func cloneHolds(holds []*hold) []*hold {
@@ -141,7 +195,7 @@ func cloneHolds(holds []*hold) []*hold {
 // onMoney reports whether an action only books money, which parked accounts allow.
 func onMoney(act Action) bool {
 	switch act.(type) {
-	case Pay, Credit, Debit, Reverse:
+	case Pay, Credit, Debit, Reverse, Bill:
 		return true
 	}
 	return false
@@ -267,6 +321,9 @@ func (d *decision) batch(ids tierhost.IDs) *Batch {
 		return out
 	}
 	d.book.rows(out, ids, !d.created && !d.book.touched(&d.before.Account))
+	for _, b := range d.others {
+		b.rows(out, ids, false)
+	}
 	if d.key != nil && d.refused == nil {
 		d.key.EntryLast, d.key.DocumentLast = d.book.acct.EntrySeq, d.book.acct.DocumentSeq
 		out.Keys = append(out.Keys, *d.key)
@@ -318,7 +375,7 @@ func parkable(err error) (string, bool) {
 	switch {
 	case errors.As(err, &n):
 		return "too_many_entries", true
-	case errors.As(err, &b):
+	case errors.As(err, &b), errors.Is(err, ErrBroken):
 		return "broken_invariant", true
 	case errors.Is(err, money.ErrOverflow):
 		return "amount_too_large", true

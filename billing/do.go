@@ -2,7 +2,9 @@ package billing
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"github.com/tierhost/tierhost/storage"
 
 	"github.com/tierhost/tierhost/money"
 )
@@ -47,28 +49,48 @@ func (e *Engine) do(ctx context.Context, act Action) (Result, error) {
 	}
 	var res Result
 	var refused error
-	err := e.update(ctx, func(ctx context.Context, rows Rows, final bool) error {
-		res, refused = Result{}, nil // the function may be run again
-		d, err := e.decide(ctx, rows, act, LockWait)
-		if err != nil {
-			return err
-		}
-		if refused = d.refused; refused == nil && d.replay != nil {
-			res = *d.replay
-			return nil
-		}
-		batch := d.batch(e.opt.IDs)
-		if !batch.empty() {
-			batch.Final = final
-			if err := rows.Write(ctx, batch); err != nil {
+	once := func(cleared bool) error {
+		return e.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows, final bool) error {
+			res, refused = Result{}, nil // the function may be run again
+			d, err := e.decide(ctx, tx, rows, act, LockWait, cleared)
+			if err != nil {
 				return err
 			}
+			if refused = d.refused; refused == nil && d.replay != nil {
+				res = *d.replay
+				return nil
+			}
+			batch := d.batch(e.opt.IDs)
+			if d.catalog != nil && refused == nil {
+				if err := rows.PutCatalog(ctx, *d.catalog); err != nil {
+					return err
+				}
+			}
+			if !batch.empty() {
+				if d.part != nil {
+					if err := d.part.Write(ctx); err != nil {
+						return err
+					}
+				}
+				batch.Final = final
+				if err := rows.Write(ctx, batch); err != nil {
+					return err
+				}
+			}
+			if refused == nil {
+				res = d.result()
+			}
+			return nil
+		})
+	}
+	err := once(false)
+	if due, ok := errors.AsType[*errDue](err); ok {
+		// They are handled in transactions of their own, and stay so whatever comes of the
+		// action.
+		if err = e.clear(ctx, due); err == nil {
+			err = once(true)
 		}
-		if refused == nil {
-			res = d.result()
-		}
-		return nil
-	})
+	}
 	if err == nil {
 		err = refused
 	}
@@ -95,8 +117,8 @@ func (e *Engine) Quote(ctx context.Context, act Action) (Result, error) {
 		return Result{}, err
 	}
 	var res Result
-	err := e.view(ctx, func(ctx context.Context, rows Rows) error {
-		d, err := e.decide(ctx, rows, act, LockNone)
+	err := e.view(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
+		d, err := e.decide(ctx, tx, rows, act, LockNone, true)
 		switch {
 		case err != nil:
 			return err

@@ -16,6 +16,11 @@ type Options struct {
 	Logger *slog.Logger   // nil: discards
 	// Observer is told of actions and runs; nil: nobody.
 	Observer Observer
+	// Hook takes part in the transactions of accounts below resellers; nil: there are no
+	// resellers. reseller.New sets it.
+	Hook Hook
+	// MaxDepth is how many levels of resellers there may be, one below the other; 0: 1.
+	MaxDepth int
 	// RunEntryBound is the most entries that a run may make for one account and day
 	// before it parks the account; 0: 10,000. Actions of people are not bounded.
 	RunEntryBound int
@@ -54,6 +59,9 @@ func New(store Store, o Options) (*Engine, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.MaxDepth <= 0 {
+		o.MaxDepth = 1
+	}
 	if o.RunEntryBound <= 0 {
 		o.RunEntryBound = 10_000
 	}
@@ -73,37 +81,37 @@ func (e *Engine) In(tx storage.Tx) *Engine {
 
 // update runs fn in a transaction that writes: the host's, or one of its own. final
 // says that the transaction ends with fn.
-func (e *Engine) update(ctx context.Context, fn func(ctx context.Context, rows Rows, final bool) error) error {
+func (e *Engine) update(ctx context.Context, fn func(ctx context.Context, tx storage.Tx, rows Rows, final bool) error) error {
 	if e.tx != nil {
 		rows, err := e.store.Billing(e.tx)
 		if err != nil {
 			return err
 		}
-		return fn(ctx, rows, false)
+		return fn(ctx, e.tx, rows, false)
 	}
 	return e.store.Update(ctx, func(ctx context.Context, tx storage.Tx) error {
 		rows, err := e.store.Billing(tx)
 		if err != nil {
 			return err
 		}
-		return fn(ctx, rows, true)
+		return fn(ctx, tx, rows, true)
 	})
 }
 
 // view runs fn in a transaction that reads: the host's, or one of its own.
-func (e *Engine) view(ctx context.Context, fn func(ctx context.Context, rows Rows) error) error {
+func (e *Engine) view(ctx context.Context, fn func(ctx context.Context, tx storage.Tx, rows Rows) error) error {
 	if e.tx != nil {
 		rows, err := e.store.Billing(e.tx)
 		if err != nil {
 			return err
 		}
-		return fn(ctx, rows)
+		return fn(ctx, e.tx, rows)
 	}
 	return e.store.View(ctx, func(ctx context.Context, tx storage.Tx) error {
 		rows, err := e.store.Billing(tx)
 		if err != nil {
 			return err
 		}
-		return fn(ctx, rows)
+		return fn(ctx, tx, rows)
 	})
 }

@@ -26,6 +26,12 @@ var (
 	ErrNotMetered       = code(tierhost.KindPrecondition, "not_metered")
 	ErrKeyReused        = code(tierhost.KindConflict, "key_reused")
 
+	ErrNotOffered     = code(tierhost.KindPrecondition, "not_offered")
+	ErrSellerInactive = code(tierhost.KindPrecondition, "seller_inactive")
+	ErrHasCustomers   = code(tierhost.KindPrecondition, "has_customers")
+	// ErrOverLimit: a limit that those above have set for all customers together.
+	ErrOverLimit = code(tierhost.KindLimited, "over_limit")
+
 	ErrUnknownSeller   = code(tierhost.KindNotFound, "unknown_seller")
 	ErrUnknownVersion  = code(tierhost.KindNotFound, "unknown_version")
 	ErrUnknownEntry    = code(tierhost.KindNotFound, "unknown_entry")

@@ -53,6 +53,13 @@ type AccountSuspended struct {
 	On      Date      `json:"on"`
 }
 
+// SellerAppointed is the event "billing.seller.appointed": the account is now the
+// double of a seller.
+type SellerAppointed struct {
+	Account AccountID `json:"account"`
+	Seller  SellerID  `json:"seller"`
+}
+
 // AccountResumed is the event "billing.account.resumed".
 type AccountResumed struct {
 	Account AccountID `json:"account"`
@@ -104,6 +111,7 @@ func (TrialConverted) event() (string, int)      { return "billing.trial.convert
 func (QuantityChanged) event() (string, int)     { return "billing.quantity.changed", 1 }
 func (PlanChanged) event() (string, int)         { return "billing.plan.changed", 1 }
 func (AccountSuspended) event() (string, int)    { return "billing.account.suspended", 1 }
+func (SellerAppointed) event() (string, int)     { return "billing.seller.appointed", 1 }
 func (AccountResumed) event() (string, int)      { return "billing.account.resumed", 1 }
 func (AccountClosed) event() (string, int)       { return "billing.account.closed", 1 }
 func (AccountParkedEvent) event() (string, int)  { return "billing.account.parked", 1 }
@@ -116,7 +124,7 @@ func (CollectionRequested) event() (string, int) { return "billing.collection.re
 // tierhost.ErrUnsupported.
 func DecodeEvent(e storage.Event) (EventData, error) {
 	for _, kind := range []EventData{AccountOpened{}, TrialConverted{}, QuantityChanged{}, PlanChanged{},
-		AccountSuspended{}, AccountResumed{}, AccountClosed{}, AccountParkedEvent{}, DocumentIssued{}, EntryPosted{}, CollectionRequested{}} {
+		AccountSuspended{}, AccountResumed{}, AccountClosed{}, AccountParkedEvent{}, DocumentIssued{}, EntryPosted{}, CollectionRequested{}, SellerAppointed{}} {
 		if name, version := kind.event(); name == e.Type && version == e.Version {
 			return decodeAs(kind, e.Data)
 		}
@@ -141,6 +149,9 @@ func decodeAs(kind EventData, data json.RawMessage) (EventData, error) {
 		err = json.Unmarshal(data, &v)
 		return v, err
 	case AccountSuspended:
+		err = json.Unmarshal(data, &v)
+		return v, err
+	case SellerAppointed:
 		err = json.Unmarshal(data, &v)
 		return v, err
 	case AccountResumed:

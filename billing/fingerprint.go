@@ -64,6 +64,9 @@ func (a Signup) encode(e *encoder) {
 	e.int(int64(a.Existing))
 	e.str(a.Exemption)
 	e.bool(a.SkipTrial)
+	if a.Sells != "" {
+		e.str(string(a.Sells))
+	}
 }
 func (a SetQuantity) encode(e *encoder)  { e.str(string(a.Resource)); e.dec(a.Quantity) }
 func (a RecordUsage) encode(e *encoder)  { e.str(string(a.Resource)); e.dec(a.Amount) }
@@ -79,8 +82,15 @@ func (a Close) encode(e *encoder)        { e.str(string(a.Billing)) }
 func (a Pay) encode(e *encoder)          { e.amount(a.Amount); e.str(a.Reference) }
 func (a Credit) encode(e *encoder)       { e.amount(a.Amount); e.str(a.Reference) }
 func (a Debit) encode(e *encoder)        { e.amount(a.Amount); e.str(a.Reference) }
-func (a Reverse) encode(e *encoder)      { e.int(a.Entry); e.str(a.Reference) }
-func (a Exempt) encode(e *encoder)       { e.str(a.Code) }
+func (a Bill) encode(e *encoder) {
+	e.int(int64(len(a.Lines)))
+	for _, l := range a.Lines {
+		e.str(string(l.Resource))
+		e.amount(l.Amount)
+	}
+}
+func (a Reverse) encode(e *encoder) { e.int(a.Entry); e.str(a.Reference) }
+func (a Exempt) encode(e *encoder)  { e.str(a.Code) }
 func (a SetCreditLimit) encode(e *encoder) {
 	e.bool(a.Limit != nil)
 	if a.Limit != nil {

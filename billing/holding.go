@@ -136,6 +136,17 @@ func (b *book) hold(h *hold, q money.Rat, day Date) {
 
 // rise is the first row of the table in spec section 4: the quantity rises to q.
 func (b *book) rise(cause Cause, h *hold, q money.Rat, day Date) error {
+	before, mark, f := h.Quantity, len(b.drafts), b.fraction(h, day)
+	if err := b.raise(cause, h, q, day); err != nil {
+		return err
+	}
+	if b.hooked() {
+		b.move(MoveRise, h, before, day, f, mark)
+	}
+	return nil
+}
+
+func (b *book) raise(cause Cause, h *hold, q money.Rat, day Date) error {
 	if err := b.setup(cause, h, q, day); err != nil {
 		return err
 	}
@@ -159,18 +170,23 @@ func (b *book) rise(cause Cause, h *hold, q money.Rat, day Date) error {
 func (b *book) fall(h *hold, q money.Rat, day Date) error {
 	from, _ := b.interval(h)
 	opening := b.openedBoundary(from, day)
-	before := money.RatOf(h.Quantity)
+	held, mark := h.Quantity, len(b.drafts)
+	before := money.RatOf(held)
 	top := h.settled()
 	b.hold(h, q, day)
 	if h.monthly() && !opening {
 		return nil
 	}
 	percent := b.acct.RefundPercent
-	if b.openedBoundary(b.acct.PeriodFrom, day) || opening {
+	whole := b.openedBoundary(b.acct.PeriodFrom, day) || opening
+	if whole {
 		percent = decimal.New(100, 0)
 	}
 	if err := b.refund(h, q, day, percent); err != nil {
 		return err
+	}
+	if b.hooked() {
+		b.move(MoveFall, h, held, day, b.fraction(h, day), mark).Opening = whole
 	}
 	if h.monthly() {
 		h.giveUp(top.Sub(q))
@@ -205,6 +221,18 @@ func (b *book) refund(h *hold, q money.Rat, day Date, percent decimal.Decimal) e
 // openInterval opens a holding's period or month: the totals start anew, and if it is
 // charged the billable units are paid for.
 func (b *book) openInterval(h *hold, charged bool) error {
+	mark := len(b.drafts)
+	if err := b.chargeInterval(h, charged); err != nil {
+		return err
+	}
+	if b.hooked() {
+		from, to := b.interval(h)
+		b.move(MoveOpen, h, h.Quantity, from, fraction{to.Sub(from), to.Sub(from)}, mark).Charged = charged
+	}
+	return nil
+}
+
+func (b *book) chargeInterval(h *hold, charged bool) error {
 	b.freshTotals(h)
 	paid := money.Rat{}
 	if charged {

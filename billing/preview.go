@@ -3,6 +3,7 @@ package billing
 import (
 	"cmp"
 	"context"
+	"github.com/tierhost/tierhost/storage"
 	"iter"
 	"slices"
 
@@ -80,11 +81,15 @@ func (e *Engine) PreviewAccounts(ctx context.Context, day Date) iter.Seq2[Previe
 		for after := AccountID(0); ; {
 			var found []PreviewAccount
 			var last AccountID
-			err := e.view(ctx, func(ctx context.Context, rows Rows) error {
+			err := e.view(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
 				found, last = nil, 0
-				ids, err := rows.Due(ctx, day, after, page)
+				due, err := rows.Due(ctx, DueQuery{Day: day}, after, page)
 				if err != nil {
 					return err
+				}
+				ids := make([]AccountID, 0, len(due))
+				for _, d := range due {
+					ids = append(ids, d.ID)
 				}
 				through := AccountID(0) // parked accounts up to there belong to this page
 				if len(ids) == page {
@@ -97,7 +102,7 @@ func (e *Engine) PreviewAccounts(ctx context.Context, day Date) iter.Seq2[Previe
 				ids = append(ids, parked...)
 				slices.Sort(ids)
 				last = through
-				found, err = e.previewPage(ctx, rows, ids, day)
+				found, err = e.previewPage(ctx, tx, rows, ids, day)
 				return err
 			})
 			if err != nil {
@@ -142,15 +147,23 @@ func parkedUpTo(ctx context.Context, rows Rows, day Date, after, through Account
 	}
 }
 
-func (e *Engine) previewPage(ctx context.Context, rows Rows, ids []AccountID, day Date) ([]PreviewAccount, error) {
+func (e *Engine) previewPage(ctx context.Context, tx storage.Tx, rows Rows, ids []AccountID, day Date) ([]PreviewAccount, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	loaded, err := rows.Load(ctx, LoadQuery{IDs: ids, Usage: true})
+	loaded, err := rows.Load(ctx, LoadQuery{IDs: ids, Usage: true, Above: AboveRead})
 	if err != nil {
 		return nil, err
 	}
 	gen := e.cache.at(loaded.Revision)
+	accounts := make([]Account, len(loaded.States))
+	for i := range loaded.States {
+		accounts[i] = loaded.States[i].Account
+	}
+	part, err := e.join(ctx, Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, Many: true, ReadOnly: true}, accounts, loaded.Above)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]PreviewAccount, 0, len(loaded.States))
 	for _, st := range loaded.States {
 		p := PreviewAccount{Account: st.Account, Last: st.Account.LastRun, Now: money.Zero(st.Account.Balance.Currency())}
@@ -159,7 +172,7 @@ func (e *Engine) previewPage(ctx context.Context, rows Rows, ids []AccountID, da
 			out = append(out, p)
 			continue
 		}
-		b, n, _, err := e.bill(ctx, gen, rows, st, day, true)
+		b, n, _, err := e.bill(ctx, gen, rows, part, st, day, true)
 		if _, own := parkable(err); own {
 			p.NotBilled = &NotBilled{st.Account.ID, NotBilledParked, err.Error()}
 			out = append(out, p)

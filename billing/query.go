@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"github.com/tierhost/tierhost/storage"
 	"iter"
 
 	"github.com/tierhost/tierhost/money"
@@ -19,7 +20,7 @@ func pages[T, K any](ctx context.Context, e *Engine, first K, key func(T) K, rea
 		var zero T
 		for after := first; ; {
 			var page []T
-			err := e.view(ctx, func(ctx context.Context, rows Rows) (err error) {
+			err := e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) (err error) {
 				page, err = read(ctx, rows, after)
 				return err
 			})
@@ -48,7 +49,7 @@ func (e *Engine) Account(ctx context.Context, id AccountID) (Account, error) {
 
 // AccountByName returns the account that has a name at a seller, or ErrUnknownAccount.
 func (e *Engine) AccountByName(ctx context.Context, seller SellerID, name string) (a Account, err error) {
-	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err = e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		loaded, err := rows.Load(ctx, LoadQuery{Seller: seller, Name: name})
 		if err != nil {
 			return err
@@ -68,7 +69,7 @@ func (e *Engine) AccountByName(ctx context.Context, seller SellerID, name string
 }
 
 func (e *Engine) state(ctx context.Context, id AccountID) (st State, err error) {
-	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err = e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		loaded, err := rows.Load(ctx, LoadQuery{IDs: []AccountID{id}})
 		if err != nil {
 			return err
@@ -114,7 +115,7 @@ func (e *Engine) Documents(ctx context.Context, q DocumentQuery) iter.Seq2[Docum
 
 // Entry returns an entry, or ErrUnknownEntry.
 func (e *Engine) Entry(ctx context.Context, id EntryID) (en Entry, err error) {
-	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err = e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		page, err := rows.Entries(ctx, EntryQuery{Account: id.Account}, EntryID{id.Account, id.Seq - 1}, 1)
 		if err != nil {
 			return err
@@ -130,7 +131,7 @@ func (e *Engine) Entry(ctx context.Context, id EntryID) (en Entry, err error) {
 
 // Document returns a document, or ErrUnknownDocument.
 func (e *Engine) Document(ctx context.Context, id DocumentID) (d Document, err error) {
-	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err = e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		page, err := rows.Documents(ctx, DocumentQuery{Account: id.Account}, DocumentID{id.Account, id.Seq - 1}, 1)
 		if err != nil {
 			return err
@@ -186,7 +187,7 @@ func (e *Engine) Plans(ctx context.Context, seller SellerID) iter.Seq2[Plan, err
 
 // Resources lists the catalog's resources, by ID.
 func (e *Engine) Resources(ctx context.Context) (list []Resource, err error) {
-	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err = e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		list, err = rows.Resources(ctx)
 		return err
 	})
@@ -196,7 +197,7 @@ func (e *Engine) Resources(ctx context.Context) (list []Resource, err error) {
 // Balance is what an account has after all entries dated on or before a day (zero
 // Date: all): minus their sum; negative is debt. ErrUnknownAccount.
 func (e *Engine) Balance(ctx context.Context, id AccountID, at Date) (m money.Money, err error) {
-	err = e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err = e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		loaded, err := rows.Load(ctx, LoadQuery{IDs: []AccountID{id}})
 		if err != nil {
 			return err
@@ -238,7 +239,7 @@ type StatementLine struct {
 // range over [Engine.Entries].
 func (e *Engine) Statement(ctx context.Context, id AccountID, from, to Date) (Statement, error) {
 	s := Statement{Account: id, From: from, To: to}
-	err := e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err := e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		s.Lines = nil
 		loaded, err := rows.Load(ctx, LoadQuery{IDs: []AccountID{id}})
 		if err != nil {

@@ -33,6 +33,8 @@ type pricedPlan struct {
 	refund  decimal.Decimal
 	lines   []pricedLine
 	index   map[ResourceID]int
+	// wholesale is what resellers on the plan buy at.
+	wholesale *PriceList
 }
 
 type pricedLine struct {
@@ -49,7 +51,7 @@ func pricePlan(v PlanVersion, resources map[ResourceID]Resource) (*pricedPlan, e
 	p := &pricedPlan{
 		seller: v.Seller, id: v.Plan, version: v.Version, terms: &t,
 		periods: t.periods(), refund: percentOr100(t.RefundPercent),
-		index: make(map[ResourceID]int, len(t.Resources)),
+		index: make(map[ResourceID]int, len(t.Resources)), wholesale: newPriceList(v, &t, resources),
 	}
 	for i, l := range t.Resources {
 		res, ok := resources[l.Resource]
@@ -144,6 +146,20 @@ func (p *pricedPlan) hasPeriod(period Period) bool {
 	}
 	return false
 }
+
+// monthly returns the plan's monthly resources.
+func (p *pricedPlan) monthly() []ResourceID {
+	var out []ResourceID
+	for i := range p.lines {
+		if p.lines[i].resource.Kind == KindMonthly {
+			out = append(out, p.lines[i].Resource)
+		}
+	}
+	return out
+}
+
+// rollsUp reports whether the plan rolls a resource up.
+func (p *pricedPlan) rollsUp(id ResourceID) bool { return p.wholesale.RollsUp(id) }
 
 // line returns a resource's line, nil if the plan lacks it.
 func (p *pricedPlan) line(id ResourceID) *pricedLine {

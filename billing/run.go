@@ -1,9 +1,12 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -120,30 +123,116 @@ func (r *runner) fail(err error) {
 	}
 }
 
-// pass goes once over all due accounts.
+// pass goes once over all due accounts: first over those that nobody is above, the
+// highest doubles among them, then over the others, reseller by reseller.
 func (r *runner) pass(ctx context.Context, report *RunReport, lock Lock) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	work := make(chan []AccountID)
+	below := map[AccountID][]DueAccount{}
+	err := r.work(ctx, cancel, report, lock, func(hand func(...unit) bool) error {
+		return r.feed(ctx, hand, below)
+	})
+	if err != nil || len(below) == 0 {
+		return err
+	}
+	return r.work(ctx, cancel, report, lock, func(hand func(...unit) bool) error {
+		for _, units := range pack(below, r.o.Batch) {
+			if !hand(units...) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+// unit is accounts that are billed in one transaction, by ID.
+type unit []DueAccount
+
+// tops are the highest of those above the accounts, each once, by ID.
+func (u unit) tops() []AccountID {
+	var out []AccountID
+	for i, d := range u {
+		if d.Top != 0 && (i == 0 || d.Top != u[i-1].Top) {
+			out = append(out, d.Top)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (u unit) ids() []AccountID {
+	out := make([]AccountID, len(u))
+	for i := range u {
+		out[i] = u[i].ID
+	}
+	return out
+}
+
+// pack makes units of the accounts below each of the highest doubles. Those below one
+// double are billed one after the other, by one worker, so that what they draw together
+// is drawn in their order; small groups share a transaction.
+func pack(below map[AccountID][]DueAccount, batch int) [][]unit {
+	var out [][]unit
+	var shared unit
+	for _, top := range slices.Sorted(maps.Keys(below)) {
+		group := below[top]
+		if len(shared) > 0 && len(shared)+len(group) > batch {
+			out = append(out, []unit{sorted(shared)})
+			shared = nil
+		}
+		if len(group) < batch {
+			shared = append(shared, group...)
+			continue
+		}
+		var units []unit
+		for part := range slices.Chunk(group, batch) {
+			units = append(units, part)
+		}
+		out = append(out, units)
+	}
+	if len(shared) > 0 {
+		out = append(out, []unit{sorted(shared)})
+	}
+	return out
+}
+
+func sorted(u unit) unit {
+	slices.SortFunc(u, func(a, b DueAccount) int { return cmp.Compare(a.ID, b.ID) })
+	return u
+}
+
+// work runs the workers on what feed hands out.
+func (r *runner) work(ctx context.Context, cancel context.CancelCauseFunc, report *RunReport, lock Lock, feed func(hand func(...unit) bool) error) error {
+	work := make(chan []unit)
 	var wg sync.WaitGroup
 	for range r.o.Workers {
 		wg.Go(func() {
-			for ids := range work {
-				part, err := r.batch(ctx, ids, lock)
-				r.mu.Lock()
-				report.add(part)
-				r.done += int64(len(ids))
-				if err == nil && r.o.Progress != nil {
-					r.o.Progress(RunProgress{Done: r.done, Due: r.due})
-				}
-				r.mu.Unlock()
-				if err != nil {
-					cancel(err)
+			for units := range work {
+				for _, u := range units {
+					part, err := r.batch(ctx, u, lock)
+					r.mu.Lock()
+					report.add(part)
+					r.done += int64(len(u))
+					if err == nil && r.o.Progress != nil {
+						r.o.Progress(RunProgress{Done: r.done, Due: r.due})
+					}
+					r.mu.Unlock()
+					if err != nil {
+						cancel(err)
+						break
+					}
 				}
 			}
 		})
 	}
-	err := r.feed(ctx, work)
+	err := feed(func(units ...unit) bool {
+		select {
+		case work <- units:
+			return true
+		case <-ctx.Done():
+			return false // the cause is known
+		}
+	})
 	close(work)
 	wg.Wait()
 	if cause := context.Cause(ctx); cause != nil {
@@ -152,32 +241,37 @@ func (r *runner) pass(ctx context.Context, report *RunReport, lock Lock) error {
 	return err
 }
 
-// feed lists the due accounts, page by page, and hands them out in batches.
-func (r *runner) feed(ctx context.Context, work chan<- []AccountID) error {
+// feed lists the due accounts, page by page, hands out those that nobody is above and
+// keeps the others.
+func (r *runner) feed(ctx context.Context, hand func(...unit) bool, below map[AccountID][]DueAccount) error {
 	const page = 10_000
 	for after := AccountID(0); ; {
-		var ids []AccountID
-		err := r.e.view(ctx, func(ctx context.Context, rows Rows) (err error) {
-			ids, err = rows.Due(ctx, r.day, after, page)
+		var due []DueAccount
+		err := r.e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) (err error) {
+			due, err = rows.Due(ctx, DueQuery{Day: r.day}, after, page)
 			return err
 		})
-		if err != nil || len(ids) == 0 {
+		if err != nil || len(due) == 0 {
 			return err
 		}
 		r.mu.Lock()
-		r.due += int64(len(ids))
+		r.due += int64(len(due))
 		r.mu.Unlock()
-		after = ids[len(ids)-1]
-		for rest := ids; len(rest) > 0; {
-			n := min(len(rest), r.o.Batch)
-			select {
-			case work <- rest[:n]:
-			case <-ctx.Done():
-				return nil // the cause is known to pass
+		after = due[len(due)-1].ID
+		var free unit
+		for _, d := range due {
+			if d.Top == 0 {
+				free = append(free, d)
+			} else {
+				below[d.Top] = append(below[d.Top], d)
 			}
-			rest = rest[n:]
 		}
-		if len(ids) < page {
+		for u := range slices.Chunk(free, r.o.Batch) {
+			if !hand(u) {
+				return nil
+			}
+		}
+		if len(due) < page {
 			return nil
 		}
 	}
@@ -185,21 +279,21 @@ func (r *runner) feed(ctx context.Context, work chan<- []AccountID) error {
 
 // batch bills accounts in one transaction. One that cannot be billed for a reason of
 // its own is parked in it.
-func (r *runner) batch(ctx context.Context, ids []AccountID, lock Lock) (RunReport, error) {
-	part, err := r.attempt(ctx, ids, lock)
+func (r *runner) batch(ctx context.Context, u unit, lock Lock) (RunReport, error) {
+	part, err := r.attempt(ctx, u, lock)
 	if err == nil || ctx.Err() != nil || errors.Is(err, storage.ErrConflict) || tierhost.KindOf(err) == tierhost.KindUnavailable {
 		return part, err
 	}
 	// Something in the batch cannot even be read or written: find out what.
 	part = RunReport{}
-	for _, id := range ids {
-		one, oneErr := r.attempt(ctx, []AccountID{id}, lock)
+	for i := range u {
+		one, oneErr := r.attempt(ctx, u[i:i+1], lock)
 		if ctx.Err() != nil {
 			return part, oneErr
 		}
 		if oneErr != nil {
 			// The others are billed all the same; the run reports the failure at its end.
-			r.fail(fmt.Errorf("billing.Run: account %d: %w", id, oneErr))
+			r.fail(fmt.Errorf("billing.Run: account %d: %w", u[i].ID, oneErr))
 			continue
 		}
 		part.add(one)
@@ -207,11 +301,15 @@ func (r *runner) batch(ctx context.Context, ids []AccountID, lock Lock) (RunRepo
 	return part, nil
 }
 
-func (r *runner) attempt(ctx context.Context, ids []AccountID, lock Lock) (RunReport, error) {
+func (r *runner) attempt(ctx context.Context, u unit, lock Lock) (RunReport, error) {
 	var part RunReport
-	err := r.e.update(ctx, func(ctx context.Context, rows Rows, final bool) error {
+	err := r.e.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows, final bool) error {
 		part = RunReport{}
-		loaded, err := rows.Load(ctx, LoadQuery{IDs: ids, Lock: lock, DueBy: r.day, Usage: true})
+		ids, err := r.claim(ctx, rows, u, lock)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		loaded, err := rows.Load(ctx, LoadQuery{IDs: ids, Lock: lock, DueBy: r.day, Usage: true, Above: AboveRead})
 		if err != nil {
 			return err
 		}
@@ -221,19 +319,16 @@ func (r *runner) attempt(ctx context.Context, ids []AccountID, lock Lock) (RunRe
 		if len(loaded.States) == 0 {
 			return nil
 		}
-		gen := r.e.cache.at(loaded.Revision)
-		n := len(loaded.States)
-		batch := &Batch{Final: final, Accounts: make([]Account, 0, n), Documents: make([]*Document, 0, n),
-			Entries: make([]Entry, 0, 4*n), Events: make([]*storage.Event, 0, n)}
+		w, err := r.open(ctx, tx, rows, loaded)
+		if err != nil {
+			return err
+		}
 		for i := range loaded.States {
-			if err := r.account(ctx, gen, rows, loaded.States[i], batch, &part); err != nil {
+			if err := r.account(ctx, w, loaded.States[i], &part); err != nil {
 				return err
 			}
 		}
-		if batch.empty() {
-			return nil
-		}
-		return rows.Write(ctx, batch)
+		return w.write(ctx, final)
 	})
 	if err != nil {
 		return RunReport{}, err
@@ -241,9 +336,70 @@ func (r *runner) attempt(ctx context.Context, ids []AccountID, lock Lock) (RunRe
 	return part, nil
 }
 
+// claim locks the highest doubles above the accounts: whoever has them has all that is
+// below. It returns the accounts that may be worked on.
+func (r *runner) claim(ctx context.Context, rows Rows, u unit, lock Lock) ([]AccountID, error) {
+	tops := u.tops()
+	if len(tops) == 0 {
+		return u.ids(), nil
+	}
+	loaded, err := rows.Load(ctx, LoadQuery{IDs: tops, Lock: lock})
+	if err != nil || len(loaded.States) == len(tops) {
+		return u.ids(), err
+	}
+	r.skipped.Store(true)
+	var ids []AccountID
+	for _, d := range u {
+		if d.Top == 0 || slices.ContainsFunc(loaded.States, func(st State) bool { return st.Account.ID == d.Top }) {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids, nil
+}
+
+// work is what one transaction of a run works with.
+type work struct {
+	gen   *generation
+	rows  Rows
+	part  Part // the hook's; nil: nobody is above the accounts
+	batch *Batch
+}
+
+func (r *runner) open(ctx context.Context, tx storage.Tx, rows Rows, loaded Loaded) (*work, error) {
+	n := len(loaded.States)
+	w := &work{gen: r.e.cache.at(loaded.Revision), rows: rows}
+	w.batch = &Batch{Accounts: make([]Account, 0, n), Documents: make([]*Document, 0, n),
+		Entries: make([]Entry, 0, 4*n), Events: make([]*storage.Event, 0, n)}
+	accounts := make([]Account, n)
+	for i := range loaded.States {
+		accounts[i] = loaded.States[i].Account
+	}
+	var err error
+	w.part, err = r.e.join(ctx, Joint{Tx: tx, Rows: rows, Catalog: &Catalog{w.gen, rows}, Many: true}, accounts, loaded.Above)
+	return w, err
+}
+
+func (w *work) write(ctx context.Context, final bool) error {
+	if w.batch.empty() {
+		return nil
+	}
+	if w.part != nil {
+		if err := w.part.Write(ctx); err != nil {
+			return err
+		}
+	}
+	w.batch.Final = final
+	return w.rows.Write(ctx, w.batch)
+}
+
 // account bills one account into the batch, or parks it.
-func (r *runner) account(ctx context.Context, gen *generation, rows Rows, st State, batch *Batch, part *RunReport) error {
-	b, n, at, err := r.e.bill(ctx, gen, rows, st, r.day, false)
+func (r *runner) account(ctx context.Context, w *work, st State, part *RunReport) error {
+	b, n, at, err := r.e.bill(ctx, w.gen, w.rows, w.part, st, r.day, false)
+	if err == nil && w.part != nil {
+		if err = w.part.Apply(ctx, b.happened(false)); err != nil {
+			n, at = 0, st.Account.Next // nothing of it is kept
+		}
+	}
 	code, own := parkable(err)
 	if err != nil && !own {
 		return err
@@ -256,7 +412,11 @@ func (r *runner) account(ctx context.Context, gen *generation, rows Rows, st Sta
 		park := Parking{Code: code, Reason: err.Error(), On: at}
 		b = &book{acct: st.Account, now: r.e.now()}
 		if n > 0 { // the boundaries before it are billed, as by a run of their day
-			if good, m, _, err := r.e.bill(ctx, gen, rows, st, at.AddDays(-1), false); err == nil {
+			good, m, _, err := r.e.bill(ctx, w.gen, w.rows, w.part, st, at.AddDays(-1), false)
+			if err == nil && w.part != nil {
+				err = w.part.Apply(ctx, good.happened(false))
+			}
+			if err == nil {
 				b, n = good, m
 				part.add(RunReport{Boundary: int64(n), Documents: int64(len(b.documents)), Entries: int64(len(b.entries))})
 			}
@@ -275,14 +435,14 @@ func (r *runner) account(ctx context.Context, gen *generation, rows Rows, st Sta
 			part.Unchanged++
 		}
 	}
-	b.rows(batch, r.e.opt.IDs, false)
+	b.rows(w.batch, r.e.opt.IDs, false)
 	return nil
 }
 
 // bill works out an account's boundaries up to a day, or up to today in its seller's
 // zone if that is earlier, issued today; n is how many, at the last one looked at. When ahead is true, the day itself counts as
 // today.
-func (e *Engine) bill(ctx context.Context, gen *generation, rows Rows, st State, day Date, ahead bool) (b *book, n int, at Date, err error) {
+func (e *Engine) bill(ctx context.Context, gen *generation, rows Rows, part Part, st State, day Date, ahead bool) (b *book, n int, at Date, err error) {
 	at = st.Account.Next
 	seller, err := gen.sellerOf(ctx, rows, st.Account.Seller)
 	if err != nil {
@@ -301,6 +461,7 @@ func (e *Engine) bill(ctx context.Context, gen *generation, rows Rows, st State,
 	if b, err = e.newBook(ctx, gen, rows, seller, st, today, nil); err != nil {
 		return nil, 0, at, err
 	}
+	guard(ctx, b, part)
 	for !b.acct.Next.IsZero() && !b.acct.Next.After(day) {
 		at = b.acct.Next
 		b.worst = 0
@@ -335,9 +496,9 @@ func (b *bound) Error() string {
 // ErrUnknownAccount if there is none; one that is not parked is left alone.
 func (e *Engine) Unpark(ctx context.Context, id AccountID, day Date) (RunReport, error) {
 	report := RunReport{Day: day}
-	err := e.update(ctx, func(ctx context.Context, rows Rows, final bool) error {
+	err := e.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows, final bool) error {
 		report = RunReport{Day: day}
-		loaded, err := rows.Load(ctx, LoadQuery{IDs: []AccountID{id}, Lock: LockWait, Usage: true})
+		loaded, err := rows.Load(ctx, LoadQuery{IDs: []AccountID{id}, Lock: LockWait, Usage: true, Above: AboveShare})
 		if err != nil {
 			return err
 		}
@@ -348,14 +509,16 @@ func (e *Engine) Unpark(ctx context.Context, id AccountID, day Date) (RunReport,
 		if st.Account.Parked.Code == "" {
 			return nil
 		}
-		gen := e.cache.at(loaded.Revision)
 		st.Account.Parked = Parking{}
 		r := &runner{e: e, day: day, unpark: true}
-		batch := &Batch{Final: final}
-		if err := r.account(ctx, gen, rows, st, batch, &report); err != nil {
+		w, err := r.open(ctx, tx, rows, loaded)
+		if err != nil {
 			return err
 		}
-		return rows.Write(ctx, batch)
+		if err := r.account(ctx, w, st, &report); err != nil {
+			return err
+		}
+		return w.write(ctx, final)
 	})
 	return report, err
 }

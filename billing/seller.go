@@ -11,11 +11,18 @@ import (
 // SellerID names a seller: the host, or a reseller.
 type SellerID string
 
-// Seller sets retail prices and invoices customers. Its currency, rounding and time
-// zone are fixed once it has been defined; books kept in one cannot go on in another.
+// Seller sets retail prices and invoices customers: the host, or a reseller. Sellers
+// form a tree: a reseller is also an account of its parent, its double. Its parent,
+// double, currency, rounding and time zone are fixed once they are defined; books kept
+// in one cannot go on in another.
 type Seller struct {
-	ID       SellerID
-	Name     string
+	ID   SellerID
+	Name string
+	// Parent is the seller whose account the Double is; "": the host.
+	Parent SellerID
+	// Double is a reseller's account at its parent; 0: it has none yet, and signs nobody
+	// up until it has.
+	Double   AccountID
 	Currency money.Currency
 	// Rounding to the currency's minor unit; the zero value is half away from zero.
 	// money.HalfEven is the other one that is allowed.

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/shopspring/decimal"
@@ -69,22 +70,80 @@ func (b *book) settleResource(id ResourceID, records []UsageRecord, end Date, wh
 		return nil // recorded before a change of plan on the month's first day: no plan of it has a price
 	}
 	stable := slices.Clone(records)
-	slices.SortStableFunc(stable, func(x, y UsageRecord) int { return x.Day.Compare(y.Day) })
-	perPart := make([][]decimal.Decimal, len(parts))
+	slices.SortStableFunc(stable, func(x, y UsageRecord) int {
+		return cmp.Or(cmp.Compare(x.Source, y.Source), x.Day.Compare(y.Day))
+	})
+	perPart := make([][]UsageRecord, len(parts))
 	for _, r := range stable {
 		i := b.partOf(parts, r.Day)
-		perPart[i] = append(perPart[i], r.Amount)
+		perPart[i] = append(perPart[i], r)
 	}
 	for i := range parts {
-		parts[i].Used = aggregate(res.Aggregate, perPart[i])
-	}
-	quantity, exact := rateUsage(parts)
-	if exact.IsZero() {
-		return nil
+		parts[i].Used = usedBySource(res.Aggregate, perPart[i])
 	}
 	h := b.holding(id)
 	if h == nil {
 		h = &hold{Holding: Holding{Account: b.acct.ID, Resource: id}, res: &res}
+	}
+	mark := len(b.drafts)
+	if err := b.chargeUsage(h, parts, from, end); err != nil {
+		return err
+	}
+	if b.hooked() {
+		b.moveUsage(h, parts, perPart, from, end, why, mark)
+	}
+	return nil
+}
+
+// usedBySource is what was used: the records of each account, ordered by source and
+// day, are aggregated by themselves and the figures added.
+func usedBySource(how Aggregate, records []UsageRecord) money.Rat {
+	var sum money.Rat
+	for len(records) > 0 {
+		n := 1
+		for n < len(records) && records[n].Source == records[0].Source {
+			n++
+		}
+		sum = sum.Add(aggregate(how, amounts(records[:n])))
+		records = records[n:]
+	}
+	return sum
+}
+
+func amounts(records []UsageRecord) []decimal.Decimal {
+	out := make([]decimal.Decimal, len(records))
+	for i := range records {
+		out[i] = records[i].Amount
+	}
+	return out
+}
+
+// moveUsage notes that a month's usage was settled: the account's own.
+func (b *book) moveUsage(h *hold, parts []UsagePart, records [][]UsageRecord, from, end Date, why settling, mark int) {
+	m := b.move(MoveSettle, h, h.Quantity, from, fraction{}, mark)
+	m.To, m.OfDays, m.Closing = end, b.monthDays(), why == settleClose
+	k := 0
+	for i, s := range b.acct.Stretches {
+		if k == len(parts) || parts[k].From != s.From || parts[k].Plan != s.Plan || parts[k].Version != s.Version {
+			continue
+		}
+		part := MovementPart{Stretch: i, From: parts[k].From, To: parts[k].To,
+			RolledUp: b.acct.Sells != "" && b.plans[planRef{s.Plan, s.Version}].rollsUp(h.Resource)}
+		for _, r := range records[k] {
+			if r.Source == 0 {
+				part.Records = append(part.Records, r)
+			}
+		}
+		m.Parts = append(m.Parts, part)
+		k++
+	}
+}
+
+// chargeUsage charges what was used above the limits.
+func (b *book) chargeUsage(h *hold, parts []UsagePart, from, end Date) error {
+	quantity, exact := rateUsage(parts)
+	if exact.IsZero() {
+		return nil
 	}
 	basis := Basis{Cause: CauseSettle, Plan: b.acct.Plan, Version: b.acct.PlanVersion, Period: b.acct.Period,
 		Units: quantity, Parts: parts}

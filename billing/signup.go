@@ -5,15 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/storage"
 )
 
 // decideSignup loads what a signup needs and works it out.
-func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Lock) (*decision, error) {
-	q := LoadQuery{Seller: x.Seller, Name: x.Name, NewID: lock != LockNone}
+func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x Signup, lock Lock, cleared bool) (*decision, error) {
+	q := LoadQuery{Seller: x.Seller, Name: x.Name, NewID: lock != LockNone, Above: AboveShare, AboveToo: e.cache.chainHint(x.Seller)}
+	if lock == LockNone {
+		q.Above = AboveRead
+	}
 	if x.Key != "" {
 		q.Key = keyID(x)
 	}
@@ -43,6 +48,23 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 	}
 	if err != nil {
 		return nil, err
+	}
+	chain, appointed, err := gen.chain(ctx, rows, seller)
+	if err != nil {
+		return nil, err
+	}
+	above := loaded.Above
+	if !slices.Equal(chain, q.AboveToo) {
+		again, err := rows.Load(ctx, LoadQuery{Above: q.Above, AboveToo: chain})
+		if err != nil {
+			return nil, err
+		}
+		above = again.Above
+	}
+	if !cleared {
+		if err := e.around(ctx, gen, rows, &Account{Above: chain}, above, day); err != nil {
+			return nil, err
+		}
 	}
 	print := fingerprint(x)
 	if k := loaded.Key; k != nil {
@@ -76,10 +98,32 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 	if !plan.hasPeriod(period) {
 		return refuse(ErrUnknownPeriod, "plan "+string(x.Plan)+" has no period "+period.String())
 	}
+	if !appointed {
+		return refuse(ErrSellerInactive, "seller "+string(x.Seller)+" has no account at its parent yet")
+	}
+	if asleep := awake(chain, above); asleep != "" {
+		return refuse(ErrSellerInactive, asleep)
+	}
 	if !head.Open {
 		return refuse(ErrPlanNotOpen, "signup for plan "+string(x.Plan)+" is switched off")
 	}
 	a := newAccount(loaded.NewID, x, seller, plan, period, day)
+	a.Above = chain
+	if x.Sells != "" {
+		sells, err := gen.seller(ctx, rows, x.Sells)
+		if err != nil {
+			return nil, err
+		}
+		if sells == nil || sells.Parent != x.Seller || sells.Double != 0 {
+			return refuse(ErrNotDouble, "seller "+string(x.Sells)+" is no reseller of seller "+string(x.Seller)+" without an account")
+		}
+		appointed := *sells
+		appointed.Double, a.Sells = a.ID, x.Sells
+		d.catalog = &CatalogChange{Base: &loaded.Revision, Sellers: []Seller{appointed}}
+	}
+	if d.part, err = e.join(ctx, Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone}, []Account{a}, above); err != nil {
+		return nil, err
+	}
 	d.book, err = e.newBook(ctx, gen, rows, seller, State{Account: a}, today, plan)
 	if err != nil {
 		return nil, err
@@ -87,6 +131,13 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 	if r := d.book.maySignUp(x.By, head, loaded.States); r != nil {
 		r.Action, r.Account, d.refused, d.book = x.name(), 0, r, nil // the number drawn stays unused
 		return d, nil
+	}
+	guard(ctx, d.book, d.part)
+	if r, err := d.book.askSignup(x.name(), plan, day); r != nil || err != nil {
+		if r != nil {
+			r.Account, d.refused, d.book = 0, r, nil
+		}
+		return d, err
 	}
 	if x.Key != "" {
 		d.key = &Key{KeyID: q.Key, Fingerprint: print, Account: loaded.NewID, Recorded: e.now()}
@@ -99,7 +150,27 @@ func (e *Engine) decideSignup(ctx context.Context, rows Rows, x Signup, lock Loc
 		d.refused, d.book, d.key = refusal, nil, nil
 		return d, nil
 	}
-	return d, d.book.check()
+	if x.Sells != "" {
+		d.book.event(SellerAppointed{Account: a.ID, Seller: x.Sells})
+	}
+	if err := d.book.check(); err != nil {
+		return nil, err
+	}
+	return d, d.apply(ctx)
+}
+
+// askSignup asks those above for all that a new account gets.
+func (b *book) askSignup(action string, p *pricedPlan, day Date) (*Refusal, error) {
+	ask := Ask{Action: action, On: day, Period: b.acct.Period, Resources: p.monthly(), Opens: true}
+	for i := range p.lines {
+		if l := &p.lines[i]; l.atSignup.Sign() > 0 {
+			if l.resource.Kind != KindMonthly {
+				ask.Resources = append(ask.Resources, l.Resource)
+			}
+			ask.Grow = append(ask.Grow, Growth{l.Resource, l.AtSignup})
+		}
+	}
+	return b.ask(ask)
 }
 
 // maySignUp applies the plan's access to a new customer; existing is the account that

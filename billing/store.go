@@ -80,14 +80,27 @@ type AccountRows interface {
 	// transaction commits; counters are locked as late and as short as possible. Both
 	// are set in the given rows when Write returns.
 	Write(ctx context.Context, b *Batch) error
-	// Due returns up to limit IDs greater than after of accounts whose Next is on or
-	// before day and which are not parked, in order.
-	Due(ctx context.Context, day Date, after AccountID, limit int) ([]AccountID, error)
+	// Due returns up to limit accounts with an ID greater than after whose Next is on or
+	// before the day and which are not parked, by ID.
+	Due(ctx context.Context, q DueQuery, after AccountID, limit int) ([]DueAccount, error)
 	// Accounts returns up to limit accounts that match, with an ID greater than after,
 	// by ID.
 	Accounts(ctx context.Context, q AccountQuery, after AccountID, limit int) ([]Account, error)
 	// Holdings returns the holdings of accounts, by account and resource.
 	Holdings(ctx context.Context, ids []AccountID) ([]Holding, error)
+}
+
+// DueQuery selects accounts that are due.
+type DueQuery struct {
+	Day Date
+	// Sellers, if not empty, selects their accounts only.
+	Sellers []SellerID
+}
+
+// DueAccount is an account that is due, and the highest of those above it.
+type DueAccount struct {
+	ID  AccountID
+	Top AccountID // Account.Above[0]; 0: nobody is above it
 }
 
 // LoadQuery says what Load reads.
@@ -100,10 +113,15 @@ type LoadQuery struct {
 	// judged when the row is locked.
 	DueBy Date
 	// Usage also reads the unsettled usage records: those with Seq > MeterScan. Writers
-	// of usage hold the account's lock, so that none with a smaller Seq commits later.
+	// of usage hold the account's lock, perhaps shared, so that none with a smaller Seq
+	// commits when its holder has read.
 	Usage bool
 	// Key, if its Key is not empty, also looks up that idempotency key.
 	Key KeyID
+	// Above also reads the accounts above those of IDs ([Account.Above]) and those of
+	// AboveToo, and may lock them before IDs.
+	Above    Above
+	AboveToo []AccountID
 	// UsageKey, if not empty, also looks up the usage record of the first of IDs with
 	// that resource and key.
 	UsageResource ResourceID
@@ -126,10 +144,22 @@ const (
 	LockSkip             // leaves out accounts that others have locked
 )
 
+// Above says how Load treats the accounts above.
+type Above uint8
+
+// The ways to treat the accounts above.
+const (
+	AboveNone  Above = iota // not read
+	AboveRead               // read, not locked
+	AboveShare              // locked before IDs, by ID, until the transaction ends: others may lock them so too, nobody writes them
+)
+
 // Loaded is what Load found.
 type Loaded struct {
 	// Revision changes whenever the catalog does.
 	Revision int64
+	// Above are the accounts above, where asked for, by ID, without what they hold.
+	Above []Account
 	// States of the accounts that are there (and due, and not skipped), by ID.
 	States []State
 	Key    *Key // nil: not there
@@ -189,6 +219,7 @@ type AccountQuery struct {
 	Seller SellerID
 	Plan   PlanID
 	Status Status
+	Open   bool // only those that are not closed
 	Parked bool // only parked ones
 	InDebt bool // only those with a negative balance
 }

@@ -38,9 +38,12 @@ const (
 // Suspension records who suspended an account and why. The zero value is none.
 type Suspension struct {
 	Reason Reason
-	By     Actor
-	On     Date
-	Note   string
+	// Cause is the double with which the account was suspended, and with which it is
+	// resumed; 0: it was suspended by itself.
+	Cause AccountID
+	By    Actor
+	On    Date
+	Note  string
 }
 
 // MayResume is the table of who may resume an account that was suspended for a

@@ -358,6 +358,7 @@ func (x Signup) validate() error {
 	checkName(&is, "seller", string(x.Seller), true)
 	checkName(&is, "name", x.Name, true)
 	checkName(&is, "plan", string(x.Plan), false)
+	checkName(&is, "sells", string(x.Sells), false)
 	checkName(&is, "exemption", x.Exemption, false)
 	for i, p := range x.Promotions {
 		path := tierhost.Path("promotions", i)
@@ -429,6 +430,10 @@ func validateAction(act Action) error {
 		checkLength("reference", x.Reference, 2000)
 	case Debit:
 		checkLength("reference", x.Reference, 2000)
+	case Bill:
+		for i, l := range x.Lines {
+			checkName(&is, tierhost.Path("lines", i)+".resource", string(l.Resource), true)
+		}
 	case Reverse:
 		checkLength("reference", x.Reference, 2000)
 	case Exempt:

@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"github.com/tierhost/tierhost/storage"
 	"iter"
 	"math"
 
@@ -107,7 +108,7 @@ type verifier struct {
 
 // page verifies up to n accounts after an ID; more is false when there were fewer.
 func (v *verifier) page(ctx context.Context, after AccountID, n int) (found []Finding, last AccountID, more bool, err error) {
-	err = v.e.view(ctx, func(ctx context.Context, rows Rows) error {
+	err = v.e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		found = nil
 		accounts, err := rows.Accounts(ctx, AccountQuery{Seller: v.o.Seller}, after, n)
 		if err != nil || len(accounts) == 0 {

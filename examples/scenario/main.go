@@ -21,7 +21,7 @@ import (
 	"os"
 	"os/signal"
 
-	"github.com/tierhost/tierhost/billing/scenario"
+	"github.com/tierhost/tierhost/scenario"
 )
 
 const usage = `usage: scenario [-store STORE] [-schema NAME] [-check WANT.json] FILE.json

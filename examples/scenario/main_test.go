@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tierhost/tierhost/billing/scenario"
+	"github.com/tierhost/tierhost/scenario"
 	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 )
 
-const cases = "../../billing/scenario/testdata/cases/"
+const cases = "../../scenario/testdata/cases/"
 
 type outcome struct {
 	status         int

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage/memory"
 	"github.com/tierhost/tierhost/storage/postgres"
 	"github.com/tierhost/tierhost/storage/sqlite"
@@ -37,7 +38,7 @@ func kindOf(flag string) storeKind {
 
 // closingStore is a store that can be closed; the three stores end in their own ways.
 type closingStore struct {
-	billing.Store
+	reseller.Store
 	Close func() error
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost/billing"
-	"github.com/tierhost/tierhost/billing/scenario"
+	"github.com/tierhost/tierhost/scenario"
 	"github.com/tierhost/tierhost/internal/simulation"
 	"github.com/tierhost/tierhost/storage/memory"
 )
@@ -187,7 +187,7 @@ func inText(r billing.Result) string {
 func TestCasesOnAllStores(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k kind) {
-		files, err := filepath.Glob("../../billing/scenario/testdata/cases/*.want.json")
+		files, err := filepath.Glob("../../scenario/testdata/cases/*.want.json")
 		require.NoError(t, err)
 		n := 0
 		for _, wantFile := range files {

@@ -13,11 +13,11 @@ func (r billingRows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loa
 		return billing.Loaded{}, err
 	}
 	// A database locks and draws numbers in writing transactions only.
-	if r.tx.own == nil && (q.Lock != billing.LockNone || q.NewID) {
+	if r.tx.own == nil && (q.Lock != billing.LockNone || q.Above == billing.AboveShare || q.NewID) {
 		return billing.Loaded{}, storage.ErrReadOnly
 	}
 	st := r.state()
-	out := billing.Loaded{Revision: st.revision}
+	out := billing.Loaded{Revision: st.revision, Above: r.above(&q)}
 	for _, id := range ordered(q.IDs) {
 		b, ok := st.books.get(id)
 		if !ok || !q.DueBy.IsZero() && !due(&b.account, q.DueBy) {
@@ -52,6 +52,28 @@ func (r billingRows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loa
 	return out, nil
 }
 
+// above returns the accounts above those asked for, whether these are due or not: a
+// database may read them first.
+func (r billingRows) above(q *billing.LoadQuery) []billing.Account {
+	if q.Above == billing.AboveNone {
+		return nil
+	}
+	books := &r.state().books
+	ids := slices.Clone(q.AboveToo)
+	for _, id := range q.IDs {
+		if b, ok := books.get(id); ok {
+			ids = append(ids, b.account.Above...)
+		}
+	}
+	var all []billing.Account
+	for _, id := range ordered(ids) {
+		if b, ok := books.get(id); ok {
+			all = append(all, cloneAccount(b.account))
+		}
+	}
+	return all
+}
+
 // ordered returns the distinct IDs in order.
 func ordered(ids []billing.AccountID) []billing.AccountID {
 	if len(ids) < 2 {
@@ -67,19 +89,25 @@ func due(a *billing.Account, day billing.Date) bool {
 }
 
 func (r billingRows) Due(
-	ctx context.Context, day billing.Date, after billing.AccountID, limit int,
-) ([]billing.AccountID, error) {
+	ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int,
+) ([]billing.DueAccount, error) {
 	if err := r.tx.reading(ctx); err != nil {
 		return nil, err
 	}
-	var page []billing.AccountID
+	var page []billing.DueAccount
 	for id, b := range r.state().books.after(after) {
 		if len(page) >= limit {
 			break
 		}
-		if due(&b.account, day) {
-			page = append(page, id)
+		a := &b.account
+		if !due(a, q.Day) || len(q.Sellers) > 0 && !slices.Contains(q.Sellers, a.Seller) {
+			continue
 		}
+		d := billing.DueAccount{ID: id}
+		if len(a.Above) > 0 {
+			d.Top = a.Above[0]
+		}
+		page = append(page, d)
 	}
 	return page, nil
 }
@@ -106,6 +134,7 @@ func selects(q billing.AccountQuery, a *billing.Account) bool {
 	return (q.Seller == "" || a.Seller == q.Seller) &&
 		(q.Plan == "" || a.Plan == q.Plan) &&
 		(q.Status == "" || a.Status == q.Status) &&
+		(!q.Open || a.Status != billing.Closed) &&
 		(!q.Parked || a.Parked.Code != "") &&
 		(!q.InDebt || a.Balance.Sign() < 0)
 }

@@ -68,6 +68,7 @@ func cloneLines(lines []billing.Line) []billing.Line {
 }
 
 func cloneAccount(a billing.Account) billing.Account {
+	a.Above = slices.Clone(a.Above)
 	a.Stretches = slices.Clone(a.Stretches)
 	a.Promotions = slices.Clone(a.Promotions)
 	a.TaxCharged = slices.Clone(a.TaxCharged)
@@ -82,6 +83,7 @@ func cloneHolding(h billing.Holding) billing.Holding {
 
 func cloneUsage(u billing.UsageRecord) billing.UsageRecord {
 	u.Recorded = instant(u.Recorded)
+	u.RolledUp = slices.Clone(u.RolledUp)
 	return u
 }
 

@@ -25,7 +25,8 @@
 //   - in a View, a lock or a fresh account ID is [storage.ErrReadOnly];
 //   - an account may be written only once in a batch ([storage.ErrConflict]), and its
 //     name may not be changed to one that is taken ([storage.ErrConflict]);
-//   - rows of an account that is not there are [storage.ErrNotFound];
+//   - rows of an account that is not there are [storage.ErrNotFound], but for those of
+//     package reseller, which are written before it;
 //   - amounts that are not whole minor units are invalid;
 //   - account IDs and catalog revisions that a failed transaction has drawn are not
 //     given out again.

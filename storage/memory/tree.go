@@ -203,6 +203,17 @@ func (t *tree[K, V]) after(k K) iter.Seq2[K, V] {
 	}
 }
 
+// from yields the pairs with a key of k or greater, in order. The tree must not be
+// changed meanwhile.
+func (t *tree[K, V]) from(k K) iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		if v, ok := t.get(k); ok && !yield(k, v) {
+			return
+		}
+		t.after(k)(yield)
+	}
+}
+
 // all yields every pair, in order. The tree must not be changed meanwhile.
 func (t *tree[K, V]) all() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {

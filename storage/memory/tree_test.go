@@ -45,6 +45,18 @@ func (v version) check(t *rapid.T) {
 	if want := keys[i:min(i+50, len(keys))]; !slices.Equal(got, want) {
 		t.Fatalf("keys after %d: %v, want %v", from, got, want)
 	}
+	got = nil
+	for k := range v.tree.from(from) {
+		if got = append(got, k); len(got) == 50 {
+			break
+		}
+	}
+	if found {
+		i--
+	}
+	if want := keys[i:min(i+50, len(keys))]; !slices.Equal(got, want) {
+		t.Fatalf("keys from %d: %v, want %v", from, got, want)
+	}
 }
 
 // A tree holds what a map would, and no change shows in an earlier version.

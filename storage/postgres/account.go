@@ -9,7 +9,7 @@ import (
 func accountTable() table {
 	return table{"billing_accounts", columns(
 		bigintType, "id version",
-		textType, "seller name plan",
+		textType, "seller name above sells plan",
 		bigintType, "plan_version",
 		textType, "period status",
 		dateType, "signed_up activated anchor closed period_from period_to month_from month_to",
@@ -19,7 +19,9 @@ func accountTable() table {
 		bigintType, "pending_version",
 		numericType, "refund_percent",
 		bigintType, "money_back_days",
-		textType, "suspended_for suspended_by_role suspended_by",
+		textType, "suspended_for",
+		bigintType, "suspended_with",
+		textType, "suspended_by_role suspended_by",
 		dateType, "suspended_on",
 		textType, "suspended_note stretches promotions exemption_code",
 		dateType, "exemption_from",
@@ -40,6 +42,8 @@ func (rs *rowset) account(a *billing.Account) {
 	rs.int(a.Version)
 	rs.text(string(a.Seller))
 	rs.text(a.Name)
+	rs.accounts(a.Above)
+	rs.text(string(a.Sells))
 	rs.text(string(a.Plan))
 	rs.int(int64(a.PlanVersion))
 	rs.period(a.Period)
@@ -62,6 +66,7 @@ func (rs *rowset) account(a *billing.Account) {
 	rs.numeric(a.RefundPercent)
 	rs.int(int64(a.MoneyBackDays))
 	rs.text(string(a.Suspension.Reason))
+	rs.int(int64(a.Suspension.Cause))
 	rs.text(string(a.Suspension.By.Role))
 	rs.text(a.Suspension.By.Name)
 	rs.date(a.Suspension.On)
@@ -133,6 +138,8 @@ func (s *scan) account(a *billing.Account) {
 	a.Version = s.int()
 	a.Seller = billing.SellerID(s.text())
 	a.Name = s.text()
+	a.Above = s.accounts()
+	a.Sells = billing.SellerID(s.text())
 	a.Plan = billing.PlanID(s.text())
 	a.PlanVersion = int(s.int())
 	a.Period = s.period()
@@ -155,6 +162,7 @@ func (s *scan) account(a *billing.Account) {
 	a.RefundPercent = s.numeric()
 	a.MoneyBackDays = int(s.int())
 	a.Suspension.Reason = billing.Reason(s.text())
+	a.Suspension.Cause = billing.AccountID(s.int())
 	a.Suspension.By.Role = billing.Role(s.text())
 	a.Suspension.By.Name = s.text()
 	a.Suspension.On = s.date()
@@ -186,12 +194,14 @@ func (s *scan) account(a *billing.Account) {
 // row or arrays of them, and raise a conflict unless every row could be written.
 type accountStatements struct {
 	table                   table
-	load                    [3]byIDs // by billing.Lock; and due by
+	load                    [3]byIDs      // by billing.Lock; and due by
+	above                   [2]byIDs      // read, shared: those above accounts, and a list
+	aboveToo                [2]*statement // the list only
 	insertOne, insertMany   *statement
 	updateOne, updateMany   *statement // updateMany: and the number of rows
 	figures                 table
 	figuresOne, figuresMany *statement // as update
-	due                     *statement // day, after, limit
+	due, dueOf              *statement // day, after, limit; and sellers
 	list                    string     // to be filtered
 	named                   *statement // seller, name
 	draw                    *statement
@@ -220,6 +230,31 @@ func newAccountStatements(x sqlText) accountStatements {
 			SELECT setval('{{schema}}.billing_account_ids', id) FROM top
 			WHERE id > coalesce(pg_sequence_last_value('{{schema}}.billing_account_ids'), 0)`
 	}
+	// FOR SHARE lets others lock the accounts above so too, and holds off who writes them.
+	// Who is above an account never changes, so it may be asked before anything is locked.
+	listed := "unnest(string_to_array($1::text, ','))::bigint"
+	above := func(list string) string {
+		return "SELECT " + t.names("") + " FROM {{schema}}.billing_accounts WHERE id = ANY (ARRAY(SELECT " + list + ")) ORDER BY id"
+	}
+	ofAny := above("unnest(string_to_array(a.above, ','))::bigint FROM {{schema}}.billing_accounts a WHERE a.id = " + anyID +
+		" UNION ALL SELECT " + listed)
+	// Day by day from the index, so that a page costs what it holds, however many
+	// accounts are due. The order by day and ID, where the day is but one, is what no
+	// other index has.
+	due := func(of string) *statement {
+		return x.statement(`WITH RECURSIVE days AS (
+				(SELECT next FROM {{schema}}.billing_accounts
+				WHERE next <= $1::date AND parked_code = '' ORDER BY next LIMIT 1)
+			UNION ALL
+				SELECT (SELECT a.next FROM {{schema}}.billing_accounts a
+				WHERE a.next > d.next AND a.next <= $1::date AND a.parked_code = '' ORDER BY a.next LIMIT 1)
+				FROM days d WHERE d.next IS NOT NULL)
+			SELECT page.id, page.above FROM days d CROSS JOIN LATERAL (
+				SELECT a.id, a.above FROM {{schema}}.billing_accounts a
+				WHERE (a.next, a.id) > (d.next, $2::bigint) AND a.next <= d.next AND a.parked_code = ''` + of + `
+				ORDER BY a.next, a.id LIMIT $3::bigint) page
+			WHERE d.next IS NOT NULL ORDER BY page.id LIMIT $3::bigint`)
+	}
 	return accountStatements{
 		table: t,
 		load: [3]byIDs{
@@ -230,21 +265,12 @@ func newAccountStatements(x sqlText) accountStatements {
 		insertOne: x.statement(insert(false)), insertMany: x.statement(insert(true)),
 		updateOne: update(t, false), updateMany: update(t, true),
 		figures: figures, figuresOne: update(figures, false), figuresMany: update(figures, true),
-		// Day by day from the index, so that a page costs what it holds, however many
-		// accounts are due. The order by day and ID, where the day is but one, is what no
-		// other index has.
-		due: x.statement(`WITH RECURSIVE days AS (
-				(SELECT next FROM {{schema}}.billing_accounts
-				WHERE next <= $1::date AND parked_code = '' ORDER BY next LIMIT 1)
-			UNION ALL
-				SELECT (SELECT a.next FROM {{schema}}.billing_accounts a
-				WHERE a.next > d.next AND a.next <= $1::date AND a.parked_code = '' ORDER BY a.next LIMIT 1)
-				FROM days d WHERE d.next IS NOT NULL)
-			SELECT page.id FROM days d CROSS JOIN LATERAL (
-				SELECT a.id FROM {{schema}}.billing_accounts a
-				WHERE (a.next, a.id) > (d.next, $2::bigint) AND a.next <= d.next AND a.parked_code = ''
-				ORDER BY a.next, a.id LIMIT $3::bigint) page
-			WHERE d.next IS NOT NULL ORDER BY page.id LIMIT $3::bigint`),
+		above:    [2]byIDs{newByIDs(x, ofAny, 1), newByIDs(x, ofAny+" FOR SHARE", 1)},
+		aboveToo: [2]*statement{x.statement(above(listed)), x.statement(above(listed) + " FOR SHARE")},
+		due:      due(""),
+		// IS TRUE keeps the sellers a set that is asked about each account, however many
+		// they are: as a join they might come before the order.
+		dueOf: due(" AND (a.seller IN (SELECT unnest($4::text[]))) IS TRUE"),
 		list:  "SELECT " + t.names("") + " FROM {{schema}}.billing_accounts WHERE id > $1::bigint",
 		named: x.statement("SELECT id FROM {{schema}}.billing_accounts WHERE seller = $1::text AND name = $2::text"),
 		draw:  x.statement("SELECT nextval('{{schema}}.billing_account_ids')"),

@@ -38,13 +38,15 @@ func (s *scan) resource(x *billing.Resource) {
 }
 
 func sellerTable() table {
-	return table{"billing_sellers", columns(textType, "id name currency rounding time_zone taxes")}
+	return table{"billing_sellers", columns(textType, "id name parent", bigintType, "account", textType, "currency rounding time_zone taxes")}
 }
 
 func (rs *rowset) seller(x *billing.Seller) {
 	rs.begin()
 	rs.text(string(x.ID))
 	rs.text(x.Name)
+	rs.text(string(x.Parent))
+	rs.int(int64(x.Double))
 	b, start := rs.open()
 	*b = appendCurrency(*b, x.Currency)
 	rs.close(b, start)
@@ -61,6 +63,8 @@ func (rs *rowset) seller(x *billing.Seller) {
 func (s *scan) seller(x *billing.Seller) {
 	x.ID = billing.SellerID(s.text())
 	x.Name = s.text()
+	x.Parent = billing.SellerID(s.text())
+	x.Double = billing.AccountID(s.int())
 	x.Currency = s.currency()
 	if err := x.Rounding.UnmarshalText(s.value()); err != nil {
 		s.fail(err)

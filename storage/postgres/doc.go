@@ -17,8 +17,10 @@
 // Update is READ COMMITTED with row locks, View is REPEATABLE READ and read-only. A
 // transaction uses one connection, so a pool of one is enough. Nothing is sent before the
 // first call; BEGIN goes with it, and with Batch.Final the COMMIT goes with the last, so
-// that an action takes two round trips. Serialization failures, deadlocks and rivals that
-// were faster are storage.ErrConflict, on which Update runs its function again.
+// that an action takes two round trips. What package reseller writes waits for the next
+// call that sends something, and so costs none. Serialization failures, deadlocks and
+// rivals that were faster are storage.ErrConflict, on which Update runs its function
+// again.
 //
 // A COMMIT without an answer is an error with tierhost.EffectUnknown; every other failure
 // of the database has changed nothing.
@@ -29,8 +31,8 @@
 // the search_path does not matter. Migrations are numbered and are applied by
 // [Store.Migrate] under an advisory lock; a schema that is newer, edited or not
 // tierhost's is refused with storage.ErrSchema. Hosts may read the tables, and refer to
-// them by foreign keys. Entries, documents, periods and usage refuse UPDATE, DELETE and
-// TRUNCATE by trigger, for everybody.
+// them by foreign keys. Entries, documents, periods, usage, shadows and bills refuse
+// UPDATE, DELETE and TRUNCATE by trigger, for everybody.
 //
 // # Connections
 //

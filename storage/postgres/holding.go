@@ -59,13 +59,8 @@ type holdingStatements struct {
 
 func newHoldingStatements(x sqlText) holdingStatements {
 	t := holdingTable()
-	excluded := " ON CONFLICT (account, resource) DO UPDATE SET " + t.assignExcluded(2)
 	return holdingStatements{
-		insertStatements: insertStatements{
-			table: t,
-			one:   x.statement(t.insert(false) + excluded),
-			many:  x.statement(t.insert(true) + excluded),
-		},
-		load: newByIDs(x, "SELECT "+t.names("")+" FROM {{schema}}.billing_holdings WHERE account = "+anyID+" ORDER BY account, resource", 0),
+		insertStatements: newUpsertStatements(x, t, 2),
+		load:             newByIDs(x, "SELECT "+t.names("")+" FROM {{schema}}.billing_holdings WHERE account = "+anyID+" ORDER BY account, resource", 0),
 	}
 }

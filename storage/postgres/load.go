@@ -21,14 +21,17 @@ func (s *Store) text() sqlText { return sqlText{quoted(s.options.Schema)} }
 // holder of the locks has left.
 func (r rows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loaded, error) {
 	var out billing.Loaded
-	if err := r.tx.usable(ctx, q.Lock != billing.LockNone || q.NewID); err != nil {
+	if err := r.tx.usable(ctx, q.Lock != billing.LockNone || q.Above == billing.AboveShare || q.NewID); err != nil {
 		return out, err
 	}
 	sql := r.tx.store.sql
 	var send round
-	var accounts, holdings, usage, key scan
+	var above, accounts, holdings, usage, key scan
 	var held []billing.Holding
 	var used []billing.UsageRecord
+	if q.Above != billing.AboveNone {
+		sql.accounts.addAbove(&send, q, into(&above, &out.Above, (*scan).account))
+	}
 	if len(q.IDs) > 0 {
 		var due params
 		due.date(q.DueBy)
@@ -77,6 +80,21 @@ func (r rows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loaded, er
 	return out, nil
 }
 
+// addAbove adds the statement that reads the accounts above.
+func (sql *accountStatements) addAbove(r *round, q billing.LoadQuery, read func([][]byte) error) {
+	how := 0
+	if q.Above == billing.AboveShare {
+		how = 1
+	}
+	p := params{appendAccounts([]byte{}, q.AboveToo)}
+	switch {
+	case len(q.IDs) > 0:
+		sql.above[how].add(r, p, q.IDs, read)
+	case len(q.AboveToo) > 0:
+		r.add(sql.aboveToo[how], p, read)
+	}
+}
+
 // attach gives each account its rows; all are ordered by account. Rows of accounts
 // that were left out are dropped.
 func attach(states []billing.State, held []billing.Holding, used []billing.UsageRecord) {
@@ -103,11 +121,20 @@ func take[T any](rows []T, id billing.AccountID, account func(*T) billing.Accoun
 }
 
 // Due implements [billing.AccountRows].
-func (r rows) Due(ctx context.Context, day billing.Date, after billing.AccountID, limit int) ([]billing.AccountID, error) {
+func (r rows) Due(ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
 	var p params
-	p.date(day).int(int64(after)).limit(limit)
-	return query(ctx, r.tx, "postgres.Due", r.tx.store.sql.accounts.due, p,
-		func(s *scan, id *billing.AccountID) { *id = billing.AccountID(s.int()) })
+	p.date(q.Day).int(int64(after)).limit(limit)
+	st := r.tx.store.sql.accounts.due
+	if len(q.Sellers) > 0 {
+		st = r.tx.store.sql.accounts.dueOf
+		texts(&p, q.Sellers)
+	}
+	return query(ctx, r.tx, "postgres.Due", st, p, func(s *scan, a *billing.DueAccount) {
+		a.ID = billing.AccountID(s.int())
+		if above := s.accounts(); len(above) > 0 {
+			a.Top = above[0]
+		}
+	})
 }
 
 // Accounts implements [billing.AccountRows].
@@ -117,6 +144,9 @@ func (r rows) Accounts(ctx context.Context, q billing.AccountQuery, after billin
 	f.text("seller = ?::text", string(q.Seller))
 	f.text("plan = ?::text", string(q.Plan))
 	f.text("status = ?::text", string(q.Status))
+	if q.Open {
+		f.add("status <> '" + string(billing.Closed) + "'")
+	}
 	if q.Parked {
 		f.add("parked_code <> ''")
 	}

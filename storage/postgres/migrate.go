@@ -232,10 +232,17 @@ var parts = [][3]string{
 	{"unique", "billing_usage", "account,seq"},
 	{"unique", "billing_usage", "account,resource,key"},
 	{"unique", "outbox", "id"},
+	{"unique", "reseller_bills", "seller,day,resource"},
+	{"unique", "reseller_books", "seller"},
+	{"unique", "reseller_holdings", "account,seller,resource"},
+	{"unique", "reseller_shadows", "seq"},
+	{"unique", "reseller_stocks", "seller,resource"},
 	{"trigger", "billing_documents", "append_only"},
 	{"trigger", "billing_entries", "append_only"},
 	{"trigger", "billing_periods", "append_only"},
 	{"trigger", "billing_usage", "append_only"},
+	{"trigger", "reseller_bills", "append_only"},
+	{"trigger", "reseller_shadows", "append_only"},
 }
 
 // whole returns ErrSchema if a part is missing or disabled, whatever the list of

@@ -36,22 +36,43 @@ func (p *params) date(d billing.Date) *params {
 	return p
 }
 
+// day is date where the zero Date is a day like others.
+func (p *params) day(d billing.Date) *params {
+	*p = append(*p, binary.BigEndian.AppendUint32(nil, uint32(d.Days()-epochDay)))
+	return p
+}
+
 func (p *params) instant(t time.Time) *params { return p.int(micros(t)) }
 
 // ints is an array of integers.
 func ints[T ~int64](p *params, values []T) {
-	b := make([]byte, arrayHead, arrayHead+12*len(values))
-	binary.BigEndian.PutUint32(b[0:], 1)
-	binary.BigEndian.PutUint32(b[8:], bigintType.oid)
-	binary.BigEndian.PutUint32(b[12:], uint32(len(values)))
-	binary.BigEndian.PutUint32(b[16:], 1)
+	b := arrayOf(bigintType, len(values), 12)
 	for _, v := range values {
 		b = binary.BigEndian.AppendUint64(append(b, 0, 0, 0, 8), uint64(v))
 	}
 	*p = append(*p, b)
 }
 
-// byIDs is a statement on the rows of some accounts, in forms for a few and for many.
+// texts is an array of texts.
+func texts[T ~string](p *params, values []T) {
+	b := arrayOf(textType, len(values), 24)
+	for _, v := range values {
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(v))), v...)
+	}
+	*p = append(*p, b)
+}
+
+// arrayOf returns the head of an array, with room for elements of about a size.
+func arrayOf(t sqlType, n, size int) []byte {
+	b := make([]byte, arrayHead, arrayHead+size*n)
+	binary.BigEndian.PutUint32(b[0:], 1)
+	binary.BigEndian.PutUint32(b[8:], t.oid)
+	binary.BigEndian.PutUint32(b[12:], uint32(n))
+	binary.BigEndian.PutUint32(b[16:], 1)
+	return b
+}
+
+// byIDs is a statement on the rows of some accounts or sellers, in forms for a few and for many.
 // An array of a few would have the server plan the statement each time, because the
 // plan it keeps for arrays of any length looks dearer to it.
 type byIDs struct {
@@ -60,18 +81,23 @@ type byIDs struct {
 }
 
 const (
-	anyID  = "ANY (?)" // in the text of a byIDs: the accounts
+	anyID  = "ANY (?)" // in the text of a byIDs: the accounts or sellers
 	fewIDs = 4
 )
 
-// newByIDs takes a text with parameters up to n and anyID behind them.
-func newByIDs(x sqlText, sql string, n int) byIDs {
+// newByIDs takes a text with parameters up to n and anyID behind them: accounts.
+func newByIDs(x sqlText, sql string, n int) byIDs { return newByAny(x, sql, n, bigintType) }
+
+// newBySellers is newByIDs for sellers.
+func newBySellers(x sqlText, sql string, n int) byIDs { return newByAny(x, sql, n, textType) }
+
+func newByAny(x sqlText, sql string, n int, t sqlType) byIDs {
 	form := func(count int) *statement {
-		array := "$" + strconv.Itoa(n+1) + "::bigint"
+		array := "$" + strconv.Itoa(n+1) + "::" + t.name
 		for i := 2; i <= count; i++ {
-			array += ", $" + strconv.Itoa(n+i) + "::bigint"
+			array += ", $" + strconv.Itoa(n+i) + "::" + t.name
 		}
-		condition := "= ANY ($" + strconv.Itoa(n+1) + "::bigint[])"
+		condition := "= ANY ($" + strconv.Itoa(n+1) + "::" + t.name + "[])"
 		switch {
 		case count == 1:
 			condition = "= " + array
@@ -91,14 +117,34 @@ func (b *byIDs) add(r *round, p params, ids []billing.AccountID, read func([][]b
 		r.add(b.many, p, read)
 		return
 	}
-	form, count := 0, 1
-	for ; count < len(ids); count *= 2 {
-		form++
-	}
+	form, count := formFor(len(ids))
 	for i := range count {
 		p.int(int64(ids[min(i, len(ids)-1)])) // filled up with the last
 	}
 	r.add(b.few[form], p, read)
+}
+
+// addSellers is add for sellers.
+func (b *byIDs) addSellers(r *round, sellers []billing.SellerID, read func([][]byte) error) {
+	var p params
+	if len(sellers) > fewIDs {
+		texts(&p, sellers)
+		r.add(b.many, p, read)
+		return
+	}
+	form, count := formFor(len(sellers))
+	for i := range count {
+		p.text(string(sellers[min(i, len(sellers)-1)]))
+	}
+	r.add(b.few[form], p, read)
+}
+
+// formFor returns which form takes n keys, and how many it takes: a power of two.
+func formFor(n int) (form, count int) {
+	for count = 1; count < n; count *= 2 {
+		form++
+	}
+	return form, count
 }
 
 // readInt returns a reader of a row with one integer.

@@ -189,6 +189,20 @@ func (rs *rowset) date(d billing.Date) {
 	*b = binary.BigEndian.AppendUint32(append(*b, 0, 0, 0, 4), uint32(d.Days()-epochDay))
 }
 
+// day is date for a column that is part of a key: the zero Date is a day like others.
+func (rs *rowset) day(d billing.Date) {
+	b := &rs.bufs[rs.next]
+	rs.next += rs.step
+	*b = binary.BigEndian.AppendUint32(append(*b, 0, 0, 0, 4), uint32(d.Days()-epochDay))
+}
+
+// accounts writes a list of accounts.
+func (rs *rowset) accounts(ids []billing.AccountID) {
+	b, start := rs.open()
+	*b = appendAccounts(*b, ids)
+	rs.close(b, start)
+}
+
 const epochSecond = 946684800 // 1 January 2000 in Unix time
 
 func (rs *rowset) instant(t time.Time) { rs.int(micros(t)) }

@@ -139,6 +139,24 @@ func (s *scan) date() billing.Date {
 	return billing.DateFromDays(int32(binary.BigEndian.Uint32(v)) + epochDay)
 }
 
+// accounts reads a list of accounts; an empty one is nil.
+func (s *scan) accounts() []billing.AccountID {
+	v := s.value()
+	if len(v) == 0 {
+		return nil
+	}
+	ids := make([]billing.AccountID, 0, bytes.Count(v, []byte{','})+1)
+	for part := range bytes.SplitSeq(v, []byte{','}) {
+		id, err := strconv.ParseInt(string(part), 10, 64)
+		if err != nil {
+			s.fail(err)
+			return nil
+		}
+		ids = append(ids, billing.AccountID(id))
+	}
+	return ids
+}
+
 func (s *scan) instant() time.Time {
 	v := s.fixed(8)
 	if v == nil {

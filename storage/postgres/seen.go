@@ -24,6 +24,7 @@ func (s *seenAccounts) add(states []billing.State) {
 	for i := range states {
 		a := &copies[i]
 		*a = states[i].Account
+		a.Above = slices.Clone(a.Above)
 		a.Promotions = slices.Clone(a.Promotions)
 		if a.CreditLimit != nil {
 			limit := *a.CreditLimit
@@ -44,7 +45,7 @@ func (s *seenAccounts) take(id billing.AccountID) *billing.Account {
 // sameTerms reports whether two versions of an account differ in nothing but their
 // figures: the columns of figureTable.
 func sameTerms(a, b *billing.Account) bool {
-	return a.Seller == b.Seller && a.Name == b.Name &&
+	return a.Seller == b.Seller && a.Name == b.Name && slices.Equal(a.Above, b.Above) && a.Sells == b.Sells &&
 		a.Plan == b.Plan && a.PlanVersion == b.PlanVersion && a.Period == b.Period && a.Status == b.Status &&
 		a.SignedUp == b.SignedUp && a.Activated == b.Activated && a.Anchor == b.Anchor && a.Closed == b.Closed &&
 		a.Lapsed == b.Lapsed && a.Cancelling == b.Cancelling && a.TrialEnds == b.TrialEnds &&

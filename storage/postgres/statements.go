@@ -21,6 +21,12 @@ type statements struct {
 	keys      keyStatements
 	outbox    outboxStatements
 	catalog   catalogStatements
+
+	wholesale wholesaleStatements
+	stocks    stockStatements
+	books     bookStatements
+	shadows   shadowStatements
+	bills     billStatements
 }
 
 func newStatements(x sqlText) *statements {
@@ -41,6 +47,11 @@ func newStatements(x sqlText) *statements {
 		keys:      newKeyStatements(x),
 		outbox:    newOutboxStatements(x),
 		catalog:   newCatalogStatements(x),
+		wholesale: newWholesaleStatements(x),
+		stocks:    newStockStatements(x),
+		books:     newBookStatements(x),
+		shadows:   newShadowStatements(x),
+		bills:     newBillStatements(x),
 	}
 }
 
@@ -53,4 +64,11 @@ type insertStatements struct {
 
 func newInsertStatements(x sqlText, t table) insertStatements {
 	return insertStatements{t, x.statement(t.insert(false)), x.statement(t.insert(true)), x.statement(t.copyIn())}
+}
+
+// newUpsertStatements are for rows that replace the one with the same key: their first
+// n columns.
+func newUpsertStatements(x sqlText, t table, n int) insertStatements {
+	replace := " ON CONFLICT (" + table{t.name, t.columns[:n]}.names("") + ") DO UPDATE SET " + t.assignExcluded(n)
+	return insertStatements{table: t, one: x.statement(t.insert(false) + replace), many: x.statement(t.insert(true) + replace)}
 }

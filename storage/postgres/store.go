@@ -14,10 +14,11 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 )
 
-var _ billing.Store = (*Store)(nil)
+var _ reseller.Store = (*Store)(nil)
 
 // Store is a store in one schema of a PostgreSQL database. It is safe for concurrent
 // use, by any number of processes on the same schema.
@@ -168,6 +169,15 @@ func (s *Store) Billing(tx storage.Tx) (billing.Rows, error) {
 		return nil, err
 	}
 	return rows{t}, nil
+}
+
+// Reseller implements [reseller.Store].
+func (s *Store) Reseller(tx storage.Tx) (reseller.Rows, error) {
+	t, err := s.open(tx)
+	if err != nil {
+		return nil, err
+	}
+	return resellerRows{t}, nil
 }
 
 // Outbox implements [storage.OutboxStore].

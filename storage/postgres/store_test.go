@@ -337,7 +337,7 @@ func TestTriggersRefuse(t *testing.T) {
 	defer pool.Close()
 	signUp(t, s, 1, 1)
 	require.NoError(t, act(t.Context(), s, 1, "key"))
-	for _, table := range []string{"billing_entries", "billing_documents", "billing_periods", "billing_usage"} {
+	for _, table := range []string{"billing_entries", "billing_documents", "billing_periods", "billing_usage", "reseller_shadows", "reseller_bills"} {
 		for _, sql := range []string{"UPDATE %s SET account = account", "DELETE FROM %s", "TRUNCATE %s", "DELETE FROM %s WHERE false"} {
 			_, err := pool.Exec(t.Context(), fmt.Sprintf(sql, schema+"."+table))
 			require.ErrorContains(t, err, "refused", "%s %s", sql, table)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/reseller"
 )
 
 // The functions here write what is kept as text or JSON. They write what the types'
@@ -34,6 +35,17 @@ func appendPeriod(b []byte, p billing.Period) []byte {
 		return append(b, 'd')
 	}
 	return append(b, 'm')
+}
+
+// appendAccounts writes "1,20,300".
+func appendAccounts(b []byte, ids []billing.AccountID) []byte {
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(id), 10)
+	}
+	return b
 }
 
 // appendCurrency writes "USD:2": the digits are kept beside the code, so that amounts
@@ -215,6 +227,31 @@ func appendTaxTotal(b []byte, t *billing.TaxTotal) []byte {
 
 func appendLimit(b []byte, d *decimal.Decimal) []byte {
 	return append(appendDecimal(append(b, '"'), *d), '"')
+}
+
+func appendUnits(b []byte, l *reseller.Limit) []byte {
+	o := object{b: append(b, '{')}
+	o.int("stretch", int64(l.Stretch))
+	o.decimal("units", l.Units)
+	if l.List != (reseller.List{}) {
+		o.name("list")
+		o.b = append(o.b, '{')
+		if l.List.Plan != "" {
+			o.string("plan", string(l.List.Plan))
+		}
+		if l.List.Version != 0 {
+			o.int("version", int64(l.List.Version))
+		}
+		o.b = append(o.b, '}')
+	}
+	return append(o.b, '}')
+}
+
+func appendReturn(b []byte, r *reseller.Return) []byte {
+	o := object{b: append(b, '{')}
+	o.date("on", r.On)
+	o.decimal("units", r.Units)
+	return append(o.b, '}')
 }
 
 // appendBasis writes an entry's basis as JSON.

@@ -39,6 +39,12 @@ func fill(v reflect.Value, r *rand.Rand, zero float64) {
 	case billing.Date:
 		v.Set(reflect.ValueOf(billing.NewDate(1+r.IntN(9999), time.Month(1+r.IntN(12)), 1+r.IntN(28))))
 		return
+	case time.Time:
+		v.Set(reflect.ValueOf(time.UnixMicro(r.Int64N(4e15)).UTC()))
+		return
+	case money.Currency:
+		v.Set(reflect.ValueOf(money.Currency{Code: "EUR", Exponent: 2}))
+		return
 	case billing.Period:
 		v.Set(reflect.ValueOf([]billing.Period{billing.Months(1 + r.IntN(1200)), billing.Days(1 + r.IntN(3660))}[r.IntN(2)]))
 		return
@@ -90,6 +96,8 @@ func TestJSONIsThatOfEncodingJSON(t *testing.T) {
 		checkList(t, r, appendTaxTotal, (*cursor).taxTotal)
 		checkList(t, r, appendPromotion, nil)
 		checkList(t, r, appendLimit, nil)
+		checkList(t, r, appendUnits, nil)
+		checkList(t, r, appendReturn, nil)
 	}
 }
 

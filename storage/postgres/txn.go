@@ -25,6 +25,7 @@ type txn struct {
 	durable  bool  // the COMMIT will wait for the disk
 	failure  error // why it is aborted
 	seen     seenAccounts
+	pending  *pending    // to be sent with what is sent next; never of a host's transaction
 	ended    atomic.Bool // atomic, so that use after the end is an error and not a race
 }
 
@@ -59,8 +60,11 @@ func (t *txn) usable(ctx context.Context, write bool) error {
 
 // run sends r, behind the BEGIN if it is the first of the transaction and, if final
 // and the transaction is ours, in front of the COMMIT. Any failure aborts the
-// transaction.
+// transaction. What is pending goes first.
 func (t *txn) run(ctx context.Context, op string, r *round, final bool) error {
+	if t.pending != nil {
+		return t.flush(ctx, op, &writer{round: *r}, final)
+	}
 	if !t.store.known.Load() {
 		if err := t.store.check(ctx, t.conn); err != nil {
 			return t.abort(err)
@@ -194,8 +198,14 @@ func (t *txn) commit(ctx context.Context) error {
 	if t.done {
 		return nil
 	}
-	if err := ctx.Err(); err != nil || !t.begun {
+	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if t.pending != nil {
+		return t.flush(ctx, "postgres.Update", new(writer), true)
+	}
+	if !t.begun {
+		return nil
 	}
 	// From here on ctx no longer counts: cutting the COMMIT off would leave it unknown.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.store.options.EndTimeout)

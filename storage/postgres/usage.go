@@ -13,6 +13,8 @@ func usageTable() table {
 		dateType, "day",
 		numericType, "amount",
 		textType, "key",
+		bigintType, "source",
+		textType, "rolled_up",
 		instantType, "recorded",
 	)}
 }
@@ -24,6 +26,8 @@ func (rs *rowset) usage(u *billing.UsageRecord) {
 	rs.date(u.Day)
 	rs.numeric(u.Amount)
 	rs.text(u.Key)
+	rs.int(int64(u.Source))
+	rs.accounts(u.RolledUp)
 	rs.instant(u.Recorded)
 }
 
@@ -33,6 +37,8 @@ func (s *scan) usage(u *billing.UsageRecord) {
 	u.Day = s.date()
 	u.Amount = s.numeric()
 	u.Key = s.text()
+	u.Source = billing.AccountID(s.int())
+	u.RolledUp = s.accounts()
 	u.Recorded = s.instant()
 	u.Seq = s.int()
 }

@@ -28,8 +28,8 @@ func (r rows) Write(ctx context.Context, b *billing.Batch) error {
 	var usageSeqs, eventSeqs []int64
 	w.accounts(&sql.accounts, b.Accounts, &r.tx.seen)
 	w.insert(&sql.keys.insertStatements, len(b.Keys), func(rs *rowset, i int) { rs.key(&b.Keys[i]) })
-	w.rows(&sql.holdings.table, sql.holdings.one, sql.holdings.many, len(b.Holdings),
-		func(rs *rowset, i int) { rs.holding(&b.Holdings[i]) }, nil)
+	w.early = len(w.round.commands)
+	w.upsert(&sql.holdings.insertStatements, len(b.Holdings), func(rs *rowset, i int) { rs.holding(&b.Holdings[i]) })
 	w.rows(&sql.usage.table, sql.usage.one, sql.usage.many, len(b.Usage),
 		func(rs *rowset, i int) { rs.usage(b.Usage[i]) }, appendInt(&usageSeqs))
 	w.insert(&sql.periods.insertStatements, len(b.Periods), func(rs *rowset, i int) { rs.periodRow(&b.Periods[i]) })
@@ -71,29 +71,6 @@ func twice(accounts []billing.Account) (billing.AccountID, bool) {
 		seen[accounts[i].ID] = struct{}{}
 	}
 	return 0, false
-}
-
-// flush sends what w has, and with final the COMMIT too if the transaction is ours.
-func (t *txn) flush(ctx context.Context, op string, w *writer, final bool) error {
-	if w.err != nil {
-		return t.abort(w.err)
-	}
-	all := w.round.commands
-	if len(w.streams) > 0 {
-		if err := t.run(ctx, op, &round{commands: all[:w.split]}, false); err != nil {
-			return err
-		}
-		for _, s := range w.streams {
-			if err := t.stream(ctx, op, s); err != nil {
-				return err
-			}
-		}
-		all = all[w.split:]
-	}
-	if len(all) == 0 && !(final && t.begun) {
-		return nil
-	}
-	return t.run(ctx, op, &round{commands: all}, final)
 }
 
 // appendInt returns a reader of rows with one integer.

@@ -19,6 +19,7 @@ type writer struct {
 	round   round
 	streams []stream
 	split   int // commands in front of the streams
+	early   int // commands in front of what the transaction has pending
 	rowsets []*rowset
 	used    int
 	err     error // the first value that cannot be sent
@@ -45,7 +46,7 @@ func (s *scratch) put(w *writer) {
 	clear(w.round.commands)
 	clear(w.streams)
 	w.round.commands, w.streams = w.round.commands[:0], w.streams[:0]
-	w.split, w.used, w.err = 0, 0, nil
+	w.split, w.early, w.used, w.err = 0, 0, 0, nil
 	s.pool.Put(w)
 }
 
@@ -102,6 +103,11 @@ func (w *writer) each(t *table, one *statement, n int, encode func(rs *rowset, i
 		values, offset = rs.row(offset)
 		w.round.add(one, values, read)
 	}
+}
+
+// upsert adds n rows that are inserted or replace others, which no stream can.
+func (w *writer) upsert(sql *insertStatements, n int, encode func(rs *rowset, i int)) {
+	w.rows(&sql.table, sql.one, sql.many, n, encode, nil)
 }
 
 // insert adds n rows of a table that nothing is assigned to, as a stream if there are

@@ -17,15 +17,17 @@ const (
 	restColumns = "seller, name, plan, plan_version, period, status, signed_up, activated, anchor, closed, " +
 		"lapsed, cancelling, trial_ends, pending_period, pending_plan, pending_version, " +
 		"refund_percent, money_back_days, suspended_for, suspended_by_role, suspended_by, suspended_on, suspended_note, " +
-		"promotions, exemption_code, exemption_from, currency, credit_limit, parked_code, parked_reason, parked_on"
+		"promotions, exemption_code, exemption_from, currency, credit_limit, parked_code, parked_reason, parked_on, " +
+		"above, sells, suspended_cause"
 	restSet = "seller = ?, name = ?, plan = ?, plan_version = ?, period = ?, status = ?, signed_up = ?, activated = ?, " +
 		"anchor = ?, closed = ?, lapsed = ?, cancelling = ?, trial_ends = ?, pending_period = ?, pending_plan = ?, " +
 		"pending_version = ?, refund_percent = ?, money_back_days = ?, suspended_for = ?, suspended_by_role = ?, " +
 		"suspended_by = ?, suspended_on = ?, suspended_note = ?, promotions = ?, exemption_code = ?, exemption_from = ?, " +
-		"currency = ?, credit_limit = ?, parked_code = ?, parked_reason = ?, parked_on = ?"
+		"currency = ?, credit_limit = ?, parked_code = ?, parked_reason = ?, parked_on = ?, " +
+		"above = ?, sells = ?, suspended_cause = ?"
 
 	accountColumns = "id, version, " + runColumns + ", next, " + restColumns
-	accountCount   = 51
+	accountCount   = 54
 
 	// Not to name next, where it stays, spares the index of those who are due.
 	queryUpdateStay    = "UPDATE billing_accounts SET " + runSet + " WHERE id = ? AND version = ?"
@@ -91,6 +93,9 @@ func bindRest(b *binder, a *billing.Account) {
 	b.string(a.Parked.Code)
 	b.string(a.Parked.Reason)
 	b.date(a.Parked.On)
+	b.ids(a.Above)
+	b.string(string(a.Sells))
+	b.int(int64(a.Suspension.Cause))
 }
 
 // account reads accountColumns.
@@ -145,6 +150,9 @@ func (r *row) account(a *billing.Account) {
 	a.Parked.Code = r.string()
 	a.Parked.Reason = r.string()
 	a.Parked.On = r.date()
+	a.Above = read(r, parseIDs)
+	a.Sells = billing.SellerID(r.string())
+	a.Suspension.Cause = billing.AccountID(r.int())
 
 	a.Balance = amount(balance, hasBalance, c)
 	a.LastRun = amount(lastRun, hasLastRun, c)

@@ -121,10 +121,14 @@ func night(ctx context.Context, st billing.Store, on billing.Date) error {
 	for {
 		n := 0
 		err := update(ctx, st, func(ctx context.Context, rows billing.Rows) error {
-			ids, err := rows.Due(ctx, on, after, benchBatch)
-			if err != nil || len(ids) == 0 {
+			due, err := rows.Due(ctx, billing.DueQuery{Day: on}, after, benchBatch)
+			if err != nil || len(due) == 0 {
 				n = 0
 				return err
+			}
+			ids := make([]billing.AccountID, len(due))
+			for i, d := range due {
+				ids[i] = d.ID
 			}
 			after, n = ids[len(ids)-1], len(ids)
 			got, err := rows.Load(ctx, billing.LoadQuery{IDs: ids, Lock: billing.LockSkip, DueBy: on, Usage: true})

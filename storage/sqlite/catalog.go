@@ -14,17 +14,17 @@ import (
 
 const (
 	resourceColumns = "id, kind, step, aggregate, unit, measures"
-	sellerColumns   = "id, name, currency, rounding, time_zone, taxes"
+	sellerColumns   = "id, name, currency, rounding, time_zone, taxes, parent, double"
 	planColumns     = "seller, id, name, open, plan_group, access, from_plans, latest"
 	versionColumns  = "seller, plan, version, published, terms"
 
-	resourceCount, sellerCount, planCount, versionCount = 6, 6, 8, 5
+	resourceCount, sellerCount, planCount, versionCount = 6, 8, 8, 5
 
 	queryRevision    = `SELECT revision FROM billing_meta WHERE id = 1`
 	querySetRevision = `UPDATE billing_meta SET revision = ? WHERE id = 1`
 
 	putResource = "INSERT INTO billing_resources (" + resourceColumns + ") VALUES (?, ?, ?, ?, ?, ?)"
-	putSeller   = "INSERT OR REPLACE INTO billing_sellers (" + sellerColumns + ") VALUES (?, ?, ?, ?, ?, ?)"
+	putSeller   = "INSERT OR REPLACE INTO billing_sellers (" + sellerColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 	putPlan     = "INSERT OR REPLACE INTO billing_plans (" + planColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 	putVersion  = "INSERT INTO billing_plan_versions (" + versionColumns + ") VALUES (?, ?, ?, ?, ?)"
 
@@ -89,6 +89,8 @@ func (t *tx) putSeller(x *billing.Seller) error {
 	b.string(string(name))
 	b.string(x.TimeZone)
 	b.bytes(appendTaxes(nil, x.Taxes))
+	b.string(string(x.Parent))
+	b.int(int64(x.Double))
 	_, err = t.exec(putSeller, b)
 	return err
 }
@@ -193,6 +195,8 @@ func (r *row) seller() billing.Seller {
 		Rounding: read(r, parseRounding),
 		TimeZone: r.string(),
 		Taxes:    read(r, parseTaxes),
+		Parent:   billing.SellerID(r.string()),
+		Double:   billing.AccountID(r.int()),
 	}
 }
 

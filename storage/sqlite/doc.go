@@ -64,6 +64,7 @@
 // refused with [storage.ErrSchema].
 //
 // Rows of accounts, entries and all others may be read with SQL; see
-// migrations/0002_billing.sql for what they mean. They may be written by this package
-// only. Triggers refuse to change or delete entries, documents, periods and usage.
+// migrations/0002_billing.sql and 0003_resellers.sql for what they mean. They may be
+// written by this package only. Triggers refuse to change or delete entries, documents,
+// periods, usage, and resellers' shadows and bills.
 package sqlite

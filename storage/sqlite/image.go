@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"slices"
+
 	"github.com/shopspring/decimal"
 
 	"github.com/tierhost/tierhost/billing"
@@ -11,7 +13,7 @@ import (
 // write lock: an update then names only what has changed. It holds nothing that the
 // caller of Load could change.
 type image struct {
-	account    billing.Account // without slices and pointers
+	account    billing.Account // without slices and pointers, but for a copy of Above
 	promotions int
 	currency   money.Currency
 	limit      decimal.Decimal
@@ -22,6 +24,7 @@ type image struct {
 func (m *image) set(a *billing.Account) {
 	m.account = *a
 	m.account.Stretches, m.account.Promotions, m.account.TaxCharged, m.account.CreditLimit = nil, nil, nil, nil
+	m.account.Above = slices.Clone(a.Above)
 	m.promotions, m.currency = len(a.Promotions), shared(a.Balance, a.LastRun)
 	if m.limited = a.CreditLimit != nil; m.limited {
 		m.limit = *a.CreditLimit
@@ -32,7 +35,7 @@ func (m *image) set(a *billing.Account) {
 // promotions is always said to have changed: they are few.
 func (m *image) sameRest(a *billing.Account) bool {
 	o := &m.account
-	return o.Seller == a.Seller && o.Name == a.Name &&
+	return o.Seller == a.Seller && o.Name == a.Name && slices.Equal(o.Above, a.Above) && o.Sells == a.Sells &&
 		o.Plan == a.Plan && o.PlanVersion == a.PlanVersion && o.Period == a.Period && o.Status == a.Status &&
 		o.SignedUp == a.SignedUp && o.Activated == a.Activated && o.Anchor == a.Anchor && o.Closed == a.Closed &&
 		o.Lapsed == a.Lapsed && o.Cancelling == a.Cancelling && o.TrialEnds == a.TrialEnds &&

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/storage"
@@ -29,7 +28,9 @@ const (
 SET last_account = max(last_account, ?, (SELECT coalesce(max(id), 0) FROM billing_accounts)) + 1
 WHERE id = 1 RETURNING last_account, revision`
 
-	queryDue     = `SELECT id FROM billing_accounts WHERE next = ? AND parked_code = '' AND id > ? ORDER BY id LIMIT ?`
+	selectDue    = `SELECT id, above FROM billing_accounts WHERE next = ? AND parked_code = '' AND id > ?`
+	queryDue     = selectDue + ` ORDER BY id LIMIT ?`
+	queryDueOf   = selectDue + ` AND +seller` + inList + ` ORDER BY id LIMIT ?`
 	queryNextDue = `SELECT min(next) FROM billing_accounts WHERE next > ? AND next <= ? AND parked_code = ''`
 )
 
@@ -52,7 +53,7 @@ func (r billingRows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loa
 	if err := r.reading(ctx); err != nil {
 		return billing.Loaded{}, err
 	}
-	if !r.write && (q.Lock != billing.LockNone || q.NewID) {
+	if !r.write && locks(&q) {
 		return billing.Loaded{}, storage.ErrReadOnly
 	}
 	var out billing.Loaded
@@ -63,8 +64,13 @@ func (r billingRows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loa
 	return out, nil
 }
 
+// locks reports whether what is asked for takes the write lock.
+func locks(q *billing.LoadQuery) bool {
+	return q.Lock != billing.LockNone || q.Above == billing.AboveShare || q.NewID
+}
+
 func (r billingRows) load(q *billing.LoadQuery, out *billing.Loaded) error {
-	if q.Lock != billing.LockNone || q.NewID {
+	if locks(q) {
 		if err := r.lock(); err != nil {
 			return err
 		}
@@ -74,6 +80,11 @@ func (r billingRows) load(q *billing.LoadQuery, out *billing.Loaded) error {
 	}
 	if err := r.loadStates(q, out); err != nil {
 		return err
+	}
+	if q.Above != billing.AboveNone {
+		if err := r.loadAbove(q, out); err != nil {
+			return err
+		}
 	}
 	if q.Key.Key != "" {
 		key, err := r.key(q.Key)
@@ -243,78 +254,4 @@ func ordered(ids []billing.AccountID) []billing.AccountID {
 		}
 	}
 	return ids
-}
-
-// appendIDs appends IDs as a JSON list.
-func appendIDs(b []byte, ids []billing.AccountID) []byte {
-	for i, id := range ids {
-		b = append(b, separator(i)...)
-		b = strconv.AppendInt(b, int64(id), 10)
-	}
-	return closed(b, len(ids))
-}
-
-// Due implements [billing.AccountRows]. The pages come from an index by day and ID,
-// day by day, because there are few of them on which somebody is due: a page costs
-// what is on it, and not all who are due.
-func (r billingRows) Due(
-	ctx context.Context, day billing.Date, after billing.AccountID, limit int,
-) ([]billing.AccountID, error) {
-	if err := r.reading(ctx); err != nil || limit <= 0 {
-		return nil, err
-	}
-	var ids []billing.AccountID
-	b := &r.work.misc
-	for on := (billing.Date{}); ; {
-		b.start().bytes(appendDate(nil, on)) // "0000-12-31" lies before all days
-		b.date(day)
-		var next billing.Date
-		if err := r.each(queryNextDue, b, 1, func(row *row) { next = row.date() }); err != nil {
-			return nil, failure(ctx, "Due", err)
-		}
-		if next.IsZero() {
-			break
-		}
-		on = next
-		b.start().date(on)
-		b.int(int64(after))
-		b.int(int64(limit))
-		if err := r.each(queryDue, b, 1, func(row *row) { ids = append(ids, billing.AccountID(row.int())) }); err != nil {
-			return nil, failure(ctx, "Due", err)
-		}
-	}
-	ids = ordered(ids)
-	return ids[:min(limit, len(ids))], nil
-}
-
-// Accounts implements [billing.AccountRows].
-func (r billingRows) Accounts(
-	ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int,
-) ([]billing.Account, error) {
-	if err := r.reading(ctx); err != nil || limit <= 0 {
-		return nil, err
-	}
-	f := newFilter(selectAccounts, r.work)
-	f.where("id > ?").int(int64(after))
-	if q.Seller != "" {
-		f.where("seller = ?").string(string(q.Seller))
-	}
-	if q.Plan != "" {
-		f.where("plan = ?").string(string(q.Plan))
-	}
-	if q.Status != "" {
-		f.where("status = ?").string(string(q.Status))
-	}
-	if q.Parked {
-		f.where("parked_code <> ''")
-	}
-	if q.InDebt {
-		f.where("balance < 0")
-	}
-	var page []billing.Account
-	err := r.list(ctx, f.query("id", limit), f.b, accountCount, func(row *row) {
-		page = append(page, billing.Account{})
-		row.account(&page[len(page)-1])
-	})
-	return page, failure(ctx, "Accounts", err)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 )
 
 // TestPlans makes sure that SQLite reads what the queries were written for, and does
@@ -21,6 +22,7 @@ func TestPlans(t *testing.T) {
 		fill(f)
 		return f.query("account, seq", 10)
 	}
+	shadows := func(q reseller.ShadowQuery) string { return shadowsQuery(&q, &scratch{}, 0, 10) }
 	for _, c := range []struct {
 		what, query, uses string
 		sorts             bool
@@ -30,6 +32,7 @@ func TestPlans(t *testing.T) {
 		{"range of accounts", queryAccountRangeDue, "billing_accounts USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)", false},
 		{"list of accounts", queryAccountListDue, "billing_accounts USING INTEGER PRIMARY KEY (rowid=?)", false},
 		{"who is due", queryDue, "COVERING INDEX billing_accounts_due (next=? AND id>?)", false},
+		{"who is due, of sellers", queryDueOf, "COVERING INDEX billing_accounts_due (next=? AND id>?)", false},
 		{"next day somebody is due", queryNextDue, "COVERING INDEX billing_accounts_due (next>? AND next<?)", false},
 		{"name", queryNamed, "COVERING INDEX billing_accounts_name (seller=? AND name=?)", false},
 		{"holdings", queryHolding, "billing_holdings USING PRIMARY KEY (account=?)", false},
@@ -64,6 +67,25 @@ func TestPlans(t *testing.T) {
 			"entries of a seller and some days",
 			entries(func(f *filter) { f.book(0, 1, 5); f.dated(0, "host", on, on.AddDays(3)) }),
 			"INDEX billing_entries_date (seller=? AND date>? AND date<?)", true,
+		},
+		{"wholesale", queryWholesale, "reseller_holdings USING PRIMARY KEY (account=?)", false},
+		{"list of wholesale", queryWholesaleList, "reseller_holdings USING PRIMARY KEY (account=?)", false},
+		{"wholesale of a seller", queryWholesalePage, "reseller_holdings_seller (seller=? AND (account,resource)>(?,?))", false},
+		{"stocks", queryStocks, "reseller_stocks USING PRIMARY KEY (seller=?)", false},
+		{"bills since", queryBillsSince, "reseller_bills USING PRIMARY KEY (seller=? AND day>? AND day<?)", false},
+		{"bills after", queryBillsAfter, "reseller_bills USING PRIMARY KEY (seller=? AND (day,resource)>(?,?) AND day<?)", false},
+		{"last shadow", queryShadowLast, "reseller_shadows", false},
+		{"sums", querySums, "COVERING INDEX reseller_shadows_day (seller=? AND day=?)", true},
+		{"open days", queryOpenDays, "COVERING INDEX reseller_shadows_day (seller=? AND day>?)", true},
+		{"first seller", queryOpenDays, "COVERING INDEX reseller_shadows_seller (seller>?)", true},
+		{"shadows of a seller", shadows(reseller.ShadowQuery{Seller: "a", Since: on}), "INDEX reseller_shadows_seller (seller=? AND rowid>?)", false},
+		{
+			"shadows of an account", shadows(reseller.ShadowQuery{Seller: "a", Account: 7, Since: on, Until: on}),
+			"INDEX reseller_shadows_account (account=? AND seller=? AND rowid>?)", false,
+		},
+		{
+			"shadows of a day", shadows(reseller.ShadowQuery{Seller: "a", Resource: "disk", Since: on, Until: on}),
+			"INDEX reseller_shadows_day (seller=? AND day=? AND seq>?)", false,
 		},
 		{"entries of all", entries(func(f *filter) { f.book(0, 1, 5) }), "INDEX billing_entries_id", false},
 	} {

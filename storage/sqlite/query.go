@@ -58,6 +58,7 @@ func (in *insert) next(rows int) (query string, n int) {
 // inserts are the statements of all tables to which rows are added in batches.
 type inserts struct {
 	account, holding, period, usage, entry, document, key, event insert
+	wholesale, stock, books, shadow, bill                        insert
 }
 
 func newInserts() *inserts {
@@ -70,6 +71,12 @@ func newInserts() *inserts {
 		document: newInsert("billing_documents", documentColumns, ""),
 		key:      newInsert("billing_keys", keyColumns, ""),
 		event:    newInsert("outbox", eventInserted, ""),
+
+		wholesale: newInsert("reseller_holdings", wholesaleColumns, wholesaleConflict),
+		stock:     newInsert("reseller_stocks", stockColumns, stockConflict),
+		books:     newInsert("reseller_books", booksColumns, booksConflict),
+		shadow:    newInsert("reseller_shadows", shadowColumns, ""),
+		bill:      newInsert("reseller_bills", billColumns, ""),
 	}
 }
 
@@ -81,12 +88,15 @@ func preparedQueries() []string {
 		queryAccount, queryAccountDue, queryAccountRange, queryAccountRangeDue, queryAccountList, queryAccountListDue,
 		queryHolding, queryHoldingRange, queryHoldingList,
 		queryUsage, queryUsageRange, queryUsageList, queryUsageKey, queryUsageLast,
-		queryDue, queryNextDue, queryKey, queryNumbers, queryUpdateAccount, queryUpdateRun, queryUpdateStay, queryUpdateHolding,
+		queryAbove, queryAboveRange, queryAboveList, queryDue, queryDueOf, queryNextDue, queryKey, queryNumbers, queryUpdateAccount, queryUpdateRun, queryUpdateStay, queryUpdateHolding,
 		queryPeriods, querySeries, querySum, querySumUntil,
+		queryWholesale, queryWholesaleRange, queryWholesaleList, queryWholesalePage, queryStock, queryStocks, queryBooks,
+		queryBillsSince, queryBillsAfter, queryShadowLast, querySums, queryOpenDays,
 		queryLease, queryLeased, queryAck, queryRelease1, queryPurge, queryPending,
 	}
 	in := newInserts()
-	for _, i := range []insert{in.account, in.holding, in.period, in.usage, in.entry, in.document, in.key, in.event} {
+	for _, i := range []insert{in.account, in.holding, in.period, in.usage, in.entry, in.document, in.key, in.event,
+		in.wholesale, in.stock, in.books, in.shadow, in.bill} {
 		list = append(list, i.queries...)
 	}
 	return list

@@ -77,6 +77,7 @@ func TestRowsKeepEveryField(t *testing.T) {
 	fill(t, reflect.ValueOf(&change.Sellers[0].Taxes).Elem(), &n)
 	change.Sellers[0].ID, change.Sellers[0].Name, change.Sellers[0].TimeZone = "host", "Host", "Europe/Berlin"
 	change.Sellers[0].Currency.Code, change.Sellers[0].Currency.Exponent, change.Sellers[0].Rounding = "CREDITS", 3, 1
+	change.Sellers[0].Parent, change.Sellers[0].Double = "top", 41
 	change.Plans = make([]billing.Plan, 1)
 	full(&change.Plans[0])
 	change.Versions = []billing.PlanVersion{{Seller: "host", Plan: "gold", Version: 7, Published: event.At}}

@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	usageColumns = "account, seq, resource, day, amount, key, recorded"
-	usageCount   = 7
+	usageColumns = "account, seq, resource, day, amount, key, recorded, source, rolled_up"
+	usageCount   = 9
 
 	selectUsage = "SELECT " + usageColumns + " FROM billing_usage "
 	// Of each account the records that are not settled. CROSS JOIN keeps the order.
-	selectUnsettled = "SELECT u.account, u.seq, u.resource, u.day, u.amount, u.key, u.recorded " +
+	selectUnsettled = "SELECT u.account, u.seq, u.resource, u.day, u.amount, u.key, u.recorded, u.source, u.rolled_up " +
 		"FROM billing_accounts AS a CROSS JOIN billing_usage AS u ON u.account = a.id AND u.seq > a.meter_scan "
 	orderUsage      = " ORDER BY a.id, u.seq"
 	queryUsage      = selectUnsettled + "WHERE a.id = ?" + orderUsage
@@ -32,6 +32,8 @@ func bindUsage(b *binder, p **billing.UsageRecord) {
 	b.decimal(u.Amount)
 	b.string(u.Key)
 	b.instant(u.Recorded)
+	b.int(int64(u.Source))
+	b.ids(u.RolledUp)
 }
 
 // usage reads usageColumns.
@@ -43,6 +45,8 @@ func (r *row) usage(u *billing.UsageRecord) {
 	u.Amount = r.decimal()
 	u.Key = r.string()
 	u.Recorded = r.instant()
+	u.Source = billing.AccountID(r.int())
+	u.RolledUp = read(r, parseIDs)
 }
 
 // writeUsage numbers the records of each account from its last one on.

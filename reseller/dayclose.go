@@ -1,0 +1,276 @@
+package reseller
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/storage"
+)
+
+// CloseReport says what a close of days did.
+type CloseReport struct {
+	Until     billing.Date
+	Days      int64 // days of resellers that had shadows
+	Bills     int64
+	Documents int64
+}
+
+// Close closes the days of all resellers up to and including one: each day's shadows
+// are summed per reseller and resource, one bill each, together one document of the
+// reseller's double, dated that day, with its seller's taxes; days one after the other,
+// resellers in the order in which they were made, resources by name. A day is closed
+// once it is over where the reseller is and where its parent is; a day that is closed
+// never changes: a shadow that comes late is billed with the first open day. Closing
+// again, or by several processes at once, changes nothing.
+//
+// Each reseller's day is one transaction, which waits for those that work on its
+// customers. One that fails does not hold up the others, and is named in the error.
+func (m *Manager) Close(ctx context.Context, until billing.Date) (CloseReport, error) {
+	report := CloseReport{Until: until}
+	resellers, err := m.resellers(ctx)
+	if err != nil {
+		return report, err
+	}
+	days, err := m.openDays(ctx, until)
+	if err != nil {
+		return report, err
+	}
+	slices.SortStableFunc(days, func(a, b OpenDay) int {
+		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(resellers[a.Seller].seller.Double, resellers[b.Seller].seller.Double))
+	})
+	var failed []error
+	stuck := map[billing.SellerID]bool{}
+	for _, d := range days {
+		r, ok := resellers[d.Seller]
+		if !ok || stuck[d.Seller] || r.today(m.clock.Now()).Compare(d.Day) <= 0 {
+			continue
+		}
+		bills, err := m.closeDay(ctx, r, d.Day)
+		if err != nil {
+			if ctx.Err() != nil {
+				return report, err
+			}
+			stuck[d.Seller] = true // its days go one after the other
+			failed = append(failed, fmt.Errorf("reseller.Close: day %s of seller %s: %w", d.Day, d.Seller, err))
+			continue
+		}
+		if bills >= 0 {
+			report.Days++
+			report.Bills += int64(bills)
+			report.Documents++
+		}
+	}
+	for id := range stuck {
+		delete(resellers, id)
+	}
+	if err := m.passDays(ctx, resellers, until); err != nil {
+		failed = append(failed, err)
+	}
+	return report, errors.Join(failed...)
+}
+
+// Run closes the days before a day, then runs the engine up to it (spec section 7).
+func (m *Manager) Run(ctx context.Context, day billing.Date, o billing.RunOptions) (billing.RunReport, error) {
+	if m.tx != nil {
+		return billing.RunReport{Day: day}, fmt.Errorf("reseller.Run: runs in transactions of its own: %w", storage.ErrNestedTx)
+	}
+	_, closed := m.Close(ctx, day.AddDays(-1))
+	if closed != nil && ctx.Err() != nil {
+		return billing.RunReport{Day: day}, closed
+	}
+	report, err := m.engine.Run(ctx, day, o)
+	return report, errors.Join(closed, err)
+}
+
+// resellerOf is a reseller with the time zones that its days end in.
+type resellerOf struct {
+	seller      billing.Seller
+	parent      billing.Seller
+	own, theirs *time.Location
+}
+
+// today is the earlier of the dates that it is where the reseller and its parent are:
+// days before it are over.
+func (r resellerOf) today(now time.Time) billing.Date {
+	a, b := billing.DateIn(now, r.own), billing.DateIn(now, r.theirs)
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// resellers returns all resellers that have a double.
+func (m *Manager) resellers(ctx context.Context) (map[billing.SellerID]resellerOf, error) {
+	list, err := m.engine.SellersBelow(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	byID := map[billing.SellerID]billing.Seller{}
+	for _, s := range list {
+		byID[s.ID] = s
+	}
+	out := map[billing.SellerID]resellerOf{}
+	for _, s := range list {
+		if s.Double == 0 {
+			continue
+		}
+		r := resellerOf{seller: s, parent: byID[s.Parent]}
+		if r.own, err = zone(s.TimeZone); err != nil {
+			return nil, err
+		}
+		if r.theirs, err = zone(r.parent.TimeZone); err != nil {
+			return nil, err
+		}
+		out[s.ID] = r
+	}
+	return out, nil
+}
+
+func zone(name string) (*time.Location, error) {
+	if name == "" {
+		return time.UTC, nil
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, tierhost.E("reseller", tierhost.KindUnavailable, "time_zone_unknown", err)
+	}
+	return loc, nil
+}
+
+// openDays lists the days that have shadows and are not closed.
+func (m *Manager) openDays(ctx context.Context, until billing.Date) (days []OpenDay, err error) {
+	const page = 1000
+	for after := (OpenDay{}); ; {
+		var rows []OpenDay
+		err := m.view(ctx, func(ctx context.Context, _ storage.Tx, r Rows) (err error) {
+			rows, err = r.OpenDays(ctx, until, after, page)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		days = append(days, rows...)
+		if len(rows) < page {
+			return days, nil
+		}
+		after = rows[len(rows)-1]
+	}
+}
+
+// closeDay closes one day of one reseller and returns how many bills that made; -1 if
+// it was closed already.
+func (m *Manager) closeDay(ctx context.Context, r resellerOf, day billing.Date) (bills int, err error) {
+	err = m.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
+		bills = -1
+		if err := m.hold(ctx, tx, r.seller.Double); err != nil {
+			return err
+		}
+		books, err := rows.Books(ctx, r.seller.ID)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		if !books.Through.Before(day) {
+			return nil
+		}
+		sums, err := rows.Sums(ctx, r.seller.ID, day)
+		if err != nil {
+			return err
+		}
+		bills = len(sums)
+		act := billing.Bill{Request: billing.Request{On: day}, Account: r.seller.Double}
+		for _, s := range sums {
+			act.Lines = append(act.Lines, billing.BillLine{Resource: s.Resource, Amount: money.FromMinor(s.Minor, s.Currency)})
+		}
+		res, err := m.engine.In(tx).Do(ctx, act)
+		if err != nil {
+			return err
+		}
+		now := m.clock.Now().UTC().Truncate(time.Microsecond)
+		b := &Batch{Books: []Books{{Seller: r.seller.ID, Through: day}}}
+		for i, s := range sums {
+			bill := Bill{Seller: r.seller.ID, Day: day, Resource: s.Resource, Amount: act.Lines[i].Amount,
+				Shadows: s.Shadows, Account: r.seller.Double, Recorded: now}
+			for _, e := range res.Entries {
+				if e.Kind == billing.EntryWholesale && e.Resource == s.Resource {
+					bill.Document, bill.Entry = e.Document, e.Seq
+				}
+			}
+			b.Bills = append(b.Bills, bill)
+		}
+		return rows.Write(ctx, b)
+	})
+	return bills, err
+}
+
+// hold locks a reseller's double: nobody writes shadows for it meanwhile.
+func (m *Manager) hold(ctx context.Context, tx storage.Tx, double billing.AccountID) error {
+	rows, err := m.store.Billing(tx)
+	if err != nil {
+		return err
+	}
+	loaded, err := rows.Load(ctx, billing.LoadQuery{IDs: []billing.AccountID{double}, Lock: billing.LockWait, Above: billing.AboveShare})
+	if err == nil && len(loaded.States) == 0 {
+		err = fmt.Errorf("reseller: account %d: %w", double, billing.ErrUnknownAccount)
+	}
+	return err
+}
+
+// passDays closes the days without shadows up to one.
+func (m *Manager) passDays(ctx context.Context, resellers map[billing.SellerID]resellerOf, until billing.Date) error {
+	for _, id := range sortedKeys(resellers) {
+		r := resellers[id]
+		through := until
+		if last := r.today(m.clock.Now()).AddDays(-1); last.Before(through) {
+			through = last
+		}
+		var books Books
+		err := m.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) (err error) {
+			books, err = rows.Books(ctx, id)
+			return err
+		})
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		if !books.Through.Before(through) {
+			continue
+		}
+		err = m.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
+			if err := m.hold(ctx, tx, r.seller.Double); err != nil {
+				return err
+			}
+			now, err := rows.Books(ctx, id)
+			if err != nil && !isNotFound(err) {
+				return err
+			}
+			if !now.Through.Before(through) {
+				return nil
+			}
+			// A shadow may have been written since the days were listed: its day stays open.
+			q := ShadowQuery{Seller: id, Until: through}
+			if !now.Through.IsZero() {
+				q.Since = now.Through.AddDays(1)
+			}
+			open, err := rows.Shadows(ctx, q, 0, 1)
+			if err != nil || len(open) > 0 {
+				return err
+			}
+			return rows.Write(ctx, &Batch{Books: []Books{{Seller: id, Through: through}}})
+		})
+		if err != nil {
+			return fmt.Errorf("reseller.Close: seller %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	return slices.Sorted(maps.Keys(m))
+}
