@@ -48,7 +48,8 @@ type Signup struct {
 	// Exemption code, if any, frees the account from taxes.
 	Exemption string
 	// Sells opens the account as the double of a reseller of this Seller that has none
-	// yet, see [Engine.Appoint]; ErrNotDouble if there is no such reseller.
+	// yet, see [Engine.Appoint], and without a trial; ErrNotDouble if there is no such
+	// reseller.
 	Sells SellerID
 	// SkipTrial opens the first period at once although the plan has a trial.
 	SkipTrial bool

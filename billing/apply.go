@@ -313,7 +313,7 @@ func (b *book) moveVersion(target *pricedPlan, day Date) (*Refusal, error) {
 	if r, err := b.askPlan(MoveVersion{}.name(), target, a.Period, day); r != nil || err != nil {
 		return r, err
 	}
-	if !a.TrialEnds.IsZero() && a.Sells == "" { // no period is open yet: the trial goes on at the new version
+	if !a.TrialEnds.IsZero() { // no period is open yet: the trial goes on at the new version
 		return nil, b.changeTrialPlan(target, day)
 	}
 	a.PendingPlan, a.PendingVersion = target.id, target.version

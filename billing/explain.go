@@ -30,8 +30,9 @@ func (e *Engine) Explain(ctx context.Context, id EntryID) (Explanation, error) {
 	return Explanation{Entry: en, Text: explain(en)}, nil
 }
 
-// recompute works an entry's exact amount out again from its basis.
-func (b Basis) recompute() money.Rat {
+// Recompute works an exact amount out again from its figures. Of setup, part may have
+// been paid before.
+func (b Basis) Recompute() money.Rat {
 	switch {
 	case b.Cause == CauseSettle && len(b.Parts) > 0:
 		_, exact := rateUsage(slices.Clone(b.Parts))
@@ -40,7 +41,7 @@ func (b Basis) recompute() money.Rat {
 		return b.Of.Mul(percentOf(b.Percent))
 	case !b.Of.IsZero(): // a discount
 		return b.Of.Mul(b.Factor).Neg()
-	case b.Cause == CauseMoneyBack:
+	case b.Cause == CauseMoneyBack || b.Cause == CauseDayClose:
 		return b.Exact
 	}
 	x := b.UnitPrice.Mul(b.Units)
@@ -68,8 +69,8 @@ func checkBasis(e Entry) string {
 	case CauseManual, CauseReversal:
 		return ""
 	}
-	if e.Kind != EntrySetup && !b.recompute().Equal(b.Exact) {
-		return fmt.Sprintf("its figures give %s, not %s", b.recompute(), b.Exact)
+	if e.Kind != EntrySetup && !b.Recompute().Equal(b.Exact) {
+		return fmt.Sprintf("its figures give %s, not %s", b.Recompute(), b.Exact)
 	}
 	if b.Capped {
 		return ""
@@ -83,6 +84,10 @@ func checkBasis(e Entry) string {
 	}
 	return ""
 }
+
+// ExplainEntry says in one line how an entry came about, or anything else that has the
+// figures of one.
+func ExplainEntry(e Entry) string { return explain(e) }
 
 // explain says an entry's basis in one line.
 func explain(e Entry) string {
@@ -104,6 +109,9 @@ func explain(e Entry) string {
 		if b.Capped {
 			w.WriteString(", held to what had been charged of it")
 		}
+		return w.String()
+	case CauseDayClose:
+		fmt.Fprintf(&w, ": what customers had of %s on the day, at wholesale", e.Resource)
 		return w.String()
 	case CauseMoneyBack:
 		fmt.Fprintf(&w, ": money back, all that was kept of the recurring charges for %s", e.Resource)
@@ -141,7 +149,7 @@ func explain(e Entry) string {
 			fmt.Fprintf(&w, " x %s", figure(b.Factor))
 		}
 	}
-	if e.Kind == EntrySetup && !b.recompute().Equal(b.Exact) {
+	if e.Kind == EntrySetup && !b.Recompute().Equal(b.Exact) {
 		w.WriteString(", less what had been paid for them")
 	}
 	fmt.Fprintf(&w, " = %s, rounded %s", figure(b.Exact), strings.ReplaceAll(b.Rounding.String(), "_", " "))

@@ -189,7 +189,7 @@ func (b *book) signup(day Date) error {
 	a := &b.acct
 	p := b.plan()
 	a.RefundPercent, a.MoneyBackDays = p.refund, p.terms.MoneyBackDays
-	trial := p.terms.Trial.Days > 0 && a.TrialEnds.IsZero()
+	trial := p.terms.Trial.Days > 0 && a.TrialEnds.IsZero() && a.Sells == "" // those who sell, buy
 	b.event(AccountOpened{Account: a.ID, Plan: a.Plan, On: day, Trial: trial})
 	if trial {
 		b.startTrial(day)

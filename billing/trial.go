@@ -74,9 +74,6 @@ func (b *book) convert(day Date) error {
 		h.changed = true
 	}
 	a.TrialEnds, a.Status, a.Suspension = Date{}, Active, Suspension{}
-	if _, err := b.takePending(day); err != nil { // a double's change of plan waited for it
-		return err
-	}
 	b.activate(day)
 	order := b.inOrder()
 	for _, h := range order {

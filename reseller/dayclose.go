@@ -77,7 +77,9 @@ func (m *Manager) Close(ctx context.Context, until billing.Date) (CloseReport, e
 	return report, errors.Join(failed...)
 }
 
-// Run closes the days before a day, then runs the engine up to it (spec section 7).
+// Run closes the days before a day, moves the customers whose transfer is due, then
+// runs the engine up to the day (spec section 7). It may be run late, again and by
+// several processes at once, as the engine's run.
 func (m *Manager) Run(ctx context.Context, day billing.Date, o billing.RunOptions) (billing.RunReport, error) {
 	if m.tx != nil {
 		return billing.RunReport{Day: day}, fmt.Errorf("reseller.Run: runs in transactions of its own: %w", storage.ErrNestedTx)
@@ -86,8 +88,12 @@ func (m *Manager) Run(ctx context.Context, day billing.Date, o billing.RunOption
 	if closed != nil && ctx.Err() != nil {
 		return billing.RunReport{Day: day}, closed
 	}
+	moved := m.transfers(ctx, day)
+	if moved != nil && ctx.Err() != nil {
+		return billing.RunReport{Day: day}, moved
+	}
 	report, err := m.engine.Run(ctx, day, o)
-	return report, errors.Join(closed, err)
+	return report, errors.Join(closed, moved, err)
 }
 
 // resellerOf is a reseller with the time zones that its days end in.
@@ -258,7 +264,7 @@ func (m *Manager) passDays(ctx context.Context, resellers map[billing.SellerID]r
 			if !now.Through.IsZero() {
 				q.Since = now.Through.AddDays(1)
 			}
-			open, err := rows.Shadows(ctx, q, 0, 1)
+			open, err := rows.Shadows(ctx, q, ShadowID{}, 1)
 			if err != nil || len(open) > 0 {
 				return err
 			}

@@ -14,11 +14,11 @@ import (
 // the pages.
 const pageSize = 500
 
-// Shadows lists a reseller's shadows in the order in which they were written. It is the
+// Shadows lists a reseller's shadows by the day with which they are billed. It is the
 // host's view: a reseller sees a day when it has closed, see [Manager.Bills].
 func (m *Manager) Shadows(ctx context.Context, q ShadowQuery) iter.Seq2[Shadow, error] {
 	return func(yield func(Shadow, error) bool) {
-		for after := int64(0); ; {
+		for after := (ShadowID{}); ; {
 			var page []Shadow
 			err := m.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) (err error) {
 				page, err = rows.Shadows(ctx, q, after, pageSize)
@@ -36,7 +36,7 @@ func (m *Manager) Shadows(ctx context.Context, q ShadowQuery) iter.Seq2[Shadow, 
 			if len(page) < pageSize {
 				return
 			}
-			after = page[len(page)-1].Seq
+			after = page[len(page)-1].ID()
 		}
 	}
 }
@@ -67,6 +67,12 @@ func (m *Manager) Bills(ctx context.Context, q BillQuery) iter.Seq2[Bill, error]
 			day, resource = page[len(page)-1].Day, page[len(page)-1].Resource
 		}
 	}
+}
+
+// Explain says in one line how the shadow's amount came about.
+func (s Shadow) Explain() string {
+	return billing.ExplainEntry(billing.Entry{Account: s.Account, Date: s.Date, Kind: s.Kind, Resource: s.Resource,
+		Quantity: s.Quantity, From: s.From, To: s.To, Amount: s.Amount, Basis: s.Basis})
 }
 
 func isNotFound(err error) bool { return errors.Is(err, storage.ErrNotFound) }

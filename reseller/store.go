@@ -40,9 +40,9 @@ type Rows interface {
 	// the commit at the latest, and Seq is set by then.
 	Write(ctx context.Context, b *Batch) error
 
-	// Shadows returns up to limit shadows that match, with a Seq greater than after, by
-	// Seq.
-	Shadows(ctx context.Context, q ShadowQuery, after int64, limit int) ([]Shadow, error)
+	// Shadows returns up to limit shadows that match, with an ID after the given one, by
+	// ID: by the day with which they are billed, then by Seq.
+	Shadows(ctx context.Context, q ShadowQuery, after ShadowID, limit int) ([]Shadow, error)
 	// Holdings returns up to limit holdings of a seller after the given account and
 	// resource, by account and resource.
 	Holdings(ctx context.Context, seller billing.SellerID, account billing.AccountID, resource billing.ResourceID, limit int) ([]Holding, error)
@@ -56,6 +56,11 @@ type Rows interface {
 	// Sums adds up the shadows of a seller that are billed on a day, by resource.
 	Sums(ctx context.Context, seller billing.SellerID, day billing.Date) ([]Sum, error)
 
+	// Transfer returns the last transfer of an account, or storage.ErrNotFound.
+	Transfer(ctx context.Context, account billing.AccountID) (Transfer, error)
+	// Transfers returns up to limit transfers in a state, with an Account greater than
+	// after, by Account. It is the run's, over all sellers.
+	Transfers(ctx context.Context, state TransferState, after billing.AccountID, limit int) ([]Transfer, error)
 	// OpenDays returns up to limit days, on or before until, on which shadows are to be
 	// billed whose seller has not closed that day: after the given one, by day and
 	// seller. It is the day close's, over all sellers.
@@ -85,6 +90,8 @@ type Batch struct {
 	Books    []Books   // insert or replace
 	Shadows  []*Shadow // insert; Seq is assigned, growing in slice order
 	Bills    []Bill    // insert
+	// Transfers, insert or replace by Account.
+	Transfers []Transfer
 }
 
 // Holding is the wholesale side of what a customer holds: what one reseller above pays
@@ -184,6 +191,42 @@ type Shadow struct {
 	Basis    billing.Basis
 	Recorded time.Time
 }
+
+// ShadowID identifies a shadow, in the order in which they are listed.
+type ShadowID struct {
+	Day billing.Date
+	Seq int64
+}
+
+// ID returns the shadow's identity.
+func (s Shadow) ID() ShadowID { return ShadowID{s.Day, s.Seq} }
+
+// Transfer is the move of a customer to another seller when its period ends.
+type Transfer struct {
+	Account  billing.AccountID // that closes
+	From, To billing.SellerID
+	// Name, Plan and Period are those of the account that opens.
+	Name   string
+	Plan   billing.PlanID
+	Period billing.Period
+	State  TransferState
+	// Opened is the account that opened, when the transfer is done.
+	Opened    billing.AccountID
+	Requested billing.Date
+	Ended     billing.Date // when it was done or failed
+	Reason    string       // why it failed: a stable code
+	By        billing.Actor
+}
+
+// TransferState is how far a transfer has come.
+type TransferState string
+
+// The states of a transfer.
+const (
+	TransferWaiting TransferState = "waiting" // for the period's end
+	TransferDone    TransferState = "done"
+	TransferFailed  TransferState = "failed" // the customer stays where it was
+)
 
 // Bill is the sum of a reseller's shadows of one resource that are billed with a day.
 type Bill struct {

@@ -109,7 +109,7 @@ func (v *verifier) verify(ctx context.Context, rows Rows, books billing.Rows) er
 func (v *verifier) shadows(ctx context.Context, rows Rows, books billing.Rows) (map[dayResource]money.Money, error) {
 	sums := map[dayResource]money.Money{}
 	below := map[billing.AccountID]bool{}
-	for after := int64(0); ; {
+	for after := (ShadowID{}); ; {
 		page, err := rows.Shadows(ctx, ShadowQuery{Seller: v.seller.ID}, after, pageSize)
 		if err != nil {
 			return nil, err
@@ -150,7 +150,7 @@ func (v *verifier) shadows(ctx context.Context, rows Rows, books billing.Rows) (
 		if len(page) < pageSize {
 			return sums, nil
 		}
-		after = page[len(page)-1].Seq
+		after = page[len(page)-1].ID()
 	}
 }
 
@@ -170,6 +170,9 @@ func (v *verifier) shadow(ctx context.Context, books billing.Rows, s *Shadow) er
 	}
 	if want := money.FromMinor(after-before, cur); !want.Equal(s.Amount) {
 		v.add(FindingShadow, s.Account, "shadow %d is %s, its figures give %s", s.Seq, s.Amount, want)
+	}
+	if x := s.Basis.Recompute(); !x.Equal(s.Basis.Exact) {
+		v.add(FindingShadow, s.Account, "the figures of shadow %d give %s, not %s", s.Seq, x, s.Basis.Exact)
 	}
 	if s.Day.Before(s.Date) {
 		v.add(FindingShadow, s.Account, "shadow %d of %s is billed on %s", s.Seq, s.Date, s.Day)

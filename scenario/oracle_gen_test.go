@@ -20,6 +20,7 @@ type generator struct {
 	hurry   int              // how often days pass, in percent
 	full    int              // how many of the resources a plan has, in percent
 	tiny    bool             // prices near the minor unit
+	tree    bool             // with resellers
 }
 
 // actions are what steps do, and how often before a scenario leans to some.
@@ -51,6 +52,12 @@ func generate(s source) *oracleFile {
 			g.next()
 		}
 	}
+	g.ending()
+	return g.f
+}
+
+// ending chooses how often the nightly run comes, and the last day.
+func (g *generator) ending() {
 	g.f.RunEvery = []int{0, 0, 0, 1, 2, 3, 7, 11, 31, 45}[g.choose(10)]
 	switch n := g.choose(40); {
 	case n < 10:
@@ -69,7 +76,6 @@ func generate(s source) *oracleFile {
 	if g.f.Until < g.f.Steps[0].On {
 		g.f.Until = ""
 	}
-	return g.f
 }
 
 func pick[T any](g *generator, of ...T) T { return of[g.choose(len(of))] }
@@ -249,8 +255,17 @@ func (g *generator) pass() {
 func (g *generator) account() *oracleAccount { return g.o.order[g.choose(len(g.o.order))] }
 
 func (g *generator) signup() {
+	if g.tree {
+		g.signupTree()
+		return
+	}
 	p := g.f.Plans[g.choose(len(g.f.Plans))]
-	s := oracleStep{Do: "signup", Account: fmt.Sprintf("a%d", len(g.o.order)), Plan: p.ID, Period: pick(g, p.Periods...)}
+	g.signupTo(fmt.Sprintf("a%d", len(g.o.order)), p)
+}
+
+// signupTo signs an account up, often with promotions.
+func (g *generator) signupTo(account string, p oraclePlan) {
+	s := oracleStep{Do: "signup", Account: account, Plan: p.ID, Period: pick(g, p.Periods...)}
 	for i := range []int{0, 0, 1, 1, 2, 3}[g.choose(6)] {
 		pr := oraclePromotion{Code: fmt.Sprintf("C%d", i), Percent: g.percent(), Periods: pick(g, 1, 0, 2, 3)}
 		for _, kind := range []string{"recurring", "usage", "setup"} {
@@ -326,6 +341,9 @@ func (g *generator) action(a *oracleAccount, do string) oracleStep {
 		}
 	case "change_plan":
 		s.Plan = g.f.Plans[g.choose(len(g.f.Plans))].ID
+		if g.tree && !g.chance(4) {
+			s.Plan = g.planLike(a)
+		}
 	case "change_period":
 		s.Period = pick(g, a.plan.Periods...)
 	case "transfer":

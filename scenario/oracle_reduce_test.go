@@ -57,6 +57,20 @@ func (f *oracleFile) cuts() []func(*oracleFile) bool {
 		func(g *oracleFile) bool { g.Sellers[0].Rounding = ""; return f.Sellers[0].Rounding != "" },
 		func(g *oracleFile) bool { g.Sellers[0].Currency = "USD"; return f.Sellers[0].Currency != "USD" },
 	}
+	for i := range slices.Backward(f.Sellers) {
+		seller := func(cut func(g *oracleFile, s *oracleSeller) bool) {
+			cuts = append(cuts, func(g *oracleFile) bool { return i > 0 && i < len(g.Sellers) && cut(g, &g.Sellers[i]) })
+		}
+		seller(func(g *oracleFile, s *oracleSeller) bool {
+			used := slices.ContainsFunc(g.Plans, func(p oraclePlan) bool { return p.Seller == s.ID }) ||
+				slices.ContainsFunc(g.Sellers, func(x oracleSeller) bool { return x.Parent == s.ID })
+			g.Sellers = slices.Delete(g.Sellers, i, i+1)
+			return !used
+		})
+		seller(func(_ *oracleFile, s *oracleSeller) bool { n := len(s.Taxes); s.Taxes = nil; return n > 0 })
+		seller(func(_ *oracleFile, s *oracleSeller) bool { r := s.Rounding; s.Rounding = ""; return r != "" })
+		seller(func(_ *oracleFile, s *oracleSeller) bool { c := s.Currency; s.Currency = "USD"; return c != "USD" })
+	}
 	for i := range slices.Backward(f.Plans) {
 		cuts = append(cuts, func(g *oracleFile) bool {
 			if len(g.Plans) <= i || len(g.Plans) == 1 {
@@ -88,6 +102,7 @@ func (f *oracleFile) cuts() []func(*oracleFile) bool {
 				}
 			})
 		}
+		f.wholesaleCuts(i, at)
 		for _, l := range f.Plans[i].Resources {
 			at(func(p *oraclePlan) {
 				if len(p.Resources) > 1 {
@@ -104,6 +119,7 @@ func (f *oracleFile) cuts() []func(*oracleFile) bool {
 			line(func(x *oracleLine) { x.Free = "" })
 			line(func(x *oracleLine) { x.Max = nil })
 			line(func(x *oracleLine) { x.AtSignup = "" })
+			line(func(x *oracleLine) { x.Rollup = false })
 			line(func(x *oracleLine) { x.PeriodPrices = nil })
 			for _, kind := range slices.Sorted(maps.Keys(l.Prices)) {
 				line(func(x *oracleLine) { delete(x.Prices, kind) })
@@ -145,4 +161,45 @@ func (f *oracleFile) cuts() []func(*oracleFile) bool {
 		})
 	}
 	return cuts
+}
+
+// wholesaleCuts are those of a plan's wholesale list.
+func (f *oracleFile) wholesaleCuts(i int, at func(cut func(p *oraclePlan))) {
+	if f.Plans[i].Wholesale == nil {
+		return
+	}
+	at(func(p *oraclePlan) { p.Wholesale = nil })
+	list := func(cut func(w *oracleWholesale)) {
+		at(func(p *oraclePlan) {
+			if p.Wholesale != nil {
+				cut(p.Wholesale)
+			}
+		})
+	}
+	list(func(w *oracleWholesale) { w.Discounts = nil })
+	list(func(w *oracleWholesale) { w.RefundPercent = nil })
+	for _, l := range f.Plans[i].Wholesale.Resources {
+		list(func(w *oracleWholesale) {
+			w.Resources = slices.DeleteFunc(w.Resources, func(x oracleLine) bool { return x.ID == l.ID })
+		})
+		line := func(cut func(x *oracleLine)) {
+			list(func(w *oracleWholesale) {
+				for n := range w.Resources {
+					if w.Resources[n].ID == l.ID {
+						cut(&w.Resources[n])
+					}
+				}
+			})
+		}
+		line(func(x *oracleLine) { x.Free = "" })
+		line(func(x *oracleLine) { x.PeriodPrices = nil })
+		for _, kind := range slices.Sorted(maps.Keys(l.Prices)) {
+			line(func(x *oracleLine) { delete(x.Prices, kind) })
+			line(func(x *oracleLine) {
+				if _, ok := x.Prices[kind]; ok {
+					x.Prices[kind] = "1"
+				}
+			})
+		}
+	}
 }

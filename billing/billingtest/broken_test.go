@@ -28,7 +28,7 @@ type hooks struct {
 	planVersion func(next billing.Rows, ctx context.Context, seller billing.SellerID, id billing.PlanID, version int) (billing.PlanVersion, error)
 	load        func(next billing.Rows, ctx context.Context, q billing.LoadQuery) (billing.Loaded, error)
 	write       func(next billing.Rows, ctx context.Context, b *billing.Batch) error
-	due         func(next billing.Rows, ctx context.Context, day billing.Date, after billing.AccountID, limit int) ([]billing.AccountID, error)
+	due         func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error)
 	accounts    func(next billing.Rows, ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int) ([]billing.Account, error)
 	holdings    func(next billing.Rows, ctx context.Context, ids []billing.AccountID) ([]billing.Holding, error)
 	entries     func(next billing.Rows, ctx context.Context, q billing.EntryQuery, after billing.EntryID, limit int) ([]billing.Entry, error)
@@ -140,11 +140,11 @@ func (r *brokenRows) Write(ctx context.Context, b *billing.Batch) error {
 	return r.Rows.Write(ctx, b)
 }
 
-func (r *brokenRows) Due(ctx context.Context, day billing.Date, after billing.AccountID, limit int) ([]billing.AccountID, error) {
+func (r *brokenRows) Due(ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
 	if r.h.due != nil {
-		return r.h.due(r.Rows, ctx, day, after, limit)
+		return r.h.due(r.Rows, ctx, q, after, limit)
 	}
-	return r.Rows.Due(ctx, day, after, limit)
+	return r.Rows.Due(ctx, q, after, limit)
 }
 
 func (r *brokenRows) Accounts(ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int) ([]billing.Account, error) {

@@ -111,9 +111,14 @@ func looks(id billing.KeyID) map[string]func(ctx context.Context, rows billing.R
 		"Plans":       func(ctx context.Context, rows billing.Rows) (any, error) { return rows.Plans(ctx, host, "", 10) },
 		"PlanVersion": func(ctx context.Context, rows billing.Rows) (any, error) { return rows.PlanVersion(ctx, host, "p", 1) },
 		"Load": func(ctx context.Context, rows billing.Rows) (any, error) {
-			return rows.Load(ctx, billing.LoadQuery{IDs: []billing.AccountID{1}, Usage: true, Key: id, UsageResource: "r", UsageKey: "u"})
+			return rows.Load(ctx, billing.LoadQuery{
+				IDs: []billing.AccountID{1}, Usage: true, Key: id, UsageResource: "r", UsageKey: "u",
+				Above: billing.AboveRead, AboveToo: []billing.AccountID{1},
+			})
 		},
-		"Due": func(ctx context.Context, rows billing.Rows) (any, error) { return rows.Due(ctx, day(99), 0, 10) },
+		"Due": func(ctx context.Context, rows billing.Rows) (any, error) {
+			return rows.Due(ctx, billing.DueQuery{Day: day(99)}, 0, 10)
+		},
 		"Accounts": func(ctx context.Context, rows billing.Rows) (any, error) {
 			return rows.Accounts(ctx, billing.AccountQuery{}, 0, 10)
 		},

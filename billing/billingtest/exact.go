@@ -269,5 +269,41 @@ func exactRules() []Rule {
 				})
 			},
 		},
+		{
+			ID: "EXACT-10", Name: "lists of accounts",
+			Text: "Account.Above and UsageRecord.RolledUp come back in their order, however long they are and however large the IDs; so do Sells, Cause and Source, whether the others are there or not.",
+			Why:  "An account that has lost the first of those above it is nobody's customer.",
+			Check: func(t *conformance.T, h Harness) {
+				st := open(t, h, 0)
+				const huge = math.MaxInt64 - 100
+				long := make([]billing.AccountID, 40)
+				for i := range long {
+					long[i] = billing.AccountID(i*i*i*i + 1)
+				}
+				for i, list := range [][]billing.AccountID{nil, {1}, {1, 2}, {9, 10, 11}, {99, 100, 1000}, long, {1, math.MaxInt32, math.MaxInt32 + 1}, {huge - 2, huge - 1}} {
+					a := account(billing.AccountID(huge+i), host)
+					a.Above, a.Suspension.Cause = list, billing.AccountID(i)
+					twin := account(billing.AccountID(huge+50+i), host)
+					twin.Above, twin.Sells = list, billing.SellerID(fmt.Sprint("O'Łukasz, ", i))
+					u, source := usage(a.ID, "r", ""), usage(twin.ID, "r", fmt.Sprint(i))
+					u.RolledUp, source.RolledUp, source.Source = list, list, billing.AccountID(huge+i)
+					what := fmt.Sprintf("with %v", list)
+					checkRows(t, st, what, &billing.Batch{Accounts: []billing.Account{a, twin}, Usage: []*billing.UsageRecord{u, source}})
+					got := load(t, st, billing.LoadQuery{IDs: []billing.AccountID{twin.ID}, Usage: true, UsageResource: "r", UsageKey: source.Key, Above: billing.AboveRead, AboveToo: []billing.AccountID{a.ID}})
+					t.Equal(got.Keyed, source, "usage found by its key %s", what)
+					t.Equal(got.States, []billing.State{{Account: twin, Usage: []billing.UsageRecord{*source}}}, "state %s", what)
+					t.Equal(got.Above, []billing.Account{a}, "account above %s", what)
+					s := billing.Seller{ID: billing.SellerID(fmt.Sprint("s", i)), Parent: twin.Sells, Double: twin.ID, Currency: usd()}
+					if i%2 == 0 {
+						s.Parent = ""
+					}
+					if i%3 == 0 {
+						s.Double = 0
+					}
+					put(t, st, billing.CatalogChange{Sellers: []billing.Seller{s}})
+					t.Equal(read(t, st, func(ctx context.Context, rows billing.Rows) (billing.Seller, error) { return rows.Seller(ctx, s.ID) }), s, "seller %d", i)
+				}
+			},
+		},
 	}
 }

@@ -22,7 +22,7 @@ func listRules() []Rule {
 				write(t, st, &billing.Batch{Accounts: dueAccounts()})
 				due := func(n int) []billing.AccountID {
 					return read(t, st, func(ctx context.Context, rows billing.Rows) ([]billing.AccountID, error) {
-						return rows.Due(ctx, day(n), 0, 100)
+						return dueIDs(rows.Due(ctx, billing.DueQuery{Day: day(n)}, 0, 100))
 					})
 				}
 				t.Equal(due(4), []billing.AccountID{}, "due on day 4")
@@ -45,7 +45,7 @@ func listRules() []Rule {
 				t.Equal(due(6), []billing.AccountID{5, 400, 500, 600, 700, 800, 900, 1000}, "due on day 6 after another write")
 				want := []billing.AccountID{1, 4, 5, 200, 300, 400, 500, 600, 700, 800, 900, 1000}
 				checkPages(t, st, "due accounts", want, func(ctx context.Context, rows billing.Rows, after billing.AccountID, limit int) ([]billing.AccountID, error) {
-					return rows.Due(ctx, day(10), after, limit)
+					return dueIDs(rows.Due(ctx, billing.DueQuery{Day: day(10)}, after, limit))
 				})
 			},
 		},
@@ -69,6 +69,9 @@ func listRules() []Rule {
 					if i&4 != 0 {
 						a.Status = billing.Suspended
 					}
+					if i%7 == 0 {
+						a.Status, a.Closed = billing.Closed, day(9)
+					}
 					if i&8 != 0 {
 						a.Parked = billing.Parking{Code: "code", On: day(1)}
 					}
@@ -80,11 +83,12 @@ func listRules() []Rule {
 					{}, {Seller: host}, {Seller: reseller}, {Seller: "nobody"}, {Plan: "other"}, {Plan: "oth"}, {Status: billing.Suspended}, {Status: billing.Closed},
 					{Parked: true}, {InDebt: true}, {Seller: reseller, InDebt: true}, {Seller: host, Plan: "basic", Status: billing.Active},
 					{Seller: reseller, Plan: "other", Status: billing.Suspended, Parked: true, InDebt: true},
+					{Open: true}, {Open: true, Seller: reseller}, {Open: true, Status: billing.Closed}, {Open: true, Status: billing.Suspended, Plan: "other"},
 				} {
 					var want []billing.AccountID
 					for _, a := range all {
 						if (q.Seller == "" || q.Seller == a.Seller) && (q.Plan == "" || q.Plan == a.Plan) && (q.Status == "" || q.Status == a.Status) &&
-							(!q.Parked || a.Parked.Code != "") && (!q.InDebt || a.Balance.Sign() < 0) {
+							(!q.Open || a.Status != billing.Closed) && (!q.Parked || a.Parked.Code != "") && (!q.InDebt || a.Balance.Sign() < 0) {
 							want = append(want, a.ID)
 						}
 					}
@@ -126,6 +130,91 @@ func listRules() []Rule {
 				t.Equal(len(none), 0, "holdings of no accounts")
 			},
 		},
+		{
+			ID: "LIST-4", Name: "due of some sellers",
+			Text: "With Sellers, Due returns the due accounts of these sellers only; without, those of all.",
+			Why:  "A reseller's own run bills its customers and nobody else's.",
+			Check: func(t *conformance.T, h Harness) {
+				st := open(t, h, 0)
+				own := map[billing.SellerID][]billing.AccountID{}
+				b := &billing.Batch{}
+				var all []billing.AccountID
+				for i := range 18 {
+					seller := []billing.SellerID{host, reseller, "Reseller", "reseller2", "o'brien,\"x\""}[i%5]
+					a := account(billing.AccountID(i+1), seller)
+					a.Next = day(18 - i)
+					if i >= 15 {
+						a.Parked = billing.Parking{Code: "code"}
+					}
+					b.Accounts = append(b.Accounts, a)
+					if !a.Next.After(day(12)) && i < 15 {
+						own[seller] = append(own[seller], a.ID)
+						all = append(all, a.ID)
+					}
+				}
+				write(t, st, b)
+				for _, sellers := range [][]billing.SellerID{
+					nil, {}, {host}, {reseller}, {"Reseller"}, {"o'brien,\"x\""}, {reseller, host}, {"nobody"}, {"nobody", "reseller2", reseller, reseller},
+				} {
+					want := all
+					if len(sellers) > 0 {
+						want = nil
+						for _, s := range slices.Compact(slices.Clone(sellers)) {
+							want = append(want, own[s]...)
+						}
+						slices.Sort(want)
+					}
+					checkPages(t, st, fmt.Sprintf("due accounts of %q", sellers), want,
+						func(ctx context.Context, rows billing.Rows, after billing.AccountID, limit int) ([]billing.AccountID, error) {
+							return dueIDs(rows.Due(ctx, billing.DueQuery{Day: day(12), Sellers: sellers}, after, limit))
+						})
+				}
+			},
+		},
+		{
+			ID: "LIST-5", Name: "who is above those due",
+			Text: "Due returns with each account the highest of those above it, and 0 if nobody is.",
+			Why:  "The run bills the customers below one reseller one after the other; two workers would draw on one pool in any order.",
+			Check: func(t *conformance.T, h Harness) {
+				st := open(t, h, 0)
+				write(t, st, &billing.Batch{Accounts: family()})
+				want := []billing.DueAccount{{ID: 1}, {ID: 2, Top: 1}, {ID: 3}, {ID: 10, Top: 1}, {ID: 11, Top: 1}, {ID: 12, Top: 3}, {ID: 13}}
+				for _, q := range []billing.DueQuery{{Day: day(31)}, {Day: day(31), Sellers: []billing.SellerID{host, "first", "other", "below"}}} {
+					checkPages(t, st, "due accounts with those above", idsOf(want, func(d billing.DueAccount) billing.AccountID { return d.ID }),
+						func(ctx context.Context, rows billing.Rows, after billing.AccountID, limit int) ([]billing.AccountID, error) {
+							page, err := rows.Due(ctx, q, after, limit)
+							for _, d := range page {
+								for _, w := range want {
+									if w.ID == d.ID {
+										t.Equal(d, w, "due account %d", d.ID)
+									}
+								}
+							}
+							return dueIDs(page, err)
+						})
+				}
+			},
+		},
+	}
+}
+
+// dueIDs are the IDs of due accounts.
+func dueIDs(list []billing.DueAccount, err error) ([]billing.AccountID, error) {
+	return idsOf(list, func(d billing.DueAccount) billing.AccountID { return d.ID }), err
+}
+
+// family are accounts of which some are above others: 1 and 3 are the doubles of two
+// resellers of the host, 2 that of a reseller below 1; 10 is a customer of 1, 11 of
+// 2, 12 of 3 and 13 of the host.
+func family() []billing.Account {
+	of := func(id billing.AccountID, seller, sells billing.SellerID, above ...billing.AccountID) billing.Account {
+		a := account(id, seller)
+		a.Sells, a.Above = sells, above
+		return a
+	}
+	return []billing.Account{
+		of(1, host, "first"), of(2, "first", "below", 1), of(3, host, "other"),
+		of(10, "first", "", 1), of(11, "below", "", 1, 2), of(12, "other", "", 3), of(13, host, ""),
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 func listMutants() []mutant {
-	due := func(f func(next billing.Rows, ctx context.Context, day billing.Date, after billing.AccountID, limit int) ([]billing.AccountID, error)) func() hooks {
+	due := func(f func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error)) func() hooks {
 		return func() hooks { return hooks{due: f} }
 	}
 	accounts := func(f func(next billing.Rows, ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int) ([]billing.Account, error)) func() hooks {
@@ -27,15 +27,15 @@ func listMutants() []mutant {
 	}
 	// dueIf lists accounts that match.
 	dueIf := func(match func(a billing.Account, day billing.Date) bool) func() hooks {
-		return due(func(next billing.Rows, ctx context.Context, day billing.Date, after billing.AccountID, limit int) ([]billing.AccountID, error) {
+		return due(func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
 			all, err := next.Accounts(ctx, billing.AccountQuery{}, after, 1000)
-			var ids []billing.AccountID
+			var page []billing.DueAccount
 			for _, a := range all {
-				if len(ids) < limit && match(a, day) {
-					ids = append(ids, a.ID)
+				if len(page) < limit && match(a, q.Day) && (len(q.Sellers) == 0 || slices.Contains(q.Sellers, a.Seller)) {
+					page = append(page, dueAccount(a))
 				}
 			}
-			return ids, err
+			return page, err
 		})
 	}
 	// entriesBy lists entries in another order.
@@ -58,18 +58,87 @@ func listMutants() []mutant {
 			return !a.Next.After(day) && a.Parked.Code == ""
 		})},
 		{name: "due by day", rules: []string{"LIST-1"}, hooks: due(
-			func(next billing.Rows, ctx context.Context, day billing.Date, after billing.AccountID, limit int) ([]billing.AccountID, error) {
-				ids, err := next.Due(ctx, day, after, limit)
+			func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
+				ids, err := next.Due(ctx, q, after, limit)
 				slices.Reverse(ids)
 				return ids, err
 			})},
 		{name: "a page of due accounts lacks its last row", rules: []string{"LIST-1"}, hooks: due(
-			func(next billing.Rows, ctx context.Context, day billing.Date, after billing.AccountID, limit int) ([]billing.AccountID, error) {
-				ids, err := next.Due(ctx, day, after, limit)
+			func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
+				ids, err := next.Due(ctx, q, after, limit)
 				if len(ids) == limit && limit > 1 {
 					ids = ids[:limit-1]
 				}
 				return ids, err
+			})},
+		{name: "sellers of due accounts are not looked at", rules: []string{"LIST-4", "MODEL-1"}, hooks: due(
+			func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
+				q.Sellers = nil
+				return next.Due(ctx, q, after, limit)
+			})},
+		{name: "due accounts of the first seller", rules: []string{"LIST-4"}, hooks: due(
+			func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
+				q.Sellers = q.Sellers[:min(1, len(q.Sellers))]
+				return next.Due(ctx, q, after, limit)
+			})},
+		{name: "due accounts seller by seller", rules: []string{"LIST-4"}, hooks: due(
+			func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
+				if len(q.Sellers) == 0 {
+					return next.Due(ctx, q, after, limit)
+				}
+				var all []billing.DueAccount
+				for _, s := range q.Sellers {
+					page, err := next.Due(ctx, billing.DueQuery{Day: q.Day, Sellers: []billing.SellerID{s}}, after, limit)
+					if err != nil {
+						return nil, err
+					}
+					all = append(all, page...)
+				}
+				return all[:min(limit, len(all))], nil
+			})},
+		{name: "sellers of due accounts without case", rules: []string{"LIST-4"}, hooks: due(
+			func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
+				q.Sellers = each(q.Sellers, func(s *billing.SellerID) { *s = billing.SellerID(strings.ToLower(string(*s))) })
+				return next.Due(ctx, q, after, limit)
+			})},
+		{name: "the lowest of those above is the top", rules: []string{"LIST-5", "MODEL-1"}, hooks: due(
+			func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
+				page, err := next.Due(ctx, q, after, limit)
+				return each(page, func(d *billing.DueAccount) {
+					if a, ok := stored(ctx, next, d.ID); ok && len(a.Above) > 0 {
+						d.Top = a.Above[len(a.Above)-1]
+					}
+				}), err
+			})},
+		{name: "due accounts of some sellers have no top", rules: []string{"LIST-5"}, hooks: due(
+			func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
+				page, err := next.Due(ctx, q, after, limit)
+				return each(page, func(d *billing.DueAccount) {
+					if len(q.Sellers) > 0 {
+						d.Top = 0
+					}
+				}), err
+			})},
+		{name: "who is nobody's customer is its own top", rules: []string{"LIST-5"}, hooks: due(
+			func(next billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
+				page, err := next.Due(ctx, q, after, limit)
+				return each(page, func(d *billing.DueAccount) {
+					if d.Top == 0 {
+						d.Top = d.ID
+					}
+				}), err
+			})},
+		{name: "closed accounts are open", rules: []string{"LIST-2", "MODEL-1"}, hooks: accounts(
+			func(next billing.Rows, ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int) ([]billing.Account, error) {
+				q.Open = false
+				return next.Accounts(ctx, q, after, limit)
+			})},
+		{name: "open is active", rules: []string{"LIST-2"}, hooks: accounts(
+			func(next billing.Rows, ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int) ([]billing.Account, error) {
+				if q.Open && q.Status == "" {
+					q.Open, q.Status = false, billing.Active
+				}
+				return next.Accounts(ctx, q, after, limit)
 			})},
 		{name: "a balance of 0 is debt", rules: []string{"LIST-2"}, hooks: accounts(
 			func(next billing.Rows, ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int) ([]billing.Account, error) {
@@ -86,7 +155,7 @@ func listMutants() []mutant {
 			})},
 		{name: "filtered after the limit", rules: []string{"LIST-2"}, hooks: accounts(
 			func(next billing.Rows, ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int) ([]billing.Account, error) {
-				page, err := next.Accounts(ctx, billing.AccountQuery{Seller: q.Seller, Plan: q.Plan, Status: q.Status, InDebt: q.InDebt}, after, limit)
+				page, err := next.Accounts(ctx, billing.AccountQuery{Seller: q.Seller, Plan: q.Plan, Status: q.Status, Open: q.Open, InDebt: q.InDebt}, after, limit)
 				return without(page, func(a billing.Account) bool { return q.Parked && a.Parked.Code == "" }), err
 			})},
 		{name: "holdings without case", rules: []string{"LIST-3"}, hooks: func() hooks {
@@ -215,4 +284,13 @@ func listMutants() []mutant {
 				return int64(float64(n)), err
 			})},
 	}
+}
+
+// dueAccount is an account as Due returns it.
+func dueAccount(a billing.Account) billing.DueAccount {
+	d := billing.DueAccount{ID: a.ID}
+	if len(a.Above) > 0 {
+		d.Top = a.Above[0]
+	}
+	return d
 }

@@ -302,7 +302,7 @@ func loadRules() []Rule {
 						return err
 					}
 					for _, look := range []func() (any, error){
-						func() (any, error) { return rows.Due(ctx, day(31), 0, 10) },
+						func() (any, error) { return rows.Due(ctx, billing.DueQuery{Day: day(31)}, 0, 10) },
 						func() (any, error) { return rows.Accounts(ctx, billing.AccountQuery{InDebt: true}, 0, 10) },
 						func() (any, error) { return rows.Holdings(ctx, []billing.AccountID{2}) },
 						func() (any, error) { return rows.Entries(ctx, billing.EntryQuery{}, billing.EntryID{}, 10) },
@@ -337,18 +337,89 @@ func loadRules() []Rule {
 		},
 		{
 			ID: "LOAD-10", Name: "not in a View",
-			Text: "In a View, Load with a lock or NewID fails with storage.ErrReadOnly; without it works.",
+			Text: "In a View, Load with a lock, be it shared, or NewID fails with storage.ErrReadOnly; without it works.",
 			Why:  "A lock that is not held, and an ID that is drawn where nothing can be written, are mistakes.",
 			Check: func(t *conformance.T, h Harness) {
 				st := open(t, h, 1)
 				ids := []billing.AccountID{1}
 				for what, q := range map[string]billing.LoadQuery{
 					"LockWait": {IDs: ids, Lock: billing.LockWait}, "LockSkip": {IDs: ids, Lock: billing.LockSkip}, "NewID": {IDs: ids, NewID: true},
+					"AboveShare": {IDs: ids, Above: billing.AboveShare}, "AboveShare of AboveToo alone": {Above: billing.AboveShare, AboveToo: ids},
 				} {
 					_, err := tryRead(t.Context(), st, func(ctx context.Context, rows billing.Rows) (billing.Loaded, error) { return rows.Load(ctx, q) })
 					t.Is(err, storage.ErrReadOnly, "Load with %s in a View", what)
 				}
 				t.Equal(stateIDs(load(t, st, billing.LoadQuery{IDs: ids})), ids, "Load without")
+				t.Equal(aboveIDs(load(t, st, billing.LoadQuery{Above: billing.AboveRead, AboveToo: ids})), ids, "Load of those above, without a lock")
+			},
+		},
+		{
+			ID: "LOAD-11", Name: "the accounts above",
+			Text: "With Above, and only then, Load returns the accounts above those of IDs that are there, and those of AboveToo, each once and by ID, however they are locked and whether those of IDs are due or not.",
+			Why:  "Whether a reseller is suspended, and what it pays, is read from its double; one that is missing lets its customers buy for nothing.",
+			Check: func(t *conformance.T, h Harness) {
+				st := open(t, h, 0)
+				all := family()
+				write(t, st, &billing.Batch{Accounts: all, Holdings: []billing.Holding{holding(1, "mailbox", 1), holding(10, "mailbox", 1)}})
+				stored := map[billing.AccountID]billing.Account{}
+				for _, a := range all {
+					stored[a.ID] = a
+				}
+				ids := func(list ...billing.AccountID) []billing.AccountID { return list }
+				for _, c := range []struct{ ids, too, want []billing.AccountID }{
+					{ids(10), nil, ids(1)}, {ids(11), nil, ids(1, 2)}, {ids(2), nil, ids(1)}, {ids(1), nil, nil}, {ids(13, 1, 3), nil, nil},
+					{ids(12, 11, 10, 10, 99), nil, ids(1, 2, 3)}, {ids(2, 11, 1), nil, ids(1, 2)}, {nil, ids(3, 1, 3, 99), ids(1, 3)},
+					{ids(10), ids(3, 1), ids(1, 3)}, {ids(12), ids(10, 2), ids(2, 3, 10)}, {ids(99), ids(1), ids(1)}, {nil, nil, nil},
+				} {
+					q := billing.LoadQuery{IDs: c.ids, AboveToo: c.too}
+					what := fmt.Sprintf("of %v and %v", c.ids, c.too)
+					plain := load(t, st, q)
+					t.Equal(aboveIDs(plain), ids(), "accounts above %s that were not asked for", what)
+					check := func(got billing.Loaded, how string) {
+						t.Helper()
+						t.Equal(aboveIDs(got), c.want, "IDs above %s, %s", what, how)
+						for _, a := range got.Above {
+							t.Equal(a, stored[a.ID], "account %d above %s, %s", a.ID, what, how)
+						}
+					}
+					q.Above = billing.AboveRead
+					got := load(t, st, q)
+					check(got, "read")
+					t.Equal(got.States, plain.States, "states %s, with those above", what)
+					for _, lock := range []billing.Lock{billing.LockNone, billing.LockWait, billing.LockSkip} {
+						for _, above := range []billing.Above{billing.AboveRead, billing.AboveShare} {
+							q := q
+							q.Lock, q.Above = lock, above
+							t.OK(update(t.Context(), st, func(ctx context.Context, rows billing.Rows) (err error) {
+								got, err = rows.Load(ctx, q)
+								return err
+							}), "Load")
+							check(got, fmt.Sprintf("with lock %d and above %d", lock, above))
+							t.Equal(got.States, plain.States, "states %s, with lock %d and above %d", what, lock, above)
+						}
+					}
+					q.DueBy = day(1) // nobody
+					got = load(t, st, q)
+					check(got, "of accounts that are not due")
+					t.Equal(len(got.States), 0, "states of accounts that are not due")
+				}
+				t.OK(update(t.Context(), st, func(ctx context.Context, rows billing.Rows) error {
+					a := later(all[0])
+					a.Status = billing.Suspended
+					b := account(14, "first")
+					b.Above = ids(1)
+					if err := rows.Write(ctx, &billing.Batch{Accounts: []billing.Account{a, b}}); err != nil {
+						return err
+					}
+					for _, above := range []billing.Above{billing.AboveRead, billing.AboveShare} {
+						got, err := rows.Load(ctx, billing.LoadQuery{IDs: ids(14), Above: above})
+						if err != nil {
+							return err
+						}
+						t.Equal(got.Above, []billing.Account{a}, "the account above, as the transaction has written it")
+					}
+					return nil
+				}), "write and load")
 			},
 		},
 	}
@@ -367,6 +438,10 @@ func dueAccounts() []billing.Account {
 		list = append(list, a)
 	}
 	return list
+}
+
+func aboveIDs(l billing.Loaded) []billing.AccountID {
+	return idsOf(l.Above, func(a billing.Account) billing.AccountID { return a.ID })
 }
 
 func stateIDs(l billing.Loaded) []billing.AccountID {

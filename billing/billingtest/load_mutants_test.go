@@ -162,10 +162,10 @@ func loadMutants() []mutant {
 		{name: "lists do not see the own writes", rules: []string{"LOAD-9"}, make: func() billing.Store {
 			st := memory.New()
 			return &broken{st, hooks{due: func(
-				_ billing.Rows, ctx context.Context, day billing.Date, after billing.AccountID, limit int,
-			) (page []billing.AccountID, err error) {
+				_ billing.Rows, ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int,
+			) (page []billing.DueAccount, err error) {
 				err = aside(st, ctx, func(ctx context.Context, rows billing.Rows) (err error) {
-					page, err = rows.Due(ctx, day, after, limit)
+					page, err = rows.Due(ctx, q, after, limit)
 					return err
 				})
 				return page, err
@@ -178,13 +178,77 @@ func loadMutants() []mutant {
 					return next.Load(ctx, q)
 				}
 				err = aside(st, ctx, func(ctx context.Context, rows billing.Rows) (err error) {
-					q.Lock = billing.LockNone
+					q.Lock, q.Above = billing.LockNone, min(q.Above, billing.AboveRead)
 					l, err = rows.Load(ctx, q)
 					return err
 				})
 				return l, err
 			}}}
 		}},
+		{name: "those above are not seen as written", rules: []string{"LOAD-11"}, make: func() billing.Store {
+			st := memory.New()
+			return &broken{st, hooks{load: func(next billing.Rows, ctx context.Context, q billing.LoadQuery) (l billing.Loaded, err error) {
+				if l, err = next.Load(ctx, q); err != nil {
+					return l, err
+				}
+				return l, aside(st, ctx, func(ctx context.Context, rows billing.Rows) error {
+					l.Above = each(l.Above, func(a *billing.Account) {
+						if old, ok := stored(ctx, rows, a.ID); ok {
+							*a = old
+						}
+					})
+					return nil
+				})
+			}}}
+		}},
+		{name: "those above are always there", rules: []string{"LOAD-11"}, hooks: asking(func(q *billing.LoadQuery) { q.Above = max(q.Above, billing.AboveRead) })},
+		{name: "those above twice", rules: []string{"LOAD-11", "MODEL-1"}, hooks: answering(func(q billing.LoadQuery, l *billing.Loaded) {
+			for _, id := range q.AboveToo {
+				if i := slices.IndexFunc(l.Above, func(a billing.Account) bool { return a.ID == id }); i >= 0 && len(q.IDs) > 0 {
+					l.Above = slices.Insert(l.Above, i, l.Above[i])
+				}
+			}
+		})},
+		{name: "the lowest above comes first", rules: []string{"LOAD-11"}, hooks: answering(func(_ billing.LoadQuery, l *billing.Loaded) { slices.Reverse(l.Above) })},
+		{name: "only the next above", rules: []string{"LOAD-11"}, hooks: answering(func(q billing.LoadQuery, l *billing.Loaded) {
+			next := slices.Clone(q.AboveToo)
+			for _, s := range l.States {
+				if n := len(s.Account.Above); n > 0 {
+					next = append(next, s.Account.Above[n-1])
+				}
+			}
+			if q.DueBy.IsZero() {
+				l.Above = without(l.Above, func(a billing.Account) bool { return !slices.Contains(next, a.ID) })
+			}
+		})},
+		{name: "AboveToo is not read", rules: []string{"LOAD-11"}, hooks: asking(func(q *billing.LoadQuery) { q.AboveToo = nil })},
+		{name: "AboveToo is not read without IDs", rules: []string{"LOAD-11"}, hooks: asking(func(q *billing.LoadQuery) {
+			if len(q.IDs) == 0 {
+				q.AboveToo = nil
+			}
+		})},
+		{name: "those above accounts that are not due are left out", rules: []string{"LOAD-11", "MODEL-1"}, hooks: answering(func(q billing.LoadQuery, l *billing.Loaded) {
+			if len(l.States) == 0 && len(q.IDs) > 0 {
+				l.Above = without(l.Above, func(a billing.Account) bool { return !slices.Contains(q.AboveToo, a.ID) })
+			}
+		})},
+		{name: "those above are not read where they are shared", rules: []string{"LOAD-11"}, hooks: answering(func(q billing.LoadQuery, l *billing.Loaded) {
+			if q.Above == billing.AboveShare {
+				l.Above = nil
+			}
+		})},
+		{name: "who is asked for itself is not above", rules: []string{"LOAD-11"}, hooks: answering(func(q billing.LoadQuery, l *billing.Loaded) {
+			l.Above = without(l.Above, func(a billing.Account) bool { return slices.Contains(q.IDs, a.ID) })
+		})},
+		{name: "sharing in a View is reading", rules: []string{"LOAD-10"}, hooks: loading(
+			func(next billing.Rows, ctx context.Context, q billing.LoadQuery) (billing.Loaded, error) {
+				l, err := next.Load(ctx, q)
+				if errors.Is(err, storage.ErrReadOnly) && q.Above == billing.AboveShare {
+					q.Above = billing.AboveRead
+					return next.Load(ctx, q)
+				}
+				return l, err
+			})},
 		{name: "locks in a View are ignored", rules: []string{"LOAD-10"}, hooks: loading(
 			func(next billing.Rows, ctx context.Context, q billing.LoadQuery) (billing.Loaded, error) {
 				l, err := next.Load(ctx, q)

@@ -221,6 +221,167 @@ func lockRules() []Rule {
 				}
 			},
 		},
+		{
+			ID: "LOCK-7", Name: "shared above", Skip: notConcurrent,
+			Text: "Two transactions may hold AboveShare on the same account at once; neither waits for the other, and both can write below it.",
+			Why:  "All customers of a reseller would otherwise be billed one after the other.",
+			Check: func(t *conformance.T, h Harness) {
+				st := open(t, h, 0)
+				write(t, st, &billing.Batch{Accounts: family()})
+				first := hold(t, st, below(10))
+				done, failed := make(chan struct{}), error(nil)
+				go func() {
+					defer close(done)
+					failed = update(t.Context(), st, below(11))
+				}()
+				if !conformance.Closed(done, h.patience()) {
+					t.Errorf("AboveShare waits for another AboveShare")
+				}
+				first.end(t, h)
+				if !conformance.Closed(done, h.patience()) {
+					t.Fatalf("AboveShare still waits after the other transaction has ended")
+				}
+				t.OK(failed, "the second transaction")
+				t.Equal(accountAt(t, st, 10).Version+accountAt(t, st, 11).Version, int64(4), "versions of both accounts below")
+				t.Equal(accountAt(t, st, 1).Version, int64(1), "version of the account above")
+			},
+		},
+		{
+			ID: "LOCK-8", Name: "nobody writes what is shared",
+			Text: "While a transaction holds AboveShare on an account, one that locks or writes it waits; with LockSkip it is left out.",
+			Why:  "A customer that is opened while its reseller is being suspended would stay active.",
+			Check: func(t *conformance.T, h Harness) {
+				for what, q := range map[string]billing.LoadQuery{
+					"above": {IDs: ids(10), Lock: billing.LockWait, Above: billing.AboveShare}, "of AboveToo": {AboveToo: ids(1), Above: billing.AboveShare},
+				} {
+					st := open(t, h, 0)
+					write(t, st, &billing.Batch{Accounts: family()})
+					share := func(ctx context.Context, rows billing.Rows) error { _, err := rows.Load(ctx, q); return err }
+					version := int64(1)
+					for how, change := range map[string]rowsFunc{
+						"locks": pay(1),
+						"writes": func(ctx context.Context, rows billing.Rows) error {
+							loaded, err := rows.Load(ctx, billing.LoadQuery{IDs: ids(1)})
+							if err != nil || len(loaded.States) != 1 {
+								return fmt.Errorf("%w: %d states, %v", errRefused, len(loaded.States), err)
+							}
+							return rows.Write(ctx, &billing.Batch{Accounts: []billing.Account{later(loaded.States[0].Account)}})
+						},
+					} {
+						first := hold(t, st, share)
+						done, failed := make(chan struct{}), error(nil)
+						go func() {
+							defer close(done)
+							failed = update(t.Context(), st, change)
+						}()
+						if conformance.Closed(done, moment) {
+							t.Errorf("one that %s an account did not wait for the transaction that shares it %s", how, what)
+						}
+						first.end(t, h)
+						if !conformance.Closed(done, h.patience()) {
+							t.Fatalf("one that %s an account still waits after the transaction that shared it %s has ended", how, what)
+						}
+						t.OK(failed, "the transaction that %s an account", how)
+						version++
+						t.Equal(accountAt(t, st, 1).Version, version, "version of the account that was shared")
+					}
+					if !h.Concurrent {
+						continue
+					}
+					first := hold(t, st, share)
+					var got billing.Loaded
+					done, failed := make(chan struct{}), error(nil)
+					go func() {
+						defer close(done)
+						failed = update(t.Context(), st, func(ctx context.Context, rows billing.Rows) (err error) {
+							got, err = rows.Load(ctx, billing.LoadQuery{IDs: ids(1, 3), Lock: billing.LockSkip})
+							return err
+						})
+					}()
+					skipped := conformance.Closed(done, h.patience())
+					first.end(t, h)
+					if !skipped {
+						t.Fatalf("LockSkip waits for an account that is shared %s", what)
+					}
+					t.OK(failed, "the transaction that skips")
+					t.Equal(stateIDs(got), ids(3), "accounts that are not shared %s", what)
+				}
+			},
+		},
+		{
+			ID: "LOCK-9", Name: "sharing waits",
+			Text: "AboveShare waits while another transaction holds the account's lock, and then reads what that one left.",
+			Why:  "A reseller that was suspended a moment ago must be seen as suspended.",
+			Check: func(t *conformance.T, h Harness) {
+				st := open(t, h, 0)
+				write(t, st, &billing.Batch{Accounts: family()})
+				first := hold(t, st, pay(1))
+				var got billing.Loaded
+				done, failed := make(chan struct{}), error(nil)
+				go func() {
+					defer close(done)
+					failed = update(t.Context(), st, func(ctx context.Context, rows billing.Rows) (err error) {
+						got, err = rows.Load(ctx, billing.LoadQuery{IDs: ids(11), Lock: billing.LockWait, Above: billing.AboveShare})
+						return err
+					})
+				}()
+				if conformance.Closed(done, moment) {
+					t.Errorf("AboveShare did not wait for the transaction that holds the account above")
+				}
+				first.end(t, h)
+				if !conformance.Closed(done, h.patience()) {
+					t.Fatalf("AboveShare still waits after the other transaction has ended")
+				}
+				t.OK(failed, "the transaction that waited")
+				t.Equal(aboveIDs(got), ids(1, 2), "accounts above")
+				t.Equal(got.Above, []billing.Account{accountAt(t, st, 1), accountAt(t, st, 2)}, "accounts above after the wait")
+			},
+		},
+		{
+			ID: "LOCK-10", Name: "order above and below",
+			Text: "The accounts above are locked before those of IDs, by ID: writers of customers and of the doubles above them all succeed.",
+			Why:  "A suspension of a reseller would otherwise deadlock with the night's run.",
+			Check: func(t *conformance.T, h Harness) {
+				const each = 5
+				st := open(t, h, 0)
+				write(t, st, &billing.Batch{Accounts: family()})
+				failures := make(chan error, 5)
+				var group sync.WaitGroup
+				for _, change := range []rowsFunc{below(10), below(12, 11), below(11, 10), pay(1, 10, 11), pay(11, 3, 2)} {
+					group.Go(func() {
+						for range each {
+							if err := update(t.Context(), st, change); err != nil {
+								failures <- err
+								return
+							}
+						}
+					})
+				}
+				group.Wait()
+				close(failures)
+				for err := range failures {
+					t.Errorf("a writer failed: %v", err)
+				}
+				for id, n := range map[billing.AccountID]int64{1: 1, 2: 1, 3: 1, 10: 3, 11: 4, 12: 1} {
+					t.Equal(accountAt(t, st, id).Version, n*each+1, "version of account %d", id)
+				}
+			},
+		},
+	}
+}
+
+// below writes accounts while it shares those above them.
+func below(list ...billing.AccountID) rowsFunc {
+	return func(ctx context.Context, rows billing.Rows) error {
+		loaded, err := rows.Load(ctx, billing.LoadQuery{IDs: list, Lock: billing.LockWait, Above: billing.AboveShare})
+		if err != nil {
+			return err
+		}
+		b := &billing.Batch{}
+		for _, s := range loaded.States {
+			b.Accounts = append(b.Accounts, later(s.Account))
+		}
+		return rows.Write(ctx, b)
 	}
 }
 

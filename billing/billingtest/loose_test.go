@@ -24,6 +24,13 @@ func looseMutants() []mutant {
 		{name: "skipping waits", rules: []string{"LOCK-4"}, shape: concurrent, make: of("skip waits")},
 		{name: "skipping does not lock", rules: []string{"LOCK-4"}, shape: concurrent, make: of("skip does not lock")},
 		{name: "all wait for one", rules: []string{"LOCK-5"}, shape: concurrent, make: func() billing.Store { return memory.New() }},
+		{name: "sharing excludes", rules: []string{"LOCK-7"}, shape: concurrent, make: of("share excludes")},
+		{name: "sharing does not lock", rules: []string{"LOCK-8", "LOCK-9"}, shape: concurrent, make: of("share does not lock")},
+		{name: "AboveToo is not locked", rules: []string{"LOCK-8"}, shape: concurrent, make: of("share forgets too")},
+		{name: "sharing does not hold off writes", rules: []string{"LOCK-8"}, shape: concurrent, make: of("writes do not wait")},
+		{name: "sharing is not skipped", rules: []string{"LOCK-8"}, shape: concurrent, make: of("skip ignores shares")},
+		{name: "those above are read before the lock", rules: []string{"LOCK-9"}, shape: concurrent, make: of("above is read early")},
+		{name: "those above are locked last", rules: []string{"LOCK-10"}, shape: concurrent, make: of("above last")},
 		{name: "locks in any order", rules: []string{"LOCK-6"}, shape: concurrent, make: of("any order")},
 	}
 }
@@ -37,6 +44,7 @@ type loose struct {
 
 	mu     sync.Mutex
 	locked map[billing.AccountID]*looseTx
+	shared map[billing.AccountID]map[*looseTx]bool
 	freed  chan struct{} // closed and replaced when locks are freed
 }
 
@@ -48,7 +56,7 @@ type looseTx struct {
 }
 
 func newLoose(fault string) *loose {
-	return &loose{Store: memory.New(), fault: fault, locked: map[billing.AccountID]*looseTx{}, freed: make(chan struct{})}
+	return &loose{Store: memory.New(), fault: fault, locked: map[billing.AccountID]*looseTx{}, shared: map[billing.AccountID]map[*looseTx]bool{}, freed: make(chan struct{})}
 }
 
 func (t *looseTx) StoreID() any { return t.st }
@@ -105,6 +113,9 @@ func (s *loose) unlock(t *looseTx) {
 			delete(s.locked, id)
 		}
 	}
+	for _, holders := range s.shared {
+		delete(holders, t)
+	}
 	close(s.freed)
 	s.freed = make(chan struct{})
 }
@@ -119,7 +130,7 @@ func (s *loose) Billing(tx storage.Tx) (billing.Rows, error) {
 // lock locks an account, or reports false if it is to be skipped.
 func (t *looseTx) lock(ctx context.Context, id billing.AccountID, how billing.Lock) (bool, error) {
 	patience := 10 * time.Second
-	if t.st.fault == "any order" {
+	if t.st.fault == "any order" || t.st.fault == "above last" {
 		patience = 300 * time.Millisecond // two that wait for each other give up
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -127,7 +138,14 @@ func (t *looseTx) lock(ctx context.Context, id billing.AccountID, how billing.Lo
 	for {
 		t.st.mu.Lock()
 		holder, freed := t.st.locked[id], t.st.freed
-		if holder == nil || holder == t {
+		others := len(t.st.shared[id])
+		if t.st.shared[id][t] {
+			others--
+		}
+		if t.st.fault == "skip ignores shares" && how == billing.LockSkip {
+			others = 0
+		}
+		if (holder == nil || holder == t) && others == 0 {
 			if how == billing.LockWait || t.st.fault != "skip does not lock" {
 				t.st.locked[id] = t
 			}
@@ -146,9 +164,85 @@ func (t *looseTx) lock(ctx context.Context, id billing.AccountID, how billing.Lo
 	}
 }
 
+// share locks the accounts above, or else those of a list, so that nobody writes them.
+func (t *looseTx) share(ctx context.Context, q billing.LoadQuery) error {
+	q.Above, q.Lock, q.DueBy = billing.AboveRead, billing.LockNone, billing.Date{}
+	if t.st.fault == "share forgets too" {
+		q.AboveToo = nil
+	}
+	var above []billing.Account
+	if err := aside(t.st.Store, ctx, func(ctx context.Context, rows billing.Rows) error {
+		l, err := rows.Load(ctx, q)
+		above = l.Above
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, a := range above {
+		if err := t.shareOne(ctx, a.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *looseTx) shareOne(ctx context.Context, id billing.AccountID) error {
+	if t.st.fault == "share excludes" {
+		_, err := t.lock(ctx, id, billing.LockWait)
+		return err
+	}
+	patience := 10 * time.Second
+	if t.st.fault == "above last" {
+		yield()
+		patience = 300 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		t.st.mu.Lock()
+		holder, freed := t.st.locked[id], t.st.freed
+		if holder == nil || holder == t {
+			if t.st.shared[id] == nil {
+				t.st.shared[id] = map[*looseTx]bool{}
+			}
+			t.st.shared[id][t] = true
+			t.st.mu.Unlock()
+			return nil
+		}
+		t.st.mu.Unlock()
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 func (t *looseTx) Load(ctx context.Context, q billing.LoadQuery) (l billing.Loaded, err error) {
 	how, ids := q.Lock, slices.Clone(q.IDs)
-	q.Lock = billing.LockNone
+	share := q.Above == billing.AboveShare && t.st.fault != "share does not lock"
+	early := func() error {
+		return aside(t.st.Store, ctx, func(ctx context.Context, rows billing.Rows) (err error) {
+			q := q
+			q.Above, q.Lock = min(q.Above, billing.AboveRead), billing.LockNone
+			l, err = rows.Load(ctx, q)
+			return err
+		})
+	}
+	if t.st.fault == "above is read early" && q.Above != billing.AboveNone {
+		if err := early(); err != nil {
+			return l, err
+		}
+		above := l.Above
+		defer func() { l.Above = above }()
+	}
+	whole := q
+	if share && t.st.fault != "above last" {
+		if err := t.share(ctx, whole); err != nil {
+			return l, err
+		}
+	}
+	q.Lock, q.Above = billing.LockNone, min(q.Above, billing.AboveRead)
 	if t.st.fault == "judges early" && !q.DueBy.IsZero() {
 		if err := aside(t.st.Store, ctx, func(ctx context.Context, rows billing.Rows) (err error) {
 			l, err = rows.Load(ctx, q)
@@ -180,6 +274,11 @@ func (t *looseTx) Load(ctx context.Context, q billing.LoadQuery) (l billing.Load
 		}
 		ids = got
 	}
+	if share && t.st.fault == "above last" {
+		if err := t.share(ctx, whole); err != nil {
+			return l, err
+		}
+	}
 	q.IDs = ids
 	err = aside(t.st.Store, ctx, func(ctx context.Context, rows billing.Rows) (err error) {
 		l, err = rows.Load(ctx, q)
@@ -198,7 +297,15 @@ func yield() {
 	}
 }
 
-func (t *looseTx) Write(_ context.Context, b *billing.Batch) error {
+// Write locks the accounts that it writes, as a database does.
+func (t *looseTx) Write(ctx context.Context, b *billing.Batch) error {
+	if !slices.Contains([]string{"no locks", "no locks, no versions", "writes do not wait"}, t.st.fault) {
+		for _, a := range b.Accounts {
+			if _, err := t.lock(ctx, a.ID, billing.LockWait); err != nil {
+				return err
+			}
+		}
+	}
 	t.writes = append(t.writes, b)
 	return nil
 }

@@ -28,6 +28,7 @@ type step struct {
 	Flag    bool
 	Clash   bool // write rows that may be there
 	Lock    billing.Lock
+	Above   billing.Above
 	Parts   []string // kinds of rows of a write
 }
 
@@ -53,6 +54,7 @@ func programs() *rapid.Generator[program] {
 			Flag:    rapid.Bool().Draw(t, "flag"),
 			Clash:   rapid.IntRange(0, 7).Draw(t, "clash") == 0,
 			Lock:    billing.Lock(rapid.IntRange(0, 2).Draw(t, "lock")),
+			Above:   billing.Above(rapid.IntRange(0, 2).Draw(t, "above")),
 		}
 		if s.Kind == "write" {
 			s.Parts = parts.Draw(t, "parts")
@@ -93,13 +95,17 @@ func (p *player) step(ctx context.Context, rows billing.Rows, s step) (string, e
 	case "series":
 		return answer(rows.Series(ctx, s.Seller, s.kind(), s.Seq-1, s.Limit))
 	case "accounts":
-		page, err := rows.Accounts(ctx, billing.AccountQuery{Seller: s.Seller, InDebt: s.Flag, Parked: s.Day > 5}, s.Account-1, s.Limit)
+		page, err := rows.Accounts(ctx, billing.AccountQuery{Seller: s.Seller, InDebt: s.Flag, Parked: s.Day > 5, Open: s.Minor > 0}, s.Account-1, s.Limit)
 		for i := range page {
 			page[i] = p.plain(page[i])
 		}
 		return answer(page, err)
 	case "due":
-		return answer(rows.Due(ctx, day(s.Day), s.Account-1, s.Limit))
+		q := billing.DueQuery{Day: day(s.Day)}
+		if s.Flag {
+			q.Sellers = []billing.SellerID{s.Seller}
+		}
+		return answer(rows.Due(ctx, q, s.Account-1, s.Limit))
 	default:
 		return p.list(ctx, rows, s)
 	}
@@ -129,13 +135,19 @@ func (p *player) list(ctx context.Context, rows billing.Rows, s step) (string, e
 func (p *player) load(ctx context.Context, rows billing.Rows, s step) (string, error) {
 	q := billing.LoadQuery{
 		IDs: []billing.AccountID{s.Account, s.Account%4 + 1}, Lock: s.Lock, Usage: s.Flag, Key: s.keyID(),
-		UsageResource: billing.ResourceID(s.Name), UsageKey: s.Name, Seller: s.Seller, Name: s.Name,
+		UsageResource: billing.ResourceID(s.Name), UsageKey: s.Name, Seller: s.Seller, Name: s.Name, Above: s.Above,
+	}
+	if s.Limit > 2 {
+		q.AboveToo = []billing.AccountID{s.Account, 2}
 	}
 	if s.Minor > 0 {
 		q.DueBy = day(s.Day)
 	}
 	loaded, err := rows.Load(ctx, q)
 	loaded.Revision = 0 // stores number them as they like
+	for i := range loaded.Above {
+		loaded.Above[i] = p.plain(loaded.Above[i])
+	}
 	for i := range loaded.States {
 		state := &loaded.States[i]
 		state.Account = p.plain(state.Account)
@@ -186,6 +198,9 @@ func (p *player) write(ctx context.Context, rows billing.Rows, s step) (string, 
 					u.Key = s.Name
 				}
 				u.Day = day(s.Day + i)
+				if s.Flag {
+					u.Source, u.RolledUp = s.Account+5, above(s.Account)
+				}
 				b.Usage = append(b.Usage, u)
 			}
 		case "document":
@@ -267,11 +282,27 @@ func (s step) account(version int64, p *player) billing.Account {
 	if s.Flag {
 		a.Parked = billing.Parking{Code: s.Name, On: day(s.Day)}
 	}
+	if s.Day%3 == 1 {
+		a.Status = billing.Closed
+	}
+	a.Above = above(s.Account)
+	a.Suspension.Cause = billing.AccountID(s.Seq % 3)
 	return a
 }
 
+// above are the accounts above one, as they never change.
+func above(id billing.AccountID) []billing.AccountID {
+	switch id {
+	case 3:
+		return []billing.AccountID{1}
+	case 4:
+		return []billing.AccountID{1, 3}
+	}
+	return nil
+}
+
 func (s step) catalog() billing.CatalogChange {
-	seller := billing.Seller{ID: s.Seller, Name: s.Name, Currency: currencyOf(s.Seller)}
+	seller := billing.Seller{ID: s.Seller, Name: s.Name, Parent: "above", Double: s.Account, Currency: currencyOf(s.Seller)}
 	plan := billing.Plan{Seller: s.Seller, ID: billing.PlanID(s.Name), Open: s.Flag, Latest: 4}
 	c := billing.CatalogChange{Sellers: []billing.Seller{seller}, Plans: []billing.Plan{plan}}
 	if s.Flag {

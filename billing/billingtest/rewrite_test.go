@@ -88,14 +88,22 @@ func rewriting(in, out *change) hooks {
 			s.Account = each([]billing.Account{s.Account}, out.account)[0]
 			s.Holdings, s.Usage = each(s.Holdings, out.holding), each(s.Usage, out.usage)
 		}
+		l.Above = each(l.Above, out.account)
 		if l.Key != nil && out.key != nil {
 			out.key(l.Key)
+		}
+		if l.Keyed != nil && out.usage != nil {
+			out.usage(l.Keyed)
 		}
 		return l, err
 	}
 	h.accounts = func(next billing.Rows, ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int) ([]billing.Account, error) {
 		page, err := next.Accounts(ctx, q, after, limit)
 		return each(page, out.account), err
+	}
+	h.usage = func(next billing.Rows, ctx context.Context, id billing.AccountID, after int64, limit int) ([]billing.UsageRecord, error) {
+		page, err := next.Usage(ctx, id, after, limit)
+		return each(page, out.usage), err
 	}
 	h.entries = func(next billing.Rows, ctx context.Context, q billing.EntryQuery, after billing.EntryID, limit int) ([]billing.Entry, error) {
 		page, err := next.Entries(ctx, q, after, limit)

@@ -1,7 +1,10 @@
 package billingtest_test
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -213,6 +216,43 @@ func valueMutants() []mutant {
 			return s
 		}})},
 		{name: "counters in 32 bits", rules: []string{"EXACT-9"}, hooks: rewritingIn(change{account: func(a *billing.Account) { a.EntrySeq = int64(int32(a.EntrySeq)) }})},
+		{name: "those above a double are forgotten", rules: []string{"EXACT-10"}, hooks: rewritingIn(change{account: func(a *billing.Account) {
+			if a.Sells != "" {
+				a.Above = nil
+			}
+		}})},
+		{name: "at most eight above", rules: []string{"EXACT-10"}, hooks: rewritingIn(change{account: func(a *billing.Account) { a.Above = a.Above[:min(8, len(a.Above))] }})},
+		{name: "those above by their digits", rules: []string{"EXACT-10"}, hooks: rewritingIn(change{account: func(a *billing.Account) {
+			a.Above = slices.Clone(a.Above)
+			slices.SortFunc(a.Above, func(x, y billing.AccountID) int { return cmp.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
+		}})},
+		{name: "lists of accounts in 32 bits", rules: []string{"EXACT-10"}, hooks: rewritingIn(change{usage: func(u *billing.UsageRecord) {
+			u.RolledUp = each(u.RolledUp, func(id *billing.AccountID) { *id = billing.AccountID(int32(*id)) })
+		}})},
+		{name: "rolled up records are not rolled up again", rules: []string{"EXACT-10"}, hooks: rewritingIn(change{usage: func(u *billing.UsageRecord) {
+			if u.Source != 0 {
+				u.RolledUp = nil
+			}
+		}})},
+		{name: "a seller without a parent has no double", rules: []string{"EXACT-10"}, hooks: rewritingIn(change{seller: func(s *billing.Seller) {
+			if s.Parent == "" {
+				s.Double = 0
+			}
+		}})},
+		{name: "lists of the caller are kept", rules: []string{"COPY-1"}, hooks: func() hooks {
+			lists := map[billing.AccountID][]billing.AccountID{}
+			return rewriting(&change{usage: func(u *billing.UsageRecord) { lists[u.Account] = u.RolledUp }},
+				&change{usage: func(u *billing.UsageRecord) { u.RolledUp = lists[u.Account] }})
+		}},
+		{name: "those above are given out again", rules: []string{"COPY-2"}, hooks: func() hooks {
+			lists := map[billing.AccountID][]billing.AccountID{}
+			return rewriting(nil, &change{account: func(a *billing.Account) {
+				if lists[a.ID] == nil {
+					lists[a.ID] = a.Above
+				}
+				a.Above = lists[a.ID]
+			}})
+		}},
 		{name: "slices of the caller are kept", rules: []string{"COPY-1"}, hooks: func() hooks {
 			prints := map[billing.KeyID][]byte{}
 			return rewriting(&change{key: func(k *billing.Key) { prints[k.KeyID] = k.Fingerprint }},

@@ -7,11 +7,14 @@ import (
 	"sync"
 
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 )
 
 // database is a store with the bare floor of its database.
 type database interface {
-	store() billing.Store
+	store() reseller.Store
+	// another is a second, empty store on the same database server or disk.
+	another(ctx context.Context) (reseller.Store, func(), error)
 	// writers is how many workers the database can use.
 	writers() int
 	// commits commits single rows of a bare table, by some clients.

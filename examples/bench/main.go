@@ -27,15 +27,16 @@ func main() {
 	store := flag.String("store", "", "sqlite:FILE or postgres:DSN; empty: SQLite in a temporary folder")
 	accounts := flag.Int("accounts", 10_000, "accounts in the nightly run, 3 charged resources each")
 	actions := flag.Int("actions", 4_000, "actions per measurement")
+	resellers := flag.Int("resellers", 200, "resellers whose customers the accounts are in the second part; 0: leave it out")
 	workers := flag.Int("workers", 0, "workers of the run; 0: 2 on PostgreSQL, 1 on SQLite")
 	flag.Parse()
-	if err := bench(context.Background(), *store, *accounts, *actions, *workers); err != nil {
+	if err := bench(context.Background(), *store, *accounts, *actions, *workers, *resellers); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, where string, accounts, actions, workers int) error {
+func bench(ctx context.Context, where string, accounts, actions, workers, resellers int) error {
 	if where == "" {
 		dir, err := os.MkdirTemp("", "tierhost-bench")
 		if err != nil {
@@ -52,7 +53,7 @@ func bench(ctx context.Context, where string, accounts, actions, workers int) er
 	if workers == 0 {
 		workers = db.writers()
 	}
-	c, err := newCompany(ctx, db.store(), accounts)
+	c, err := newCompany(ctx, db.store(), accounts, 0)
 	if err != nil {
 		return err
 	}
@@ -64,8 +65,14 @@ func bench(ctx context.Context, where string, accounts, actions, workers int) er
 			return err
 		}
 	}
-	if err := benchRun(ctx, out, db, c, workers); err != nil {
+	plain, err := benchRun(ctx, out, db, c, workers)
+	if err != nil {
 		return err
+	}
+	if resellers > 0 {
+		if err := benchResellers(ctx, out, db, accounts, resellers, actions, workers, plain); err != nil {
+			return err
+		}
 	}
 	return out.Flush()
 }
@@ -80,11 +87,11 @@ func perSecond(n int, seconds float64) string { return fmt.Sprintf("%.0f/s", flo
 // benchActions measures actions, each in its own transaction, against commits of one
 // bare row by as many clients.
 func benchActions(ctx context.Context, out *tabwriter.Writer, db database, c *company, clients, actions int) error {
-	if err := c.act(ctx, clients, actions/10); err != nil { // warm up
+	if err := c.act(ctx, c.ids, clients, actions/10); err != nil { // warm up
 		return err
 	}
 	w := start()
-	if err := c.act(ctx, clients, actions); err != nil {
+	if err := c.act(ctx, c.ids, clients, actions); err != nil {
 		return err
 	}
 	took := w.seconds()
@@ -99,7 +106,7 @@ func benchActions(ctx context.Context, out *tabwriter.Writer, db database, c *co
 
 // benchRun measures the nightly run over all accounts, the same run again, and the
 // floor: its rows inserted into empty tables of the same form.
-func benchRun(ctx context.Context, out *tabwriter.Writer, db database, c *company, workers int) error {
+func benchRun(ctx context.Context, out *tabwriter.Writer, db database, c *company, workers int) (took float64, err error) {
 	peak := uint64(0)
 	var m runtime.MemStats
 	runtime.GC()
@@ -111,29 +118,29 @@ func benchRun(ctx context.Context, out *tabwriter.Writer, db database, c *compan
 	}}
 	day := c.nextMonth()
 	w := start()
-	report, err := c.engine.Run(ctx, day, o)
+	report, err := c.manager.Run(ctx, day, o)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	took := w.seconds()
+	took = w.seconds()
 	if report.Billed != int64(c.accounts) || len(report.Parked) > 0 {
-		return fmt.Errorf("the run billed %d of %d accounts and parked %d", report.Billed, c.accounts, len(report.Parked))
+		return 0, fmt.Errorf("the run billed %d of %d accounts and parked %d", report.Billed, c.accounts, len(report.Parked))
 	}
 	w = start()
-	again, err := c.engine.Run(ctx, day, o)
+	again, err := c.manager.Run(ctx, day, o)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	second := w.seconds()
 	if again.Accounts != 0 {
-		return fmt.Errorf("the second run handled %d accounts", again.Accounts)
+		return 0, fmt.Errorf("the second run handled %d accounts", again.Accounts)
 	}
 	rows, seconds, err := db.floor(ctx, day)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	fmt.Fprintf(out, "run, rows\t%s\t%s\t%.2f\t%d rows, %d workers; floor: %s\n", perSecond(rows, took), perSecond(rows, seconds), seconds/took, rows, workers, db.floorName())
 	fmt.Fprintf(out, "run, accounts\t%s\t\t\t%.1f s, heap grew by %.0f MiB\n", perSecond(c.accounts, took), took, float64(max(peak, before)-before)/(1<<20))
 	fmt.Fprintf(out, "run again\t%.3f s\t\t%.4f\tof the first\n", second, second/took)
-	return nil
+	return took, nil
 }

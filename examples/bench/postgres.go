@@ -11,10 +11,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage/postgres"
 )
 
-const benchSchema, floorSchema = "tierhost_bench", "tierhost_bench_floor"
+const benchSchema, floorSchema, resellerSchema = "tierhost_bench", "tierhost_bench_floor", "tierhost_bench_resellers"
 
 type postgresDatabase struct {
 	s    *postgres.Store
@@ -31,7 +32,7 @@ func openPostgres(ctx context.Context, dsn string) (database, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, schema := range []string{benchSchema, floorSchema} {
+	for _, schema := range []string{benchSchema, floorSchema, resellerSchema} {
 		if _, err := pool.Exec(ctx, "DROP SCHEMA IF EXISTS "+schema+" CASCADE"); err != nil {
 			pool.Close()
 			return nil, err
@@ -51,10 +52,17 @@ func openPostgres(ctx context.Context, dsn string) (database, error) {
 	return &postgresDatabase{s, pool}, nil
 }
 
-func (d *postgresDatabase) store() billing.Store { return d.s }
-func (d *postgresDatabase) writers() int         { return 2 }
-func (d *postgresDatabase) floorName() string    { return "COPY of the same rows with their indexes" }
-func (d *postgresDatabase) Close()               { d.pool.Close() }
+func (d *postgresDatabase) store() reseller.Store { return d.s }
+func (d *postgresDatabase) another(ctx context.Context) (reseller.Store, func(), error) {
+	s, err := postgres.New(d.pool, postgres.Options{Schema: resellerSchema})
+	if err == nil {
+		err = s.Migrate(ctx)
+	}
+	return s, func() {}, err
+}
+func (d *postgresDatabase) writers() int      { return 2 }
+func (d *postgresDatabase) floorName() string { return "COPY of the same rows with their indexes" }
+func (d *postgresDatabase) Close()            { d.pool.Close() }
 
 func (d *postgresDatabase) commits(ctx context.Context, clients, n int) error {
 	const table = floorSchema + ".bare"

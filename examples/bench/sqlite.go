@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage/sqlite"
 )
 
@@ -26,8 +27,21 @@ func openSQLite(ctx context.Context, path string) (database, error) {
 	return &sqliteDatabase{s, path}, nil
 }
 
-func (d *sqliteDatabase) store() billing.Store { return d.s }
-func (d *sqliteDatabase) writers() int         { return 1 }
+func (d *sqliteDatabase) store() reseller.Store { return d.s }
+func (d *sqliteDatabase) another(ctx context.Context) (reseller.Store, func(), error) {
+	path := d.path + ".resellers"
+	s, err := sqlite.Open(ctx, path, sqlite.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, func() {
+		s.Close()
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			os.Remove(path + suffix)
+		}
+	}, nil
+}
+func (d *sqliteDatabase) writers() int { return 1 }
 func (d *sqliteDatabase) floorName() string {
 	return "prepared inserts of the same rows, 1,000 a transaction"
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost/billing"
-	"github.com/tierhost/tierhost/scenario"
 	"github.com/tierhost/tierhost/internal/simulation"
+	"github.com/tierhost/tierhost/reseller"
+	"github.com/tierhost/tierhost/scenario"
 	"github.com/tierhost/tierhost/storage/memory"
 )
 
@@ -207,7 +208,7 @@ func TestCasesOnAllStores(t *testing.T) {
 				t.Parallel()
 				store := k.open
 				if k.name == "sqlite" { // not a file for each: other tests have files
-					store = func(t testing.TB) billing.Store { return openFile(t, ":memory:") }
+					store = func(t testing.TB) reseller.Store { return openFile(t, ":memory:") }
 				}
 				got, err := f.Play(t.Context(), store(t), scenario.PlayOptions{})
 				require.NoError(t, err)

@@ -21,7 +21,8 @@ type Catalog struct {
 type Offer struct {
 	Head    billing.Plan
 	Terms   billing.Terms
-	Version int // that it becomes
+	Version int  // that it becomes
+	resale  bool // a plan for resellers
 }
 
 // resources of every simulated company: one of each kind, step and aggregate.
@@ -77,14 +78,17 @@ func (d dice) percent() decimal.Decimal {
 	return pick(d, decimal.New(5, 0), decimal.New(10, 0), decimal.New(125, -1), decimal.New(3333, -2), decimal.New(50, 0), decimal.New(100, 0))
 }
 
-// catalog draws two sellers with a few plans each.
-func (d dice) catalog() Catalog {
+// catalog draws two sellers, and their resellers, with a few plans each.
+func (d dice) catalog(o Options) Catalog {
 	c := Catalog{Resources: resources()}
 	usd, eurLike := mustISO("USD"), mustISO(pick(d, "JPY", "EUR", "KWD"))
 	c.Sellers = []billing.Seller{
 		{ID: "acme", Name: "Acme Hosting", Currency: usd, Taxes: d.taxes()},
 		{ID: "zeta", Name: "Zeta", Currency: eurLike, Rounding: pick(d, money.HalfUp, money.HalfEven),
 			TimeZone: pick(d, "", "Europe/Berlin", "America/New_York"), Taxes: d.taxes()},
+	}
+	if o.Resellers {
+		c.Sellers = append(c.Sellers, d.resellers(usd)...)
 	}
 	for _, s := range c.Sellers {
 		periods := d.periods()
@@ -100,7 +104,22 @@ func (d dice) catalog() Catalog {
 					head.Access, head.From = billing.AccessFrom, []billing.PlanID{planID(0), planID(1)}
 				}
 			}
-			c.Offers = append(c.Offers, Offer{Head: head, Terms: d.terms(periods), Version: 1})
+			terms := Offer{Head: head, Version: 1}
+			if o.Plain {
+				terms.Terms = d.plain(periods)
+			} else {
+				terms.Terms = d.terms(periods)
+			}
+			c.Offers = append(c.Offers, terms)
+		}
+	}
+	if o.Resellers {
+		for _, parent := range []billing.SellerID{"acme", "alpha"} {
+			periods := d.periods()
+			for i := range resales {
+				head := billing.Plan{Seller: parent, ID: resaleID(i), Name: fmt.Sprintf("Resale %d", i), Open: true, Access: billing.AccessStaff}
+				c.Offers = append(c.Offers, Offer{Head: head, Terms: d.resale(periods, o), Version: 1, resale: true})
+			}
 		}
 	}
 	return c

@@ -23,11 +23,12 @@ import (
 //     never change);
 //   - what was acknowledged is there once, what was refused is not there: money,
 //     usage records, signups;
-//   - a closed account holds nothing.
+//   - a closed account holds nothing;
+//   - the wholesale side stands the checks of [World.Wholesale].
 func (w *World) Check(ctx context.Context) ([]string, error) {
 	c := &checker{w: w, sums: map[billing.AccountID]int64{}, last: map[billing.AccountID]int64{},
 		docs: map[billing.DocumentID]*docTotals{}, rated: map[ratedKey][]interval{}, references: map[string]int{}, usage: map[string]int{}}
-	for _, step := range []func(context.Context) error{c.verify, c.entries, c.accounts, c.documents, c.numbers} {
+	for _, step := range []func(context.Context) error{c.verify, c.entries, c.accounts, c.documents, c.numbers, c.wholesale} {
 		if err := step(ctx); err != nil {
 			return c.wrong, err
 		}
@@ -159,7 +160,9 @@ func (c *checker) accounts(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			c.usage[u.Key]++
+			if u.Source == 0 { // its own
+				c.usage[u.Key]++
+			}
 		}
 	}
 	return nil
@@ -267,6 +270,10 @@ func (c *checker) acknowledged() {
 	for i := range c.w.Script.Steps {
 		st := &c.w.Script.Steps[i]
 		ok := strings.HasPrefix(c.w.Outcome(st.ID), "ok")
+		if st.enroll != "" {
+			signups[st.Account] = signups[st.Account] || ok
+			continue
+		}
 		switch x := st.actionOf().(type) {
 		case billing.Signup:
 			signups[st.Account] = signups[st.Account] || ok

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -26,13 +27,18 @@ type DumpOptions struct {
 	NoNumbers bool
 	// Ledger writes entries, documents and balances only.
 	Ledger bool
+	// Retail leaves out the wholesale side and what it makes of the doubles: their taxes,
+	// documents, balances and the numbers of their entries. It is what does not depend on
+	// how late the run comes.
+	Retail bool
 }
 
 // Dump returns the books as text: the catalog, and of every account, by name, its
 // state, holdings, periods, usage, entries and documents. Numbers that stores give out
 // as they like do not appear in it, so equal books have equal dumps on all stores.
-func Dump(ctx context.Context, e *billing.Engine, o DumpOptions) (string, error) {
-	d := &dumper{e: e, o: o, parts: map[billing.AccountID]*strings.Builder{}}
+func Dump(ctx context.Context, w *World, o DumpOptions) (string, error) {
+	d := &dumper{w: w, e: w.Engine, o: o, parts: map[billing.AccountID]*strings.Builder{}, names: map[billing.AccountID]string{},
+		doubles: map[billing.AccountID]bool{}}
 	if err := d.accounts(ctx); err != nil {
 		return "", err
 	}
@@ -48,14 +54,22 @@ func Dump(ctx context.Context, e *billing.Engine, o DumpOptions) (string, error)
 	for _, a := range d.list {
 		b.WriteString(d.parts[a.ID].String())
 	}
+	if !o.Retail {
+		if err := d.wholesale(ctx, &b); err != nil {
+			return "", err
+		}
+	}
 	return b.String(), nil
 }
 
 type dumper struct {
-	e     *billing.Engine
-	o     DumpOptions
-	list  []billing.Account
-	parts map[billing.AccountID]*strings.Builder
+	w       *World
+	names   map[billing.AccountID]string
+	doubles map[billing.AccountID]bool
+	e       *billing.Engine
+	o       DumpOptions
+	list    []billing.Account
+	parts   map[billing.AccountID]*strings.Builder
 }
 
 // put writes a line of words; empty words are left out.
@@ -89,7 +103,7 @@ func (d *dumper) catalog(ctx context.Context, w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		put(w, "seller", s.ID, s.Name, s.Currency, s.Currency.Exponent, s.Rounding, s.TimeZone, text(s.Taxes))
+		put(w, "seller", s.ID, s.Parent, d.names[s.Double], s.Name, s.Currency, s.Currency.Exponent, s.Rounding, s.TimeZone, text(s.Taxes))
 		for p, err := range d.e.Plans(ctx, s.ID) {
 			if err != nil {
 				return err
@@ -113,6 +127,7 @@ func (d *dumper) accounts(ctx context.Context) error {
 			return err
 		}
 		d.list = append(d.list, a)
+		d.names[a.ID], d.doubles[a.ID] = a.Name, a.Sells != ""
 	}
 	slices.SortFunc(d.list, func(a, b billing.Account) int {
 		return cmp.Or(cmp.Compare(a.Seller, b.Seller), cmp.Compare(a.Name, b.Name))
@@ -121,13 +136,19 @@ func (d *dumper) accounts(ctx context.Context) error {
 		a := &d.list[i]
 		w := &strings.Builder{}
 		d.parts[a.ID] = w
-		put(w, "account", a.Seller, a.Name, a.Status, "balance", a.Balance)
+		if d.o.Retail && a.Sells != "" {
+			put(w, "account", a.Seller, a.Name, a.Status, a.Plan, a.PlanVersion, a.PeriodFrom, a.MonthFrom)
+		} else {
+			put(w, "account", a.Seller, a.Name, a.Status, "balance", a.Balance)
+		}
 		if d.o.Ledger {
 			continue
 		}
 		row := *a // whole, so that a new field cannot be forgotten
-		row.ID, row.Version, row.MeterScan, row.MeterSeen = 0, 0, 0, 0
-		put(w, " row", text(row))
+		row.ID, row.Version, row.MeterScan, row.MeterSeen, row.Above, row.Suspension.Cause = 0, 0, 0, 0, nil, 0
+		if !d.o.Retail || a.Sells == "" {
+			put(w, " row", text(row), "above", d.named(a.Above), "because of", d.names[a.Suspension.Cause])
+		}
 		if err := d.details(ctx, a, w); err != nil {
 			return err
 		}
@@ -155,10 +176,20 @@ func (d *dumper) details(ctx context.Context, a *billing.Account, w io.Writer) e
 		if err != nil {
 			return err
 		}
-		u.Account, u.Seq, u.Recorded = 0, 0, u.Recorded.UTC()
-		put(w, " usage", text(u))
+		source, above := d.names[u.Source], d.named(u.RolledUp)
+		u.Account, u.Seq, u.Recorded, u.Source, u.RolledUp = 0, 0, u.Recorded.UTC(), 0, nil
+		put(w, " usage", text(u), source, above)
 	}
 	return nil
+}
+
+// named turns numbers of accounts into their names.
+func (d *dumper) named(ids []billing.AccountID) string {
+	var names []string
+	for _, id := range ids {
+		names = append(names, d.names[id])
+	}
+	return strings.Join(names, ">")
 }
 
 func (d *dumper) ledger(ctx context.Context) error {
@@ -169,6 +200,12 @@ func (d *dumper) ledger(ctx context.Context) error {
 		w := d.parts[e.Account]
 		if w == nil {
 			return fmt.Errorf("entry %d of account %d, which is not there", e.Seq, e.Account)
+		}
+		if d.o.Retail && d.doubles[e.Account] {
+			if e.Kind == billing.EntryWholesale || e.Kind == billing.EntryTax {
+				continue
+			}
+			e.Seq, e.Document, e.Corrects = 0, 0, 0
 		}
 		if e.Account, e.Recorded = 0, e.Recorded.UTC(); d.o.NoIssue {
 			e.Recorded = time.Time{}
@@ -183,6 +220,9 @@ func (d *dumper) ledger(ctx context.Context) error {
 		if w == nil {
 			return fmt.Errorf("document %d of account %d, which is not there", doc.Seq, doc.Account)
 		}
+		if d.o.Retail && d.doubles[doc.Account] {
+			continue
+		}
 		if d.o.NoNumbers {
 			doc.Number = 0
 		}
@@ -192,6 +232,135 @@ func (d *dumper) ledger(ctx context.Context) error {
 		put(w, " document", doc.Seq, doc.Kind, doc.Date, doc.Total, text(doc))
 	}
 	return nil
+}
+
+// wholesale writes the books of the resellers: what they have of their parents.
+func (d *dumper) wholesale(ctx context.Context, w io.Writer) error {
+	sellers, err := d.w.Manager.Sellers(ctx, "")
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(sellers, func(a, b billing.Seller) int { return cmp.Compare(a.ID, b.ID) })
+	for _, s := range sellers {
+		if s.Double == 0 {
+			continue
+		}
+		through, err := d.w.Manager.ClosedThrough(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		put(w, "account wholesale of", s.ID, "closed through", through)
+		if !d.o.Ledger {
+			if err := d.stocks(ctx, s.ID, w); err != nil {
+				return err
+			}
+		}
+		if err := d.shadows(ctx, s.ID, w); err != nil {
+			return err
+		}
+		for b, err := range d.w.Manager.Bills(ctx, reseller.BillQuery{Seller: s.ID}) {
+			if err != nil {
+				return err
+			}
+			if b.Seller != s.ID || b.Account != s.Double {
+				return fmt.Errorf("a bill of seller %s and account %d among those of seller %s, account %d", b.Seller, b.Account, s.ID, s.Double)
+			}
+			b.Account, b.Recorded = 0, b.Recorded.UTC()
+			if d.o.NoIssue {
+				b.Recorded = time.Time{}
+			}
+			put(w, " bill", b.Day, b.Resource, b.Amount, text(b))
+		}
+	}
+	return nil
+}
+
+// shadows writes the shadows of a seller, by account and in the order of each account.
+func (d *dumper) shadows(ctx context.Context, seller billing.SellerID, w io.Writer) error {
+	parts := map[string]*strings.Builder{}
+	var last reseller.ShadowID
+	for sh, err := range d.w.Manager.Shadows(ctx, reseller.ShadowQuery{Seller: seller}) {
+		if err != nil {
+			return err
+		}
+		if id := sh.ID(); sh.Seller != seller || id.Day.Before(last.Day) || id.Day == last.Day && id.Seq <= last.Seq {
+			return fmt.Errorf("shadow %v of seller %s comes after %v among those of seller %s", id, sh.Seller, last, seller)
+		}
+		last = sh.ID()
+		name := d.names[sh.Account]
+		if parts[name] == nil {
+			parts[name] = &strings.Builder{}
+		}
+		if sh.Seq, sh.Account, sh.Recorded = 0, 0, sh.Recorded.UTC(); d.o.NoIssue {
+			sh.Recorded = time.Time{}
+		}
+		put(parts[name], " shadow", name, sh.Date, sh.Kind, sh.Resource, sh.Amount, text(sh))
+	}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		put(w, parts[name].String())
+	}
+	return nil
+}
+
+// stocks writes what a seller's customers have together, and each of them.
+func (d *dumper) stocks(ctx context.Context, seller billing.SellerID, w io.Writer) error {
+	stocks, holdings, err := Stocks(ctx, d.w.Store, seller)
+	if err != nil {
+		return err
+	}
+	for _, s := range stocks {
+		if s.Limit != nil || !s.Pooled.IsZero() || len(s.Returns) > 0 { // one that was only locked may be there or not
+			put(w, " stock", text(s))
+		}
+	}
+	var lines []string
+	for _, h := range holdings {
+		name := d.names[h.Account]
+		h.Account = 0
+		lines = append(lines, fmt.Sprint(" has ", name, " ", h.Resource, " ", text(h)))
+	}
+	slices.Sort(lines)
+	for _, line := range lines {
+		put(w, line)
+	}
+	return nil
+}
+
+// Stocks reads the stocks and the wholesale holdings of a seller.
+func Stocks(ctx context.Context, store reseller.Store, seller billing.SellerID) (stocks []reseller.Stock, holdings []reseller.Holding, err error) {
+	err = store.View(ctx, func(ctx context.Context, tx storage.Tx) error {
+		rows, err := store.Reseller(tx)
+		if err != nil {
+			return err
+		}
+		if stocks, err = rows.Stocks(ctx, seller); err != nil {
+			return err
+		}
+		holdings = nil
+		const page = 50
+		for after := (reseller.Holding{}); ; after = holdings[len(holdings)-1] {
+			list, err := rows.Holdings(ctx, seller, after.Account, after.Resource, page)
+			if err != nil {
+				return err
+			}
+			holdings = append(holdings, list...)
+			if len(list) < page {
+				break
+			}
+		}
+		for _, s := range stocks {
+			if s.Seller != seller {
+				return fmt.Errorf("a stock of seller %s among those of seller %s", s.Seller, seller)
+			}
+		}
+		for _, h := range holdings {
+			if h.Seller != seller {
+				return fmt.Errorf("a holding of seller %s among those of seller %s", h.Seller, seller)
+			}
+		}
+		return nil
+	})
+	return stocks, holdings, err
 }
 
 // Events drains a store's outbox and returns the events as text, by account and in

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -47,7 +48,7 @@ var ErrInjected = errors.New("injected fault")
 // Faulty is a store whose calls fail on request. Every call of the store, and every
 // begin and commit of a transaction, is a point, counted from 1.
 type Faulty struct {
-	billing.Store
+	reseller.Store
 
 	mu     sync.Mutex
 	count  int
@@ -57,7 +58,7 @@ type Faulty struct {
 }
 
 // NewFaulty returns a store that works like the inner one until it is told otherwise.
-func NewFaulty(inner billing.Store) *Faulty { return &Faulty{Store: inner, calls: map[string]int{}} }
+func NewFaulty(inner reseller.Store) *Faulty { return &Faulty{Store: inner, calls: map[string]int{}} }
 
 // Decide counts anew from here, and asks the function at every point which fault
 // there is; nil: none.
@@ -204,7 +205,23 @@ func (f *Faulty) Billing(tx storage.Tx) (billing.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return faultyRows{rows, f, t}, nil
+	return faultyRows{rows, points{f, t}}, nil
+}
+
+// Reseller implements [reseller.Store].
+func (f *Faulty) Reseller(tx storage.Tx) (reseller.Rows, error) {
+	t, ok := tx.(*faultyTx)
+	if !ok { // made by a Wrap of the inner store
+		return f.Store.Reseller(tx)
+	}
+	if fault := f.point("Reseller", FaultBefore, FaultDefect, FaultConflict); fault != NoFault {
+		return nil, injected(fault)
+	}
+	rows, err := f.Store.Reseller(t.Tx)
+	if err != nil {
+		return nil, err
+	}
+	return faultyWholesale{rows, points{f, t}}, nil
 }
 
 // Outbox implements [storage.OutboxStore]. Its calls do not fail.
@@ -215,15 +232,20 @@ func (f *Faulty) Outbox(tx storage.Tx) (storage.Outbox, error) {
 	return f.Store.Outbox(tx)
 }
 
+// points are those of the calls within a transaction.
+type points struct {
+	f *Faulty
+	t *faultyTx
+}
+
 // faultyRows are the rows of the inner store within a transaction.
 type faultyRows struct {
 	inner billing.Rows
-	f     *Faulty
-	t     *faultyTx
+	points
 }
 
 // through makes a call with the fault that there is at it.
-func through[T any](r faultyRows, name string, call func() (T, error)) (T, error) {
+func through[T any](r points, name string, call func() (T, error)) (T, error) {
 	var zero T
 	fault := r.f.point(name, FaultBefore, FaultAfter, FaultDefect, FaultConflict, FaultCancel)
 	switch fault {
@@ -241,7 +263,7 @@ func through[T any](r faultyRows, name string, call func() (T, error)) (T, error
 }
 
 func (r faultyRows) PutCatalog(ctx context.Context, c billing.CatalogChange) error {
-	_, err := through(r, "PutCatalog", func() (struct{}, error) { return struct{}{}, r.inner.PutCatalog(ctx, c) })
+	_, err := through(r.points, "PutCatalog", func() (struct{}, error) { return struct{}{}, r.inner.PutCatalog(ctx, c) })
 	return err
 }
 
@@ -274,69 +296,127 @@ func (r faultyRows) Write(ctx context.Context, b *billing.Batch) error {
 }
 
 func (r faultyRows) Revision(ctx context.Context) (int64, error) {
-	return through(r, "Revision", func() (int64, error) { return r.inner.Revision(ctx) })
+	return through(r.points, "Revision", func() (int64, error) { return r.inner.Revision(ctx) })
 }
 
 func (r faultyRows) Resources(ctx context.Context) ([]billing.Resource, error) {
-	return through(r, "Resources", func() ([]billing.Resource, error) { return r.inner.Resources(ctx) })
+	return through(r.points, "Resources", func() ([]billing.Resource, error) { return r.inner.Resources(ctx) })
 }
 
 func (r faultyRows) Seller(ctx context.Context, id billing.SellerID) (billing.Seller, error) {
-	return through(r, "Seller", func() (billing.Seller, error) { return r.inner.Seller(ctx, id) })
+	return through(r.points, "Seller", func() (billing.Seller, error) { return r.inner.Seller(ctx, id) })
 }
 
 func (r faultyRows) Sellers(ctx context.Context, after billing.SellerID, limit int) ([]billing.Seller, error) {
-	return through(r, "Sellers", func() ([]billing.Seller, error) { return r.inner.Sellers(ctx, after, limit) })
+	return through(r.points, "Sellers", func() ([]billing.Seller, error) { return r.inner.Sellers(ctx, after, limit) })
 }
 
 func (r faultyRows) Plan(ctx context.Context, seller billing.SellerID, id billing.PlanID) (billing.Plan, error) {
-	return through(r, "Plan", func() (billing.Plan, error) { return r.inner.Plan(ctx, seller, id) })
+	return through(r.points, "Plan", func() (billing.Plan, error) { return r.inner.Plan(ctx, seller, id) })
 }
 
 func (r faultyRows) Plans(ctx context.Context, seller billing.SellerID, after billing.PlanID, limit int) ([]billing.Plan, error) {
-	return through(r, "Plans", func() ([]billing.Plan, error) { return r.inner.Plans(ctx, seller, after, limit) })
+	return through(r.points, "Plans", func() ([]billing.Plan, error) { return r.inner.Plans(ctx, seller, after, limit) })
 }
 
 func (r faultyRows) PlanVersion(ctx context.Context, seller billing.SellerID, id billing.PlanID, version int) (billing.PlanVersion, error) {
-	return through(r, "PlanVersion", func() (billing.PlanVersion, error) { return r.inner.PlanVersion(ctx, seller, id, version) })
+	return through(r.points, "PlanVersion", func() (billing.PlanVersion, error) { return r.inner.PlanVersion(ctx, seller, id, version) })
 }
 
 func (r faultyRows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loaded, error) {
-	return through(r, "Load", func() (billing.Loaded, error) { return r.inner.Load(ctx, q) })
+	return through(r.points, "Load", func() (billing.Loaded, error) { return r.inner.Load(ctx, q) })
 }
 
-func (r faultyRows) Due(ctx context.Context, day billing.Date, after billing.AccountID, limit int) ([]billing.AccountID, error) {
-	return through(r, "Due", func() ([]billing.AccountID, error) { return r.inner.Due(ctx, day, after, limit) })
+func (r faultyRows) Due(ctx context.Context, q billing.DueQuery, after billing.AccountID, limit int) ([]billing.DueAccount, error) {
+	return through(r.points, "Due", func() ([]billing.DueAccount, error) { return r.inner.Due(ctx, q, after, limit) })
 }
 
 func (r faultyRows) Accounts(ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int) ([]billing.Account, error) {
-	return through(r, "Accounts", func() ([]billing.Account, error) { return r.inner.Accounts(ctx, q, after, limit) })
+	return through(r.points, "Accounts", func() ([]billing.Account, error) { return r.inner.Accounts(ctx, q, after, limit) })
 }
 
 func (r faultyRows) Holdings(ctx context.Context, ids []billing.AccountID) ([]billing.Holding, error) {
-	return through(r, "Holdings", func() ([]billing.Holding, error) { return r.inner.Holdings(ctx, ids) })
+	return through(r.points, "Holdings", func() ([]billing.Holding, error) { return r.inner.Holdings(ctx, ids) })
 }
 
 func (r faultyRows) Entries(ctx context.Context, q billing.EntryQuery, after billing.EntryID, limit int) ([]billing.Entry, error) {
-	return through(r, "Entries", func() ([]billing.Entry, error) { return r.inner.Entries(ctx, q, after, limit) })
+	return through(r.points, "Entries", func() ([]billing.Entry, error) { return r.inner.Entries(ctx, q, after, limit) })
 }
 
 func (r faultyRows) Documents(ctx context.Context, q billing.DocumentQuery, after billing.DocumentID, limit int) ([]billing.Document, error) {
-	return through(r, "Documents", func() ([]billing.Document, error) { return r.inner.Documents(ctx, q, after, limit) })
+	return through(r.points, "Documents", func() ([]billing.Document, error) { return r.inner.Documents(ctx, q, after, limit) })
 }
 
 func (r faultyRows) Series(ctx context.Context, seller billing.SellerID, kind billing.DocumentKind, after int64, limit int) ([]billing.Document, error) {
-	return through(r, "Series", func() ([]billing.Document, error) { return r.inner.Series(ctx, seller, kind, after, limit) })
+	return through(r.points, "Series", func() ([]billing.Document, error) { return r.inner.Series(ctx, seller, kind, after, limit) })
 }
 
 func (r faultyRows) Periods(ctx context.Context, account billing.AccountID, after int64, limit int) ([]billing.PeriodRow, error) {
-	return through(r, "Periods", func() ([]billing.PeriodRow, error) { return r.inner.Periods(ctx, account, after, limit) })
+	return through(r.points, "Periods", func() ([]billing.PeriodRow, error) { return r.inner.Periods(ctx, account, after, limit) })
 }
 
 func (r faultyRows) Usage(ctx context.Context, account billing.AccountID, after int64, limit int) ([]billing.UsageRecord, error) {
-	return through(r, "Usage", func() ([]billing.UsageRecord, error) { return r.inner.Usage(ctx, account, after, limit) })
+	return through(r.points, "Usage", func() ([]billing.UsageRecord, error) { return r.inner.Usage(ctx, account, after, limit) })
 }
 
 func (r faultyRows) Sum(ctx context.Context, account billing.AccountID, until billing.Date) (int64, error) {
-	return through(r, "Sum", func() (int64, error) { return r.inner.Sum(ctx, account, until) })
+	return through(r.points, "Sum", func() (int64, error) { return r.inner.Sum(ctx, account, until) })
+}
+
+// faultyWholesale are the rows of package reseller within a transaction. The points of
+// its calls are named "Wholesale ...".
+type faultyWholesale struct {
+	inner reseller.Rows
+	points
+}
+
+func (r faultyWholesale) Load(ctx context.Context, q reseller.LoadQuery) (reseller.Loaded, error) {
+	return through(r.points, "Wholesale Load", func() (reseller.Loaded, error) { return r.inner.Load(ctx, q) })
+}
+
+func (r faultyWholesale) Lock(ctx context.Context, keys []reseller.StockKey) ([]reseller.Stock, error) {
+	return through(r.points, "Wholesale Lock", func() ([]reseller.Stock, error) { return r.inner.Lock(ctx, keys) })
+}
+
+func (r faultyWholesale) Write(ctx context.Context, b *reseller.Batch) error {
+	_, err := through(r.points, "Wholesale Write", func() (struct{}, error) { return struct{}{}, r.inner.Write(ctx, b) })
+	return err
+}
+
+func (r faultyWholesale) Shadows(ctx context.Context, q reseller.ShadowQuery, after reseller.ShadowID, limit int) ([]reseller.Shadow, error) {
+	return through(r.points, "Wholesale Shadows", func() ([]reseller.Shadow, error) { return r.inner.Shadows(ctx, q, after, limit) })
+}
+
+func (r faultyWholesale) Holdings(ctx context.Context, seller billing.SellerID, account billing.AccountID, resource billing.ResourceID, limit int) ([]reseller.Holding, error) {
+	return through(r.points, "Wholesale Holdings", func() ([]reseller.Holding, error) {
+		return r.inner.Holdings(ctx, seller, account, resource, limit)
+	})
+}
+
+func (r faultyWholesale) Stocks(ctx context.Context, seller billing.SellerID) ([]reseller.Stock, error) {
+	return through(r.points, "Wholesale Stocks", func() ([]reseller.Stock, error) { return r.inner.Stocks(ctx, seller) })
+}
+
+func (r faultyWholesale) Books(ctx context.Context, seller billing.SellerID) (reseller.Books, error) {
+	return through(r.points, "Wholesale Books", func() (reseller.Books, error) { return r.inner.Books(ctx, seller) })
+}
+
+func (r faultyWholesale) Bills(ctx context.Context, q reseller.BillQuery, day billing.Date, resource billing.ResourceID, limit int) ([]reseller.Bill, error) {
+	return through(r.points, "Wholesale Bills", func() ([]reseller.Bill, error) { return r.inner.Bills(ctx, q, day, resource, limit) })
+}
+
+func (r faultyWholesale) Sums(ctx context.Context, seller billing.SellerID, day billing.Date) ([]reseller.Sum, error) {
+	return through(r.points, "Wholesale Sums", func() ([]reseller.Sum, error) { return r.inner.Sums(ctx, seller, day) })
+}
+
+func (r faultyWholesale) OpenDays(ctx context.Context, until billing.Date, after reseller.OpenDay, limit int) ([]reseller.OpenDay, error) {
+	return through(r.points, "Wholesale OpenDays", func() ([]reseller.OpenDay, error) { return r.inner.OpenDays(ctx, until, after, limit) })
+}
+
+func (r faultyWholesale) Transfer(ctx context.Context, account billing.AccountID) (reseller.Transfer, error) {
+	return through(r.points, "Wholesale Transfer", func() (reseller.Transfer, error) { return r.inner.Transfer(ctx, account) })
+}
+
+func (r faultyWholesale) Transfers(ctx context.Context, state reseller.TransferState, after billing.AccountID, limit int) ([]reseller.Transfer, error) {
+	return through(r.points, "Wholesale Transfers", func() ([]reseller.Transfer, error) { return r.inner.Transfers(ctx, state, after, limit) })
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/internal/simulation"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 	"github.com/tierhost/tierhost/storage/memory"
 )
@@ -21,7 +22,7 @@ import (
 // books are everything that a played script left: what was answered, and what there is.
 type books struct{ outcomes, dump, events string }
 
-func booksOf(t testing.TB, w *simulation.World, store billing.Store) books {
+func booksOf(t testing.TB, w *simulation.World, store reseller.Store) books {
 	t.Helper()
 	return books{w.Outcomes(), dump(t, w, simulation.DumpOptions{}), events(t, w, store)}
 }
@@ -196,7 +197,7 @@ func breakAll(t testing.TB, f *simulation.Faulty, kinds []simulation.Fault, play
 
 // swarm is one history with faults everywhere: the seed draws a subset of the faults
 // and how often they strike.
-func swarm(ctx context.Context, s *simulation.Script, store billing.Store, want books) error {
+func swarm(ctx context.Context, s *simulation.Script, store reseller.Store, want books) error {
 	r := rand.New(rand.NewPCG(s.Seed, 7))
 	kinds := simulation.Faults()
 	r.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
@@ -205,7 +206,7 @@ func swarm(ctx context.Context, s *simulation.Script, store billing.Store, want 
 
 // strike plays a script with faults of the given kinds at a rate, and compares.
 func strike(
-	ctx context.Context, s *simulation.Script, store billing.Store, want books, r *rand.Rand, kinds []simulation.Fault, rate float64,
+	ctx context.Context, s *simulation.Script, store reseller.Store, want books, r *rand.Rand, kinds []simulation.Fault, rate float64,
 ) (err error) {
 	f := simulation.NewFaulty(store)
 	w, err := simulation.NewWorld(s, f)
@@ -229,7 +230,7 @@ func strike(
 	}
 	f.Decide(nil)
 	got := books{outcomes: w.Outcomes()}
-	if got.dump, err = simulation.Dump(ctx, w.Engine, simulation.DumpOptions{NoNumbers: true}); err != nil {
+	if got.dump, err = simulation.Dump(ctx, w, simulation.DumpOptions{NoNumbers: true}); err != nil {
 		return err
 	}
 	if got.events, err = simulation.Events(ctx, w.Engine, store, w.Clock); err != nil {
@@ -255,7 +256,7 @@ func faultless(ctx context.Context, s *simulation.Script) (b books, err error) {
 	if err := w.PlayAll(ctx, 5); err != nil {
 		return b, err
 	}
-	if b.dump, err = simulation.Dump(ctx, w.Engine, simulation.DumpOptions{NoNumbers: true}); err != nil {
+	if b.dump, err = simulation.Dump(ctx, w, simulation.DumpOptions{NoNumbers: true}); err != nil {
 		return b, err
 	}
 	b.outcomes = w.Outcomes()
@@ -381,7 +382,7 @@ func TestBrokenStoresAreNoticed(t *testing.T) {
 // mutant is a store that breaks its contract in its writes: always, or, once write
 // returns true, never again.
 type mutant struct {
-	billing.Store
+	reseller.Store
 	write  func(b *billing.Batch) bool
 	writes int
 	done   bool

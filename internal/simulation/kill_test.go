@@ -18,6 +18,7 @@ import (
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/internal/simulation"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 	"github.com/tierhost/tierhost/storage/memory"
 	"github.com/tierhost/tierhost/storage/postgres"
@@ -94,7 +95,7 @@ func night(ctx context.Context, w *simulation.World, j job) error {
 	return err
 }
 
-func (j job) open(ctx context.Context) (billing.Store, error) {
+func (j job) open(ctx context.Context) (reseller.Store, error) {
 	if j.File != "" {
 		return sqlite.Open(ctx, j.File, sqlite.Options{})
 	}
@@ -200,7 +201,7 @@ func TestKilledWhilePlaying(t *testing.T) {
 	})
 }
 
-func shut(t testing.TB, store billing.Store) {
+func shut(t testing.TB, store reseller.Store) {
 	t.Helper()
 	switch s := store.(type) {
 	case *sqlite.Store:
@@ -212,7 +213,7 @@ func shut(t testing.TB, store billing.Store) {
 
 // populate signs up so many accounts in few transactions, through the engine bound to
 // each of them.
-func populate(t testing.TB, w *simulation.World, store billing.Store, n int) {
+func populate(t testing.TB, w *simulation.World, store reseller.Store, n int) {
 	t.Helper()
 	const each = 250
 	for from := 0; from < n; from += each {
@@ -240,7 +241,7 @@ func TestKilledAtNight(t *testing.T) {
 		j.Seed, j.Options = 5, simulation.Options{Accounts: 1, Days: 40}
 		j.Night, j.Batch, j.Workers = true, 15, 1
 		s := simulation.NewScript(j.Seed, j.Options)
-		prepare := func(store billing.Store) *simulation.World {
+		prepare := func(store reseller.Store) *simulation.World {
 			w := world(t, s, store)
 			require.NoError(t, w.Setup(t.Context()))
 			populate(t, w, store, accounts)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/internal/simulation"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage/memory"
 	"github.com/tierhost/tierhost/storage/postgres"
 	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
@@ -52,15 +53,15 @@ func seeds(t testing.TB, usual int) []uint64 {
 // kind is a kind of store.
 type kind struct {
 	name string
-	open func(t testing.TB) billing.Store
+	open func(t testing.TB) reseller.Store
 }
 
 var (
-	inMemory = kind{"memory", func(testing.TB) billing.Store { return memory.New() }}
-	inFile   = kind{"sqlite", func(t testing.TB) billing.Store {
+	inMemory = kind{"memory", func(testing.TB) reseller.Store { return memory.New() }}
+	inFile   = kind{"sqlite", func(t testing.TB) reseller.Store {
 		return openFile(t, filepath.Join(t.TempDir(), "books.db"))
 	}}
-	onServer = kind{"postgres", func(t testing.TB) billing.Store {
+	onServer = kind{"postgres", func(t testing.TB) reseller.Store {
 		dsn, schema := postgrestest.Schema(t)
 		return openSchema(t, dsn, schema)
 	}}
@@ -95,7 +96,7 @@ func onEach(t *testing.T, test func(t *testing.T, k kind)) {
 	}
 }
 
-func world(t testing.TB, s *simulation.Script, store billing.Store) *simulation.World {
+func world(t testing.TB, s *simulation.Script, store reseller.Store) *simulation.World {
 	t.Helper()
 	w, err := simulation.NewWorld(s, store)
 	require.NoError(t, err)
@@ -103,7 +104,7 @@ func world(t testing.TB, s *simulation.Script, store billing.Store) *simulation.
 }
 
 // played returns a world in which the script was played.
-func played(t testing.TB, s *simulation.Script, store billing.Store, every int) *simulation.World {
+func played(t testing.TB, s *simulation.Script, store reseller.Store, every int) *simulation.World {
 	t.Helper()
 	w := world(t, s, store)
 	require.NoError(t, w.PlayAll(t.Context(), every))
@@ -120,12 +121,12 @@ func clean(t testing.TB, w *simulation.World) {
 
 func dump(t testing.TB, w *simulation.World, o simulation.DumpOptions) string {
 	t.Helper()
-	text, err := simulation.Dump(t.Context(), w.Engine, o)
+	text, err := simulation.Dump(t.Context(), w, o)
 	require.NoError(t, err)
 	return text
 }
 
-func events(t testing.TB, w *simulation.World, store billing.Store) string {
+func events(t testing.TB, w *simulation.World, store reseller.Store) string {
 	t.Helper()
 	text, err := simulation.Events(t.Context(), w.Engine, store, w.Clock)
 	require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/internal/simulation"
 	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 	"github.com/tierhost/tierhost/storage/postgres"
 	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
@@ -27,7 +28,7 @@ import (
 // desk is what the calls of TestOneConnection work on.
 type desk struct {
 	e     *billing.Engine
-	store billing.Store
+	store reseller.Store
 	s     *simulation.Script
 	id    billing.AccountID
 	name  string
@@ -200,8 +201,8 @@ func TestOneConnection(t *testing.T) {
 		require.NotNil(t, all[typ.Method(i).Name], "%s is a new method of the engine: add it to the table", typ.Method(i).Name)
 	}
 	require.Equal(t, len(methods), len(all), "the table has methods that the engine has not")
-	for name, open := range map[string]func(t *testing.T) billing.Store{
-		"sqlite": func(t *testing.T) billing.Store {
+	for name, open := range map[string]func(t *testing.T) reseller.Store{
+		"sqlite": func(t *testing.T) reseller.Store {
 			db, err := sql.Open("sqlite", sqlite.DSN(filepath.Join(t.TempDir(), "books.db")))
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, db.Close()) })
@@ -210,7 +211,7 @@ func TestOneConnection(t *testing.T) {
 			require.NoError(t, err)
 			return s
 		},
-		"postgres": func(t *testing.T) billing.Store {
+		"postgres": func(t *testing.T) reseller.Store {
 			dsn, schema := postgrestest.Schema(t)
 			config, err := pgxpool.ParseConfig(dsn)
 			require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/internal/simulation"
 	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage/memory"
 	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 )
@@ -20,17 +21,17 @@ import (
 // an engine each. A store in memory is shared, and so is a handle on a file.
 func processes(t testing.TB, k kind, s *simulation.Script, n int) []*simulation.World {
 	t.Helper()
-	var open func() billing.Store
+	var open func() reseller.Store
 	switch k.name {
 	case "postgres":
 		dsn, schema := postgrestest.Schema(t)
-		open = func() billing.Store { return openSchema(t, dsn+" pool_max_conns=4", schema) }
+		open = func() reseller.Store { return openSchema(t, dsn+" pool_max_conns=4", schema) }
 		if strings.Contains(dsn, "://") {
-			open = func() billing.Store { return openSchema(t, withParam(dsn, "pool_max_conns=4"), schema) }
+			open = func() reseller.Store { return openSchema(t, withParam(dsn, "pool_max_conns=4"), schema) }
 		}
 	default:
 		one := k.open(t)
-		open = func() billing.Store { return one }
+		open = func() reseller.Store { return one }
 	}
 	out := make([]*simulation.World, n)
 	for i := range out {

@@ -21,6 +21,15 @@ type Options struct {
 	// order people act on a day: actions dated before today, changes of taxes, signups
 	// that name another account.
 	Loose bool
+	// Resellers hang below the first seller: three, and one below the first of them.
+	Resellers bool
+	// Limits draws limits of resellers that may be reached: what is refused then depends
+	// on who comes first.
+	Limits bool
+	// Plain leaves out what makes the two sides of a movement differ: free units and
+	// pools, rollups, trials, money-back, changes of plans and their versions. Every kind
+	// of charge has a price that does not vanish in rounding.
+	Plain bool
 }
 
 // Script is a company's catalog and what happens to it, day by day.
@@ -50,6 +59,10 @@ type Step struct {
 	head    *billing.Plan
 	seller  *billing.Seller
 	move    billing.PlanID // plan whose accounts all move to the newest version
+
+	limit  *limit           // of the reseller Seller
+	enroll billing.SellerID // the reseller that gets its account, by act
+	shut   billing.SellerID // the reseller that is closed with all below it
 }
 
 // String describes the step in one line.
@@ -67,6 +80,10 @@ func (s Step) String() string {
 		fmt.Fprintf(&b, " %s/%s open %v", s.Seller, s.head.ID, s.head.Open)
 	case s.move != "":
 		fmt.Fprintf(&b, " %s/%s", s.Seller, s.move)
+	case s.limit != nil:
+		fmt.Fprintf(&b, " %s %s to %v", s.Seller, s.limit.resource, s.limit.most)
+	case s.shut != "":
+		fmt.Fprintf(&b, " %s", s.shut)
 	}
 	return b.String()
 }
@@ -120,12 +137,17 @@ func NewScript(seed uint64, o Options) *Script {
 		o.First = billing.NewDate(2027, 11, 25)
 	}
 	d := newDice(seed, 1)
-	s := &Script{Seed: seed, First: o.First, Last: o.First.AddDays(o.Days), Catalog: d.catalog()}
+	s := &Script{Seed: seed, First: o.First, Last: o.First.AddDays(o.Days), Catalog: d.catalog(o)}
 	g := &generator{dice: d, o: o, s: s, periods: map[billing.SellerID][]billing.Period{}}
 	for _, of := range s.Catalog.Offers {
-		g.periods[of.Head.Seller] = append(g.periods[of.Head.Seller], of.Terms.Periods...)
+		if !of.resale {
+			g.periods[of.Head.Seller] = append(g.periods[of.Head.Seller], of.Terms.Periods...)
+		}
 	}
 	g.catalogSteps()
+	if o.Resellers {
+		g.resellers()
+	}
 	for i := range o.Accounts {
 		g.account(i)
 	}
@@ -145,6 +167,7 @@ type generator struct {
 	s       *Script
 	steps   []Step
 	periods map[billing.SellerID][]billing.Period
+	state   map[billing.SellerID]string // of the resellers, as it is thought to be at the end
 }
 
 // add numbers a step and gives its action a key of its own.
@@ -164,6 +187,9 @@ func (g *generator) day(from int) billing.Date {
 // catalogSteps draws new versions of plans, moves to them, and switches of signup.
 func (g *generator) catalogSteps() {
 	for i := range g.s.Catalog.Offers {
+		if g.o.Plain {
+			break
+		}
 		of := g.s.Catalog.Offers[i]
 		seller, version := of.Head.Seller, 1
 		day := g.s.First
@@ -172,13 +198,18 @@ func (g *generator) catalogSteps() {
 				break
 			}
 			version++
-			next := Offer{Head: of.Head, Terms: g.terms(of.Terms.Periods), Version: version}
+			next := Offer{Head: of.Head, Version: version, resale: of.resale}
+			if of.resale {
+				next.Terms = g.resale(of.Terms.Periods, g.o)
+			} else {
+				next.Terms = g.terms(of.Terms.Periods)
+			}
 			g.add(Step{Day: day, Seller: seller, Name: "publish", publish: &next})
 			if g.chance(60) {
 				g.add(Step{Day: g.day(day.Sub(g.s.First)), Seller: seller, Name: "move_versions", move: of.Head.ID})
 			}
 		}
-		if g.chance(20) {
+		if !of.resale && g.chance(20) {
 			shut := of.Head
 			shut.Open = false
 			g.add(Step{Day: g.day(g.o.Days / 2), Seller: seller, Name: "put_plan", head: &shut})
@@ -202,6 +233,7 @@ type customer struct {
 	state  string // "active", "suspended", "closed"
 	money  []int  // IDs of the steps that booked money
 	done   int    // actions after closing
+	double bool   // a reseller's own account
 }
 
 // account draws the life of the n-th account.
@@ -209,6 +241,9 @@ func (g *generator) account(n int) {
 	seller := pick(g.dice, g.s.Catalog.Sellers...)
 	c := &customer{name: AccountName(n), seller: seller, state: "active"}
 	signup := g.s.First.AddDays(g.IntN(max(1, g.o.Days*6/10)))
+	if g.o.Resellers && seller.Parent != "" && n%3 > 0 {
+		signup = g.s.First.AddDays(g.IntN(max(1, g.o.Days/6)))
+	}
 	c.plan = g.plan(seller.ID)
 	period := pick(g.dice, g.periods[seller.ID]...)
 	for _, of := range g.s.Catalog.Offers {
@@ -217,6 +252,11 @@ func (g *generator) account(n int) {
 		}
 	}
 	g.signup(c, n, signup, period)
+	g.life(c, signup, period)
+}
+
+// life draws what happens to a customer from its signup on.
+func (g *generator) life(c *customer, signup billing.Date, period billing.Period) {
 	days := make([]billing.Date, g.between(g.o.Actions/2, g.o.Actions*3/2))
 	for i := range days {
 		days[i] = g.day(signup.Sub(g.s.First))
@@ -257,10 +297,12 @@ func (g *generator) request(c *customer, day billing.Date, roles ...billing.Role
 }
 
 // plan draws a plan of a seller, now and then one that it does not have.
+//
+// Resellers' plans are not among them.
 func (g *generator) plan(seller billing.SellerID) int {
 	n := 0
 	for _, of := range g.s.Catalog.Offers {
-		if of.Head.Seller == seller {
+		if of.Head.Seller == seller && !of.resale {
 			n++
 		}
 	}
@@ -321,16 +363,23 @@ var weights = map[string][]struct {
 
 // action draws what happens to a customer on a day.
 func (g *generator) action(c *customer, day billing.Date) {
+	list := weights[c.state]
+	if c.double {
+		list = doubleWeights[c.state]
+	}
 	var sum int
-	for _, w := range weights[c.state] {
+	for _, w := range list {
 		sum += w.weight
 	}
 	n, name := g.IntN(sum), ""
-	for _, w := range weights[c.state] {
+	for _, w := range list {
 		if n -= w.weight; n < 0 {
 			name = w.name
 			break
 		}
+	}
+	if g.o.Plain && (name == "change_plan" && !c.double || name == "move_version" || name == "close") {
+		name = "set"
 	}
 	st := Step{Day: day, Account: c.name, Seller: c.seller.ID, Name: name, request: g.request(c, day, billing.RoleHost, billing.RoleHost, billing.RoleCustomer)}
 	switch name {
@@ -409,6 +458,9 @@ func (g *generator) drawAction(c *customer, name string) func(billing.Request, b
 		}
 	case "change_plan":
 		plan := planID(g.plan(c.seller.ID))
+		if c.double {
+			plan = resaleID(g.IntN(resales))
+		}
 		return func(r request, id account) billing.Action {
 			return billing.ChangePlan{Request: r, Account: id, Plan: plan}
 		}

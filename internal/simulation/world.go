@@ -10,14 +10,17 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 )
 
 // World is a script being played on a store. Steps of different accounts may be played
 // by several goroutines at once.
 type World struct {
-	Script *Script
-	Engine *billing.Engine
-	Clock  *tierhost.TestClock
+	Script  *Script
+	Store   reseller.Store
+	Manager *reseller.Manager
+	Engine  *billing.Engine // the manager's
+	Clock   *tierhost.TestClock
 	// Run are the settings of the nightly run.
 	Run billing.RunOptions
 	// Before, if not nil, is called with the action that a step comes to, before it is
@@ -33,12 +36,16 @@ type World struct {
 
 // NewWorld returns a world at noon of the script's first day. Several worlds, of one
 // script, may work on one store: they are processes then.
-func NewWorld(s *Script, store billing.Store) (*World, error) {
-	w := &World{Script: s, Clock: tierhost.NewTestClock(noon(s.First)), ids: map[string]billing.AccountID{}, outcomes: map[int]string{}}
+func NewWorld(s *Script, store reseller.Store) (*World, error) {
+	w := &World{Script: s, Store: store, Clock: tierhost.NewTestClock(noon(s.First)), ids: map[string]billing.AccountID{}, outcomes: map[int]string{}}
 	w.Run.Batch = 4 // so that a small company makes several
 	var err error
-	w.Engine, err = billing.New(store, billing.Options{Clock: w.Clock, IDs: tierhost.UUIDs()})
-	return w, err
+	w.Manager, err = reseller.New(store, reseller.Options{Billing: billing.Options{Clock: w.Clock, IDs: tierhost.UUIDs(), MaxDepth: 2}})
+	if err != nil {
+		return nil, err
+	}
+	w.Engine = w.Manager.Billing()
+	return w, nil
 }
 
 func noon(d billing.Date) time.Time { return d.Start(time.UTC).Add(12 * time.Hour) }
@@ -96,7 +103,7 @@ func (w *World) Play(ctx context.Context, m Move) error {
 		w.Clock.Set(now)
 	}
 	if m.Step == nil {
-		report, err := w.Engine.Run(ctx, m.Day, w.Run)
+		report, err := w.Manager.Run(ctx, m.Day, w.Run)
 		if err != nil {
 			return fmt.Errorf("run of %s: %w", m.Day, err)
 		}
@@ -127,6 +134,13 @@ func (w *World) step(ctx context.Context, st *Step) (string, error) {
 		// Its answer counts what this call did, so a repeated call answers less.
 		_, _, err := w.Engine.MoveVersions(ctx, st.Seller, st.move, 0)
 		return "ok", err
+	case st.limit != nil:
+		err := w.Manager.SetLimit(ctx, st.Seller, st.limit.resource, st.limit.most)
+		return answer(err)
+	case st.enroll != "":
+		return w.enroll(ctx, st)
+	case st.shut != "":
+		return w.shut(ctx, st)
 	}
 	act, err := w.Action(ctx, st)
 	if err != nil {
@@ -154,6 +168,59 @@ func (w *World) step(ctx context.Context, st *Step) (string, error) {
 		w.know(st.Account, res.Account.ID)
 	}
 	return w.outcome(act, res), nil
+}
+
+// answer is the outcome of a step that is no action: what refuses it, if that is one of
+// the rules.
+func answer(err error) (string, error) {
+	if refusal, ok := errors.AsType[*billing.Refusal](err); ok {
+		return refusal.Code(), nil
+	}
+	if code := tierhost.CodeOf(err); err != nil && (code == "not_a_reseller" || code == "closing_changed") {
+		return code, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return "ok", nil
+}
+
+// enroll makes a reseller, in one of the ways to do so.
+func (w *World) enroll(ctx context.Context, st *Step) (string, error) {
+	var seller billing.Seller
+	for _, s := range w.Script.Catalog.Sellers {
+		if s.ID == st.enroll {
+			seller = s
+		}
+	}
+	signup, _ := st.act(st.request, 0).(billing.Signup)
+	x := reseller.Enrollment{Seller: seller}
+	switch st.ID % 3 {
+	case 0:
+		x.Signup = signup
+	case 1: // its account is there first
+		res, err := w.Engine.Do(ctx, signup)
+		if err != nil {
+			return answer(err)
+		}
+		x.Account = res.Account.ID
+	case 2:
+		signup.Sells = st.enroll
+		_, err := w.Engine.Do(ctx, signup)
+		return answer(err)
+	}
+	_, err := w.Manager.Enroll(ctx, x)
+	return answer(err)
+}
+
+// shut closes a reseller with all that is below it.
+func (w *World) shut(ctx context.Context, st *Step) (string, error) {
+	preview, err := w.Manager.PreviewClosing(ctx, st.shut, billing.CloseAccrue)
+	if err != nil {
+		return answer(err)
+	}
+	_, err = w.Manager.CloseReseller(ctx, preview, billing.CloseAccrue, billing.Actor{})
+	return answer(err)
 }
 
 // outcome is what an action did, as text. A replayed action has the same.

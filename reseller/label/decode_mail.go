@@ -164,40 +164,81 @@ func octets(s []sextet, from int) []octet {
 // plausible is the least length of a text found in base64: prose decodes to bytes, too.
 const plausible = 4
 
-// decodeBase64 reads everything that could be base64, of either alphabet and over lines,
-// from each of four characters on: where it begins cannot be told. Only what looks like
-// text is kept.
+// Where base64 may begin within what looks like it, and how far it is then read: behind
+// a line that is not as long as its own, and behind a character that also divides paths
+// and names.
+const (
+	lineReach = 4096
+	partReach = 256
+)
+
+// decodeBase64 reads everything that could be base64, of either alphabet and over lines.
+// Where it begins cannot be told, so that each run is read from each of its first four
+// characters on, and again from where lines and parts begin. Only what looks like text
+// is kept.
 func decodeBase64(v view) (view, bool) {
 	var out reading
 	var run []sextet
+	var line []int // where lines begin in the run
+	decode := func(from []sextet) {
+		bytes := octets(from, 0)
+		readable(bytes, func(text []octet) {
+			if len(text) < plausible && len(text) < len(bytes) {
+				return
+			}
+			for _, o := range text {
+				out.put(v, o.at, o.value)
+			}
+			out.put(v, text[len(text)-1].at, '\n')
+		})
+	}
 	flush := func() {
 		for start := range min(4, max(len(run)-1, 0)) {
-			bytes := octets(run, start)
-			readable(bytes, func(text []octet) {
-				if len(text) < plausible && len(text) < len(bytes) {
-					return
-				}
-				for _, o := range text {
-					out.put(v, o.at, o.value)
-				}
-				out.put(v, text[len(text)-1].at, '\n')
-			})
+			decode(run[start:])
 		}
-		run = run[:0]
+		for i, start := range line {
+			if i > 0 && (i == 1 || start-line[i-1] != line[i-1]-line[i-2]) && start < len(run) {
+				decode(run[start:min(start+lineReach, len(run))])
+			}
+		}
+		for i, x := range run[:max(len(run)-1, 0)] {
+			if x.value >= 62 {
+				decode(run[i+1 : min(i+1+partReach, len(run))])
+			}
+		}
+		run, line = run[:0], line[:0]
 	}
 	for i := 0; i < len(v.text); i++ {
-		c := v.text[i]
-		if x, ok := sextetOf(c); ok {
+		if x, ok := sextetOf(v.text[i]); ok {
+			if len(run) == 0 {
+				line = append(line, 0)
+			}
 			run = append(run, sextet{x, i})
 			continue
 		}
-		if c == ' ' || c == '\t' || c == '\r' || c == '\n' {
-			continue // between lines
+		if n := lineBreak(v.text[i:]); n > 0 && len(run) > 0 {
+			line = append(line, len(run))
+			i += n - 1
+			continue
 		}
 		flush()
 	}
 	flush()
 	return out.view, out.changed
+}
+
+// lineBreak returns the length of the white space at the beginning of s if there is an
+// end of a line in it, else 0.
+func lineBreak(s []byte) int {
+	n, ends := 0, false
+	for n < len(s) && (s[n] == ' ' || s[n] == '\t' || s[n] == '\r' || s[n] == '\n') {
+		ends = ends || s[n] == '\n' || s[n] == '\r'
+		n++
+	}
+	if !ends {
+		return 0
+	}
+	return n
 }
 
 // readable calls fn with each stretch that is text. Zero bytes are, for UTF-16, and what

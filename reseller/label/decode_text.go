@@ -209,7 +209,9 @@ func decodeEscapes(v view) (view, bool) {
 // escape reads the escape at the beginning of s.
 func escape(s []byte) (plain []byte, n int) {
 	switch c := s[1]; c {
-	case 'n', 'r', 't', 'b', 'f', 'v':
+	case 'n', 'r':
+		return []byte{'\n'}, 2
+	case 't', 'b', 'f', 'v':
 		return []byte{' '}, 2
 	case '\n':
 		return nil, 2

@@ -125,18 +125,20 @@ type span struct{ from, to int32 }
 
 type found struct {
 	span
+	word int // index
 	leak Leak
 }
 
-// source returns the leaks in one text, by their place in it.
+// source returns the leaks in one text, by their place in it: of those that overlap, the
+// one with the longest word, as it was read first.
 func (s *Scanner) source(where string, text []byte) []Leak {
 	if len(text) == 0 {
 		return nil
 	}
-	var hits []found
+	var all []found
 	var allowed []span
-	all, whole := views(text)
-	for _, v := range all {
+	ways, whole := views(text)
+	for _, v := range ways {
 		f := fold(v)
 		var here []span // as they lie in this view
 		for _, w := range s.allow {
@@ -145,15 +147,21 @@ func (s *Scanner) source(where string, text []byte) []Leak {
 				allowed = append(allowed, f.span(from, to))
 			})
 		}
-		for _, w := range s.words {
+		for i, w := range s.words {
 			w.find(f, func(from, to int) {
-				at := f.span(from, to)
-				if within(here, span{int32(from), int32(to)}) || within(allowed, at) ||
-					slices.ContainsFunc(hits, func(h found) bool { return h.from < at.to && at.from < h.to }) {
+				if within(here, span{int32(from), int32(to)}) {
 					return
 				}
-				hits = append(hits, found{at, Leak{Where: where, Kind: w.kind, Word: w.shown, Excerpt: f.excerpt(from, to)}})
+				all = append(all, found{f.span(from, to), i, Leak{Where: where, Kind: w.kind, Word: w.shown, Excerpt: f.excerpt(from, to)}})
 			})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(a.word, b.word) })
+	var hits []found
+	for _, x := range all {
+		if !within(allowed, x.span) &&
+			!slices.ContainsFunc(hits, func(h found) bool { return h.from < x.to && x.from < h.to }) {
+			hits = append(hits, x)
 		}
 	}
 	slices.SortStableFunc(hits, func(a, b found) int { return cmp.Compare(a.from, b.from) })

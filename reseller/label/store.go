@@ -21,7 +21,7 @@ type Store interface {
 // Rows are the brands within one transaction. Values given and returned are copies:
 // neither side MUST see later changes of the other's. All fields MUST come back equal,
 // where an empty list or map may come back as none; times are kept to the microsecond,
-// in UTC. Every read sees the transaction's own writes. Texts hold no NUL. Writing in a
+// in UTC. Every read sees the transaction's own writes. Texts are UTF-8 without NUL. Writing in a
 // View is storage.ErrReadOnly.
 //
 // Host names are given in the form of [ParseHost] and compared byte by byte.

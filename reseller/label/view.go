@@ -53,10 +53,13 @@ const depth = 3
 // maxViews bounds the work that a source made on purpose can cause.
 const maxViews = 256
 
+// decoders are all of them. Those that can lie upon themselves come once as they are, as
+// what they make may look encoded and not be, and once repeated.
 func decoders() []decoder {
 	return []decoder{
-		repeated(decodeHTML), withoutTags, repeated(decodePercent), repeated(decodeEscapes), decodeQuoted,
+		decodeHTML, withoutTags, decodePercent, decodeEscapes, decodeQuoted,
 		decodeWords, decodePunycode, decodeBase64, decodeCSS, decodeZone, decodeUTF16, decodeLatin, decodePDF,
+		repeated(decodeHTML), repeated(decodePercent), repeated(decodeEscapes), repeated(decodeQuoted),
 	}
 }
 

@@ -19,8 +19,10 @@ type resellerState struct {
 	through  tree[billing.SellerID, billing.Date] // the last day that is closed
 	bills    tree[billKey, reseller.Bill]
 
+	transfers   tree[billing.AccountID, reseller.Transfer]
+	transferred tree[stateTransfer, struct{}] // the same, by state
+
 	lastShadow  int64
-	shadows     tree[shadowKey, *reseller.Shadow]
 	byAccount   tree[accountShadow, *reseller.Shadow]
 	byDay       tree[dayShadow, *reseller.Shadow]
 	shadowed    tree[sellerDay, struct{}]        // days with shadows
@@ -47,15 +49,15 @@ type billKey struct {
 	resource billing.ResourceID
 }
 
-type shadowKey struct {
-	seller billing.SellerID
-	seq    int64
+// stateTransfer identifies a transfer, in the order in which those in a state are listed.
+type stateTransfer struct {
+	state   reseller.TransferState
+	account billing.AccountID
 }
 
 type accountShadow struct {
-	seller  billing.SellerID
 	account billing.AccountID
-	seq     int64
+	dayShadow
 }
 
 type dayShadow struct {
@@ -81,15 +83,14 @@ func newResellerState() resellerState {
 		bills: newTree[billKey, reseller.Bill](func(a, b billKey) int {
 			return cmp.Or(cmp.Compare(a.seller, b.seller), a.day.Compare(b.day), cmp.Compare(a.resource, b.resource))
 		}),
-		shadows: newTree[shadowKey, *reseller.Shadow](func(a, b shadowKey) int {
-			return cmp.Or(cmp.Compare(a.seller, b.seller), cmp.Compare(a.seq, b.seq))
+		transfers: newTree[billing.AccountID, reseller.Transfer](cmp.Compare[billing.AccountID]),
+		transferred: newTree[stateTransfer, struct{}](func(a, b stateTransfer) int {
+			return cmp.Or(cmp.Compare(a.state, b.state), cmp.Compare(a.account, b.account))
 		}),
 		byAccount: newTree[accountShadow, *reseller.Shadow](func(a, b accountShadow) int {
-			return cmp.Or(cmp.Compare(a.seller, b.seller), cmp.Compare(a.account, b.account), cmp.Compare(a.seq, b.seq))
+			return cmp.Or(cmp.Compare(a.account, b.account), a.dayShadow.compare(b.dayShadow))
 		}),
-		byDay: newTree[dayShadow, *reseller.Shadow](func(a, b dayShadow) int {
-			return cmp.Or(a.sellerDay.compare(b.sellerDay), cmp.Compare(a.seq, b.seq))
-		}),
+		byDay:    newTree[dayShadow, *reseller.Shadow](dayShadow.compare),
 		shadowed: newTree[sellerDay, struct{}](sellerDay.compare),
 		shadowsOpen: newTree[reseller.OpenDay, struct{}](func(a, b reseller.OpenDay) int {
 			return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Seller, b.Seller))
@@ -99,6 +100,10 @@ func newResellerState() resellerState {
 
 func compareStocks(a, b reseller.StockKey) int {
 	return cmp.Or(cmp.Compare(a.Seller, b.Seller), cmp.Compare(a.Resource, b.Resource))
+}
+
+func (a dayShadow) compare(b dayShadow) int {
+	return cmp.Or(a.sellerDay.compare(b.sellerDay), cmp.Compare(a.seq, b.seq))
 }
 
 func (a sellerDay) compare(b sellerDay) int {

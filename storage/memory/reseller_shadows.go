@@ -13,54 +13,44 @@ import (
 )
 
 func (r resellerRows) Shadows(
-	ctx context.Context, q reseller.ShadowQuery, after int64, limit int,
+	ctx context.Context, q reseller.ShadowQuery, after reseller.ShadowID, limit int,
 ) ([]reseller.Shadow, error) {
 	if err := r.tx.reading(ctx); err != nil {
 		return nil, err
 	}
+	if after.Day.Before(q.Since) {
+		after = reseller.ShadowID{Day: q.Since}
+	}
 	var page []reseller.Shadow
 	for s := range r.candidates(&q, after) {
-		if len(page) >= limit {
+		if len(page) >= limit || !q.Until.IsZero() && s.Day.After(q.Until) {
 			break
 		}
-		if selectsShadow(&q, s) {
+		if q.Resource == "" || s.Resource == q.Resource {
 			page = append(page, cloneShadow(*s))
 		}
 	}
 	return page, nil
 }
 
-// candidates yields shadows of the seller with a Seq greater than after, by Seq: from
-// the index that leaves out most of those that do not match.
-func (r resellerRows) candidates(q *reseller.ShadowQuery, after int64) iter.Seq[*reseller.Shadow] {
-	st := r.state()
+// candidates yields the shadows of the seller, or of an account there, after an ID.
+func (r resellerRows) candidates(q *reseller.ShadowQuery, after reseller.ShadowID) iter.Seq[*reseller.Shadow] {
+	st, start := r.state(), dayShadow{sellerDay{q.Seller, after.Day}, after.Seq}
 	return func(yield func(*reseller.Shadow) bool) {
-		switch {
-		case q.Account != 0:
-			for k, s := range st.byAccount.after(accountShadow{q.Seller, q.Account, after}) {
+		if q.Account != 0 {
+			for k, s := range st.byAccount.after(accountShadow{q.Account, start}) {
 				if k.seller != q.Seller || k.account != q.Account || !yield(s) {
 					return
 				}
 			}
-		case !q.Since.IsZero() && q.Since == q.Until:
-			day := sellerDay{q.Seller, q.Since}
-			for k, s := range st.byDay.after(dayShadow{day, after}) {
-				if k.sellerDay != day || !yield(s) {
-					return
-				}
-			}
-		default:
-			for k, s := range st.shadows.after(shadowKey{q.Seller, after}) {
-				if k.seller != q.Seller || !yield(s) {
-					return
-				}
+			return
+		}
+		for k, s := range st.byDay.after(start) {
+			if k.seller != q.Seller || !yield(s) {
+				return
 			}
 		}
 	}
-}
-
-func selectsShadow(q *reseller.ShadowQuery, s *reseller.Shadow) bool {
-	return (q.Resource == "" || s.Resource == q.Resource) && between(q.Since, s.Day, q.Until)
 }
 
 func (r resellerRows) Sums(

@@ -124,3 +124,31 @@ func (r resellerRows) Bills(
 	}
 	return page, nil
 }
+
+func (r resellerRows) Transfer(ctx context.Context, account billing.AccountID) (reseller.Transfer, error) {
+	if err := r.tx.reading(ctx); err != nil {
+		return reseller.Transfer{}, err
+	}
+	t, ok := r.state().transfers.get(account)
+	if !ok {
+		return reseller.Transfer{}, fmt.Errorf("transfer of account %d: %w", account, storage.ErrNotFound)
+	}
+	return t, nil
+}
+
+func (r resellerRows) Transfers(
+	ctx context.Context, state reseller.TransferState, after billing.AccountID, limit int,
+) ([]reseller.Transfer, error) {
+	if err := r.tx.reading(ctx); err != nil {
+		return nil, err
+	}
+	var page []reseller.Transfer
+	for k := range r.state().transferred.after(stateTransfer{state, after}) {
+		if len(page) >= limit || k.state != state {
+			break
+		}
+		t, _ := r.state().transfers.get(k.account)
+		page = append(page, t)
+	}
+	return page, nil
+}

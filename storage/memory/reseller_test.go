@@ -114,7 +114,7 @@ func TestResellerCopies(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			shadows, err := rows.Shadows(ctx, reseller.ShadowQuery{Seller: "a"}, 0, 10)
+			shadows, err := rows.Shadows(ctx, reseller.ShadowQuery{Seller: "a"}, reseller.ShadowID{}, 10)
 			if err != nil {
 				return err
 			}

@@ -31,6 +31,13 @@ func (r resellerRows) Write(ctx context.Context, b *reseller.Batch) error {
 	for _, k := range b.Books {
 		r.close(k)
 	}
+	for _, t := range b.Transfers {
+		if old, ok := st.transfers.get(t.Account); ok {
+			st.transferred.delete(own, stateTransfer{old.State, t.Account})
+		}
+		st.transfers.set(own, t.Account, t)
+		st.transferred.set(own, stateTransfer{t.State, t.Account}, struct{}{})
+	}
 	return nil
 }
 
@@ -59,8 +66,7 @@ func (r resellerRows) writeShadows(b *reseller.Batch) error {
 		x.Seq = st.lastShadow
 		kept := cloneShadow(*x)
 		day := sellerDay{x.Seller, x.Day}
-		st.shadows.set(own, shadowKey{x.Seller, x.Seq}, &kept)
-		st.byAccount.set(own, accountShadow{x.Seller, x.Account, x.Seq}, &kept)
+		st.byAccount.set(own, accountShadow{x.Account, dayShadow{day, x.Seq}}, &kept)
 		st.byDay.set(own, dayShadow{day, x.Seq}, &kept)
 		if st.shadowed.has(day) {
 			continue

@@ -63,6 +63,8 @@ func TestPlans(t *testing.T) {
 			FROM generate_series(1, 90000) i`,
 		`INSERT INTO reseller_bills SELECT 'seller' || i % 100, date '2030-01-01' + i / 100, 'resource', 'USD:2', 1, 1, 1, 1, 1, now()
 			FROM generate_series(1, 10000) i`,
+		`INSERT INTO reseller_transfers SELECT i, 'a', 'b', '', '', '', CASE WHEN i % 10 = 0 THEN 'waiting' ELSE 'done' END, 0, NULL, NULL, '', '', ''
+			FROM generate_series(1, 30000) i`,
 		`INSERT INTO outbox (id, type, version, at, seller, subject, delivered, held) SELECT 'event' || i, '', 1, now(), '', 's' || i % 100,
 			i < 29000, CASE WHEN i > 29900 THEN timestamptz '2031-01-01' END FROM generate_series(1, 30000) i`,
 		"VACUUM ANALYZE",
@@ -92,6 +94,10 @@ func TestPlans(t *testing.T) {
 	text := func(sql string) *statement { return s.text().statement(sql) }
 	entries := func(filter string) *statement {
 		return text(strings.ReplaceAll(s.sql.entries.list, "$1::bigint, $2::bigint", "0, 0") + filter + " ORDER BY account, seq LIMIT 100")
+	}
+	shadows := func(day, filter string) *statement {
+		return text(strings.NewReplacer("$1", "'seller7'", "$2", day, "$3", "0").Replace(s.sql.shadows.list) + filter +
+			" ORDER BY day, seq LIMIT 100")
 	}
 	for name, c := range map[string]struct {
 		st        *statement
@@ -145,21 +151,24 @@ func TestPlans(t *testing.T) {
 		"lock many stocks": {
 			s.sql.stocks.lock.many, "ARRAY['seller77', 'seller78'], ARRAY['resource7', 'resource8']", "reseller_stocks_pkey", 20,
 		},
-		"sums of a day": {s.sql.shadows.sums, "'seller7', '2030-01-07'", "reseller_shadows_day", 60},
+		"sums of a day": {s.sql.shadows.sums, "'seller7', '2030-01-07'", "Index Only Scan using reseller_shadows_pkey", 60},
 		"shadows of a day": {
-			text(strings.NewReplacer("$1", "'seller7'", "$2", "0").Replace(s.sql.shadows.list) + " AND day = '2030-01-07' ORDER BY seq LIMIT 100"),
-			"", "reseller_shadows_day", 60,
+			shadows("'2030-01-07'", " AND day <= '2030-01-07'"), "", "reseller_shadows_pkey", 60,
+		},
+		"shadows of a seller": {
+			shadows("'2030-01-20'", ""), "", "reseller_shadows_pkey", 140,
 		},
 		"shadows of an account": {
-			text(strings.NewReplacer("$1", "'seller7'", "$2", "0").Replace(s.sql.shadows.list) + " AND account = 107 ORDER BY seq LIMIT 100"),
-			"", "reseller_shadows_account", 40,
+			shadows("'2030-01-20'", " AND account = 107"), "", "reseller_shadows_account", 40,
 		},
-		"open days": {s.sql.books.open, "'2030-01-30', '0001-12-31 BC', '', 100", "reseller_shadows_day", 1500},
+		"open days": {s.sql.books.open, "'2030-01-30', '0001-12-31 BC', '', 100", "reseller_shadows_pkey", 1500},
 		"bills": {
 			text(strings.NewReplacer("$1", "'seller7'", "$2", "'2030-01-05'", "$3", "''").Replace(s.sql.bills.list) + " ORDER BY day, resource LIMIT 10"),
 			"", "reseller_bills_pkey", 20,
 		},
-		"pending": {s.sql.outbox.pending, "", "outbox_pending", 1000},
+		"transfer":          {s.sql.transfers.find, "77", "reseller_transfers_pkey", 6},
+		"waiting transfers": {s.sql.transfers.list, "'waiting', 1000, 50", "reseller_transfers_state", 60},
+		"pending":           {s.sql.outbox.pending, "", "outbox_pending", 1000},
 	} {
 		_, err := conn.Exec(t.Context(), s.sql.indexes.sql[:3]+strings.TrimPrefix(s.sql.indexes.sql, "SET LOCAL"))
 		require.NoError(t, err)

@@ -45,7 +45,7 @@ func (r resellerRows) Write(ctx context.Context, b *reseller.Batch) error {
 	if err := r.tx.usable(ctx, true); err != nil {
 		return err
 	}
-	if len(b.Holdings)+len(b.Stocks)+len(b.Books)+len(b.Shadows)+len(b.Bills) == 0 {
+	if len(b.Holdings)+len(b.Stocks)+len(b.Books)+len(b.Shadows)+len(b.Bills)+len(b.Transfers) == 0 {
 		return nil
 	}
 	sql := r.tx.store.sql
@@ -58,6 +58,7 @@ func (r resellerRows) Write(ctx context.Context, b *reseller.Batch) error {
 	w.upsert(&sql.wholesale.insertStatements, len(b.Holdings), func(rs *rowset, i int) { rs.wholesale(&b.Holdings[i]) })
 	w.upsert(&sql.stocks.insertStatements, len(b.Stocks), func(rs *rowset, i int) { rs.stock(&b.Stocks[i]) })
 	w.upsert(&sql.books.insertStatements, len(b.Books), func(rs *rowset, i int) { rs.books(&b.Books[i]) })
+	w.upsert(&sql.transfers.insertStatements, len(b.Transfers), func(rs *rowset, i int) { rs.transfer(&b.Transfers[i]) })
 	p.add(&sql.shadows, b.Shadows)
 	w.insert(&sql.bills.insertStatements, len(b.Bills), func(rs *rowset, i int) { rs.bill(&b.Bills[i]) })
 	switch {

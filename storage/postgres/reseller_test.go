@@ -56,7 +56,7 @@ func books(t *testing.T, s *postgres.Store) (all []reseller.Shadow, bills []rese
 	require.NoError(t, s.View(t.Context(), func(ctx context.Context, tx storage.Tx) error {
 		r, err := s.Reseller(tx)
 		require.NoError(t, err)
-		all, err = r.Shadows(ctx, reseller.ShadowQuery{Seller: "acme"}, 0, 10_000)
+		all, err = r.Shadows(ctx, reseller.ShadowQuery{Seller: "acme"}, reseller.ShadowID{}, 10_000)
 		require.NoError(t, err)
 		bills, err = r.Bills(ctx, reseller.BillQuery{Seller: "acme"}, billing.Date{}, "", 10_000)
 		return err
@@ -92,7 +92,7 @@ func TestPendingWrite(t *testing.T) {
 			return b.Write(ctx, batch)
 		},
 		"read": func(ctx context.Context, b billing.Rows, r reseller.Rows, written []*reseller.Shadow) error {
-			got, err := r.Shadows(ctx, reseller.ShadowQuery{Seller: "acme"}, 0, 10_000)
+			got, err := r.Shadows(ctx, reseller.ShadowQuery{Seller: "acme"}, reseller.ShadowID{}, 10_000)
 			require.Len(t, got, len(written))
 			require.Equal(t, got[0].Seq, written[0].Seq)
 			return err

@@ -108,7 +108,7 @@ func TestResellersRowsComeBack(t *testing.T) {
 			bills, err := rows.Bills(ctx, reseller.BillQuery{Seller: seller, Since: billing.NewDate(2030, 1, 1)}, billing.Date{}, "", 1000)
 			require.NoError(t, err)
 			same(t, batch.Bills, bills)
-			got, err := rows.Shadows(ctx, reseller.ShadowQuery{Seller: seller}, 0, 1000)
+			got, err := rows.Shadows(ctx, reseller.ShadowQuery{Seller: seller}, reseller.ShadowID{}, 1000)
 			require.NoError(t, err)
 			same(t, want, got)
 			return nil

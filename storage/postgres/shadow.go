@@ -73,7 +73,7 @@ type shadowStatements struct {
 	insertStatements // copyIn: of numbered
 	numbered         table
 	draw             *statement // how many
-	list             string     // seller, after; to be filtered
+	list             string     // seller, after: day, seq; to be filtered
 	sums             *statement // seller, day
 }
 
@@ -89,7 +89,7 @@ func newShadowStatements(x sqlText) shadowStatements {
 		},
 		numbered: numbered,
 		draw:     x.statement("SELECT nextval('{{schema}}.reseller_shadow_seq') FROM generate_series(1, $1::bigint)"),
-		list:     "SELECT " + numbered.names("") + " FROM {{schema}}.reseller_shadows WHERE seller = $1::text AND seq > $2::bigint",
+		list:     "SELECT " + numbered.names("") + " FROM {{schema}}.reseller_shadows WHERE seller = $1::text AND (day, seq) > ($2::date, $3::bigint)",
 		sums: x.statement(`SELECT resource, currency, coalesce(sum(amount), 0)::bigint, count(*) FROM {{schema}}.reseller_shadows
 			WHERE seller = $1::text AND day = $2::date GROUP BY resource, currency ORDER BY resource, currency`),
 	}
@@ -125,16 +125,20 @@ func (p *pending) add(sql *shadowStatements, shadows []*reseller.Shadow) {
 }
 
 // Shadows implements [reseller.Rows].
-func (r resellerRows) Shadows(ctx context.Context, q reseller.ShadowQuery, after int64, limit int) ([]reseller.Shadow, error) {
+func (r resellerRows) Shadows(ctx context.Context, q reseller.ShadowQuery, after reseller.ShadowID, limit int) ([]reseller.Shadow, error) {
+	// One bound only: of two the server may read from the wrong one.
+	if after.Day.Before(q.Since) {
+		after = reseller.ShadowID{Day: q.Since}
+	}
 	var f filter
-	f.params.text(string(q.Seller)).int(after)
+	f.params.text(string(q.Seller)).day(after.Day).int(after.Seq)
 	if q.Account != 0 {
 		f.params.int(int64(q.Account))
 		f.add("account = ?::bigint")
 	}
 	f.text("resource = ?::text", string(q.Resource))
-	f.between("day", q.Since, q.Until)
-	f.limit("seq", limit)
+	f.between("day", billing.Date{}, q.Until)
+	f.limit("day, seq", limit)
 	st := r.tx.store.text().statement(r.tx.store.sql.shadows.list + f.sql.String())
 	return query(ctx, r.tx, "postgres.Shadows", st, f.params, (*scan).shadow)
 }

@@ -27,6 +27,8 @@ type statements struct {
 	books     bookStatements
 	shadows   shadowStatements
 	bills     billStatements
+	transfers transferStatements
+	brands    brandStatements
 }
 
 func newStatements(x sqlText) *statements {
@@ -52,6 +54,8 @@ func newStatements(x sqlText) *statements {
 		books:     newBookStatements(x),
 		shadows:   newShadowStatements(x),
 		bills:     newBillStatements(x),
+		transfers: newTransferStatements(x),
+		brands:    newBrandStatements(x),
 	}
 }
 

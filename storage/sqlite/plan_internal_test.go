@@ -22,7 +22,7 @@ func TestPlans(t *testing.T) {
 		fill(f)
 		return f.query("account, seq", 10)
 	}
-	shadows := func(q reseller.ShadowQuery) string { return shadowsQuery(&q, &scratch{}, 0, 10) }
+	shadows := func(q reseller.ShadowQuery) string { return shadowsQuery(&q, &scratch{}, reseller.ShadowID{Day: on, Seq: 7}, 10) }
 	for _, c := range []struct {
 		what, query, uses string
 		sorts             bool
@@ -77,16 +77,18 @@ func TestPlans(t *testing.T) {
 		{"last shadow", queryShadowLast, "reseller_shadows", false},
 		{"sums", querySums, "COVERING INDEX reseller_shadows_day (seller=? AND day=?)", true},
 		{"open days", queryOpenDays, "COVERING INDEX reseller_shadows_day (seller=? AND day>?)", true},
-		{"first seller", queryOpenDays, "COVERING INDEX reseller_shadows_seller (seller>?)", true},
-		{"shadows of a seller", shadows(reseller.ShadowQuery{Seller: "a", Since: on}), "INDEX reseller_shadows_seller (seller=? AND rowid>?)", false},
+		{"first seller", queryOpenDays, "COVERING INDEX reseller_shadows_day (seller>?)", true},
+		{"shadows of a seller", shadows(reseller.ShadowQuery{Seller: "a", Since: on}), "INDEX reseller_shadows_day (seller=? AND (day,seq)>(?,?))", false},
 		{
 			"shadows of an account", shadows(reseller.ShadowQuery{Seller: "a", Account: 7, Since: on, Until: on}),
-			"INDEX reseller_shadows_account (account=? AND seller=? AND rowid>?)", false,
+			"INDEX reseller_shadows_account (account=? AND seller=? AND (day,seq)>(?,?) AND day<?)", false,
 		},
 		{
 			"shadows of a day", shadows(reseller.ShadowQuery{Seller: "a", Resource: "disk", Since: on, Until: on}),
-			"INDEX reseller_shadows_day (seller=? AND day=? AND seq>?)", false,
+			"INDEX reseller_shadows_day (seller=? AND (day,seq)>(?,?) AND day<?)", false,
 		},
+		{"transfer", queryTransfer, "reseller_transfers USING INTEGER PRIMARY KEY (rowid=?)", false},
+		{"transfers in a state", queryTransfers, "INDEX reseller_transfers_state (state=? AND account>?)", false},
 		{"entries of all", entries(func(f *filter) { f.book(0, 1, 5) }), "INDEX billing_entries_id", false},
 	} {
 		rows, err := st.DB().QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+c.query, make([]any, strings.Count(c.query, "?"))...)

@@ -58,7 +58,7 @@ func (in *insert) next(rows int) (query string, n int) {
 // inserts are the statements of all tables to which rows are added in batches.
 type inserts struct {
 	account, holding, period, usage, entry, document, key, event insert
-	wholesale, stock, books, shadow, bill                        insert
+	wholesale, stock, books, shadow, bill, transfer              insert
 }
 
 func newInserts() *inserts {
@@ -77,6 +77,7 @@ func newInserts() *inserts {
 		books:     newInsert("reseller_books", booksColumns, booksConflict),
 		shadow:    newInsert("reseller_shadows", shadowColumns, ""),
 		bill:      newInsert("reseller_bills", billColumns, ""),
+		transfer:  newInsert("reseller_transfers", transferColumns, transferConflict),
 	}
 }
 
@@ -91,12 +92,13 @@ func preparedQueries() []string {
 		queryAbove, queryAboveRange, queryAboveList, queryDue, queryDueOf, queryNextDue, queryKey, queryNumbers, queryUpdateAccount, queryUpdateRun, queryUpdateStay, queryUpdateHolding,
 		queryPeriods, querySeries, querySum, querySumUntil,
 		queryWholesale, queryWholesaleRange, queryWholesaleList, queryWholesalePage, queryStock, queryStocks, queryBooks,
-		queryBillsSince, queryBillsAfter, queryShadowLast, querySums, queryOpenDays,
+		queryBillsSince, queryBillsAfter, queryShadowLast, querySums, queryOpenDays, queryTransfer, queryTransfers,
 		queryLease, queryLeased, queryAck, queryRelease1, queryPurge, queryPending,
+		queryBrandByHost, queryBrand,
 	}
 	in := newInserts()
 	for _, i := range []insert{in.account, in.holding, in.period, in.usage, in.entry, in.document, in.key, in.event,
-		in.wholesale, in.stock, in.books, in.shadow, in.bill} {
+		in.wholesale, in.stock, in.books, in.shadow, in.bill, in.transfer} {
 		list = append(list, i.queries...)
 	}
 	return list

@@ -78,6 +78,9 @@ func (r resellerRows) Write(ctx context.Context, batch *reseller.Batch) error {
 		if err := insertRows(r.tx, &in.books, &w.books, batch.Books, bindBooks); err != nil {
 			return err
 		}
+		if err := insertRows(r.tx, &in.transfer, &w.transfer, batch.Transfers, bindTransfer); err != nil {
+			return err
+		}
 		return r.writeShadows(batch.Shadows)
 	})
 }

@@ -65,6 +65,10 @@ func (d dice) account() billing.AccountID { return billing.AccountID(1 + d.IntN(
 func (d dice) day() billing.Date          { return day(2030, 6, 1+d.IntN(12)) }
 func (d dice) number() decimal.Decimal    { return decimal.New(int64(d.IntN(100)-50), -1) }
 
+func (d dice) state() reseller.TransferState {
+	return []reseller.TransferState{reseller.TransferWaiting, reseller.TransferDone, reseller.TransferFailed}[d.IntN(3)]
+}
+
 // maybe returns a day or none.
 func (d dice) maybe() billing.Date {
 	if d.IntN(2) == 0 {
@@ -92,6 +96,11 @@ func (d dice) batch() (b reseller.Batch) {
 			Amount: money.FromMinor(int64(d.IntN(2000)-1000), usd()), Recorded: noon(),
 		})
 	}
+	for i := range d.IntN(3) {
+		b.Transfers = append(b.Transfers, reseller.Transfer{
+			Account: billing.AccountID(1 + 6*i + d.IntN(6)), From: d.seller(), State: d.state(), Ended: d.maybe(),
+		})
+	}
 	if d.IntN(3) == 0 {
 		b.Books = append(b.Books, reseller.Books{Seller: d.seller(), Through: d.maybe()})
 	}
@@ -101,9 +110,10 @@ func (d dice) batch() (b reseller.Batch) {
 type questions struct {
 	load    reseller.LoadQuery
 	shadows reseller.ShadowQuery
-	after   int64
+	after   reseller.ShadowID
 	limit   int
 	until   billing.Date
+	state   reseller.TransferState
 	open    reseller.OpenDay
 }
 
@@ -111,7 +121,8 @@ func (d dice) questions() questions {
 	q := questions{
 		load:    reseller.LoadQuery{Sellers: []billing.SellerID{d.seller(), d.seller()}, Lock: d.IntN(2) == 0},
 		shadows: reseller.ShadowQuery{Seller: d.seller(), Since: d.maybe(), Until: d.maybe()},
-		after:   int64(d.IntN(30)), limit: d.IntN(20), until: d.maybe(),
+		after:   reseller.ShadowID{Day: d.maybe(), Seq: int64(d.IntN(30))}, limit: d.IntN(20), until: d.maybe(),
+		state: d.state(),
 		open: reseller.OpenDay{Day: d.maybe(), Seller: d.seller()},
 	}
 	for range d.IntN(5) {
@@ -140,12 +151,14 @@ func answers(t *testing.T, ctx context.Context, rows reseller.Rows, q questions)
 	add(loaded, err)
 	shadows, err := rows.Shadows(ctx, q.shadows, q.after, q.limit)
 	add(shadows, err)
-	holdings, err := rows.Holdings(ctx, q.shadows.Seller, billing.AccountID(q.after%12), q.shadows.Resource, q.limit)
+	holdings, err := rows.Holdings(ctx, q.shadows.Seller, billing.AccountID(q.after.Seq%12), q.shadows.Resource, q.limit)
 	add(holdings, err)
 	stocks, err := rows.Stocks(ctx, q.shadows.Seller)
 	add(stocks, err)
 	sums, err := rows.Sums(ctx, q.shadows.Seller, q.shadows.Since)
 	add(sums, err)
+	transfers, err := rows.Transfers(ctx, q.state, billing.AccountID(q.after.Seq%6), q.limit)
+	add(transfers, err)
 	days, err := rows.OpenDays(ctx, q.until, q.open, q.limit)
 	add(days, err)
 	days, err = rows.OpenDays(ctx, day(2030, 7, 1), reseller.OpenDay{}, 100)

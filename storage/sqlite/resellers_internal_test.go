@@ -35,7 +35,7 @@ func TestResellerRowsKeepEveryField(t *testing.T) {
 	for range 2 {
 		batch = reseller.Batch{
 			Holdings: make([]reseller.Holding, 1), Stocks: make([]reseller.Stock, 1), Books: make([]reseller.Books, 1),
-			Shadows: []*reseller.Shadow{{}}, Bills: make([]reseller.Bill, 1),
+			Shadows: []*reseller.Shadow{{}}, Bills: make([]reseller.Bill, 1), Transfers: make([]reseller.Transfer, 1),
 		}
 		h, k, b, s, x := &batch.Holdings[0], &batch.Stocks[0], &batch.Books[0], batch.Shadows[0], &batch.Bills[0]
 		full(h)
@@ -43,6 +43,8 @@ func TestResellerRowsKeepEveryField(t *testing.T) {
 		full(b)
 		full(s)
 		full(x)
+		full(&batch.Transfers[0])
+		batch.Transfers[0].Account = 42
 		h.Account, h.Seller, h.Resource = 42, "acme", "disk"
 		k.Seller, k.Resource, b.Seller, s.Seller, x.Seller = "acme", "disk", "acme", "acme", "acme"
 		inReseller(t, st, func(ctx context.Context, rows reseller.Rows) error { return rows.Write(ctx, &batch) })
@@ -57,12 +59,20 @@ func TestResellerRowsKeepEveryField(t *testing.T) {
 		holdings, err := rows.Holdings(ctx, "acme", 0, "", 10)
 		require.NoError(t, err)
 		requireSame(t, batch.Holdings, holdings)
-		shadows, err := rows.Shadows(ctx, reseller.ShadowQuery{Seller: "acme"}, 1, 10)
+		after := batch.Shadows[0].ID()
+		after.Seq--
+		shadows, err := rows.Shadows(ctx, reseller.ShadowQuery{Seller: "acme"}, after, 10)
 		require.NoError(t, err)
 		requireSame(t, []reseller.Shadow{*batch.Shadows[0]}, shadows)
 		bills, err := rows.Bills(ctx, reseller.BillQuery{Seller: "acme"}, before(batch.Bills[0].Day), "", 10)
 		require.NoError(t, err)
 		requireSame(t, batch.Bills, bills)
+		transfer, err := rows.Transfer(ctx, 42)
+		require.NoError(t, err)
+		requireSame(t, batch.Transfers[0], transfer)
+		transfers, err := rows.Transfers(ctx, transfer.State, 41, 10)
+		require.NoError(t, err)
+		requireSame(t, batch.Transfers, transfers)
 		return nil
 	})
 }

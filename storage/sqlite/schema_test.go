@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -143,7 +144,9 @@ func TestManyStartAtOnce(t *testing.T) {
 	wg.Wait()
 	var n int
 	require.NoError(t, bare(t, path).QueryRow(`SELECT count(*) FROM tierhost_migrations`).Scan(&n))
-	require.Equal(t, 3, n)
+	files, err := os.ReadDir("migrations")
+	require.NoError(t, err)
+	require.Len(t, files, n)
 }
 
 func TestWeakDurabilityIsRefused(t *testing.T) {

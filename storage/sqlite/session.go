@@ -24,7 +24,7 @@ type session interface {
 // the last row is then there already.
 type scratch struct {
 	account, holding, update, period, usage, entry, document, key, event, misc binder
-	wholesale, stock, books, shadow, bill                                      binder
+	wholesale, stock, books, shadow, bill, transfer                            binder
 
 	row    row
 	values []driver.Value

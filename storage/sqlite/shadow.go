@@ -43,7 +43,7 @@ func bindShadow(b *binder, p **reseller.Shadow) {
 	b.string(string(s.Seller))
 	b.int(int64(s.Account))
 	b.date(s.Date)
-	b.date(s.Day)
+	b.behind(s.Day)
 	b.string(string(s.Kind))
 	b.string(string(s.Resource))
 	b.decimal(s.Quantity)
@@ -98,7 +98,7 @@ func (r resellerRows) writeShadows(shadows []*reseller.Shadow) error {
 
 // Shadows implements [reseller.Rows].
 func (r resellerRows) Shadows(
-	ctx context.Context, q reseller.ShadowQuery, after int64, limit int,
+	ctx context.Context, q reseller.ShadowQuery, after reseller.ShadowID, limit int,
 ) (page []reseller.Shadow, err error) {
 	if err := r.reading(ctx); err != nil || limit <= 0 {
 		return nil, err
@@ -111,29 +111,25 @@ func (r resellerRows) Shadows(
 }
 
 // shadowsQuery binds and returns the query. The unary plus leaves SQLite one index:
-// that by account, else that by day if it is a single one, whose shadows come in
-// order, else that by seller.
-func shadowsQuery(q *reseller.ShadowQuery, w *scratch, after int64, limit int) string {
+// that by account, else that by day.
+func shadowsQuery(q *reseller.ShadowQuery, w *scratch, after reseller.ShadowID, limit int) string {
+	if after.Day.Before(q.Since) {
+		after = reseller.ShadowID{Day: q.Since}
+	}
 	f := newFilter(selectShadows, w)
 	f.where("seller = ?").string(string(q.Seller))
-	oneDay := !q.Since.IsZero() && q.Since == q.Until
-	switch {
-	case q.Account != 0:
+	if q.Account != 0 {
 		f.where("account = ?").int(int64(q.Account))
-	case oneDay:
-		f.where("day = ?").date(q.Since)
 	}
-	f.where("seq > ?").int(after)
+	f.where("(day, seq) > (?, ?)").behind(after.Day)
+	f.b.int(after.Seq)
+	if !q.Until.IsZero() {
+		f.where("day <= ?").date(q.Until)
+	}
 	if q.Resource != "" {
 		f.where("+resource = ?").string(string(q.Resource))
 	}
-	if !q.Since.IsZero() && (!oneDay || q.Account != 0) {
-		f.where("+day >= ?").date(q.Since)
-	}
-	if !q.Until.IsZero() && (!oneDay || q.Account != 0) {
-		f.where("+day <= ?").date(q.Until)
-	}
-	return f.query("seq", limit)
+	return f.query("day, seq", limit)
 }
 
 // Sums implements [reseller.Rows].
@@ -145,7 +141,7 @@ func (r resellerRows) Sums(
 	}
 	b := r.work.misc.start()
 	b.string(string(seller))
-	b.date(day)
+	b.behind(day)
 	err = r.list(ctx, querySums, b, 4, func(row *row) {
 		all = append(all, reseller.Sum{
 			Resource: billing.ResourceID(row.string()),

@@ -57,7 +57,7 @@ CREATE TABLE {{schema}}.reseller_books (
 -- the one before 1 January of the year 1.
 CREATE SEQUENCE {{schema}}.reseller_shadow_seq;
 CREATE TABLE {{schema}}.reseller_shadows (
-    seq          bigint PRIMARY KEY DEFAULT nextval('{{schema}}.reseller_shadow_seq'),
+    seq          bigint NOT NULL DEFAULT nextval('{{schema}}.reseller_shadow_seq'),
     seller       text COLLATE "C" NOT NULL,
     account      bigint NOT NULL,
     date         date,
@@ -73,11 +73,12 @@ CREATE TABLE {{schema}}.reseller_shadows (
     plan         text COLLATE "C" NOT NULL,
     plan_version bigint NOT NULL,
     basis        text NOT NULL,
-    recorded     timestamptz NOT NULL
+    recorded     timestamptz NOT NULL,
+    -- Lists a seller's in order, and adds a day up without the table.
+    PRIMARY KEY (seller, day, seq) INCLUDE (resource, currency, amount)
 );
--- Lists a day in order, and adds it up without the table.
-CREATE INDEX reseller_shadows_day ON {{schema}}.reseller_shadows (seller, day, seq) INCLUDE (resource, currency, amount);
-CREATE INDEX reseller_shadows_account ON {{schema}}.reseller_shadows (account, seller, seq);
+-- By account first: a run writes the shadows of one account after the other.
+CREATE INDEX reseller_shadows_account ON {{schema}}.reseller_shadows (account, seller, day, seq);
 
 CREATE TABLE {{schema}}.reseller_bills (
     seller   text COLLATE "C" NOT NULL,
@@ -92,6 +93,23 @@ CREATE TABLE {{schema}}.reseller_bills (
     recorded timestamptz NOT NULL,
     PRIMARY KEY (seller, day, resource)
 );
+
+CREATE TABLE {{schema}}.reseller_transfers (
+    account     bigint PRIMARY KEY,
+    from_seller text COLLATE "C" NOT NULL,
+    to_seller   text COLLATE "C" NOT NULL,
+    name        text COLLATE "C" NOT NULL,
+    plan        text COLLATE "C" NOT NULL,
+    period      text COLLATE "C" NOT NULL,
+    state       text COLLATE "C" NOT NULL,
+    opened      bigint NOT NULL,
+    requested   date,
+    ended       date,
+    reason      text COLLATE "C" NOT NULL,
+    by_role     text COLLATE "C" NOT NULL,
+    by_name     text NOT NULL
+);
+CREATE INDEX reseller_transfers_state ON {{schema}}.reseller_transfers (state, account);
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {{schema}}.reseller_shadows
     FOR EACH STATEMENT EXECUTE FUNCTION {{schema}}.tierhost_append_only();

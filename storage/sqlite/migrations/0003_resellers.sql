@@ -54,7 +54,7 @@ CREATE TABLE reseller_shadows (
     seller       TEXT NOT NULL,
     account      INTEGER NOT NULL,
     date         TEXT,
-    day          TEXT,                     -- with which it is billed
+    day          TEXT NOT NULL,            -- with which it is billed; part of keys, so '' is none
     kind         TEXT NOT NULL,
     resource     TEXT NOT NULL,
     quantity     TEXT NOT NULL,
@@ -68,11 +68,10 @@ CREATE TABLE reseller_shadows (
     recorded     INTEGER NOT NULL,
     basis        TEXT NOT NULL
 ) STRICT;
--- Each ends with seq, as the rowid does of every index: the pages come in order.
-CREATE INDEX reseller_shadows_seller ON reseller_shadows (seller);
-CREATE INDEX reseller_shadows_account ON reseller_shadows (account, seller);
--- The pages of a day in order, and its sums without a look at the shadows.
+-- The pages of a seller in order, and the sums of a day without a look at the shadows.
 CREATE INDEX reseller_shadows_day ON reseller_shadows (seller, day, seq, resource, currency, amount);
+-- By account first: a run writes the shadows of one account after the other.
+CREATE INDEX reseller_shadows_account ON reseller_shadows (account, seller, day, seq);
 
 CREATE TABLE reseller_bills (
     seller   TEXT NOT NULL,
@@ -87,6 +86,23 @@ CREATE TABLE reseller_bills (
     recorded INTEGER NOT NULL,
     PRIMARY KEY (seller, day, resource)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reseller_transfers (
+    account     INTEGER PRIMARY KEY,
+    from_seller TEXT NOT NULL,
+    to_seller   TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    plan        TEXT NOT NULL,
+    period      TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    opened      INTEGER NOT NULL,
+    requested   TEXT,
+    ended       TEXT,
+    reason      TEXT NOT NULL,
+    by_role     TEXT NOT NULL,
+    by_name     TEXT NOT NULL
+) STRICT;
+CREATE INDEX reseller_transfers_state ON reseller_transfers (state, account);
 
 CREATE TRIGGER reseller_shadows_no_update BEFORE UPDATE ON reseller_shadows
 BEGIN SELECT RAISE(ABORT, 'reseller_shadows is append-only: corrections are new shadows'); END;

@@ -1,0 +1,224 @@
+package reseller_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
+)
+
+func TestEveryLevelPays(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 3)
+	s.enroll("acme", "host")
+	s.enroll("bit", "acme")
+	s.enroll("crumb", "bit")
+	s.to(1, 2)
+	id := s.signup("crumb", "alice")
+	require.NoError(t, s.set(id, "mailbox", 6))
+	require.Equal(t, []string{
+		"2026-01-01 bit recurring account 1 1.00",
+		"2026-01-01 crumb recurring account 1 1.00",
+		"2026-01-02 alice recurring account 1 1.00",
+		"2026-01-02 alice setup mailbox 1 0.10", // 5 of 6 come out of the pool
+		"2026-01-02 alice recurring mailbox 1 0.20",
+	}, s.shadows("acme"))
+	require.Equal(t, []string{
+		"2026-01-01 crumb recurring account 1 2.00",
+		"2026-01-02 alice recurring account 1 2.00",
+		"2026-01-02 alice setup mailbox 1 0.10",
+		"2026-01-02 alice recurring mailbox 1 0.40",
+	}, s.shadows("bit"))
+	require.Len(t, s.shadows("crumb"), 3)
+	require.Empty(t, s.shadows("host"))
+	s.to(1, 4)
+	require.Equal(t, []string{"2026-01-01 account 2.00", "2026-01-02 account 1.00", "2026-01-02 mailbox 0.30"}, s.bills("acme"))
+	s.sound()
+}
+
+func TestDepthIsASetting(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 0)
+	s.enroll("acme", "host")
+	_, err := s.m.Enroll(s.ctx, reseller.Enrollment{Seller: billing.Seller{ID: "bit", Parent: "acme", Currency: s.eur}, Signup: billing.Signup{Plan: "reseller"}})
+	require.ErrorIs(t, err, billing.ErrTooDeep)
+	_, err = s.e.Seller(s.ctx, "bit")
+	require.ErrorIs(t, err, billing.ErrUnknownSeller, "nothing of it is kept")
+}
+
+func TestAnEngineWithoutTheHookTouchesNoCustomerOfAReseller(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 1)
+	s.enroll("acme", "host")
+	id := s.signup("acme", "alice")
+	bare, err := billing.New(s.store, billing.Options{Clock: s.clock})
+	require.NoError(t, err)
+	_, err = bare.Do(s.ctx, billing.SetQuantity{Account: id, Resource: "mailbox", Quantity: decimal.NewFromInt(1)})
+	require.ErrorIs(t, err, billing.ErrNoHook)
+	require.ErrorIs(t, bare.PutSeller(s.ctx, billing.Seller{ID: "bit", Parent: "host", Currency: s.eur}), billing.ErrNoHook)
+}
+
+func TestSuspendingAResellerSuspendsWhatIsBelow(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 2)
+	acme := s.enroll("acme", "host")
+	bit := s.enroll("bit", "acme")
+	alice, bob, carol := s.signup("acme", "alice"), s.signup("acme", "bob"), s.signup("bit", "carol")
+	other := s.enroll("other", "host")
+	dora := s.signup("other", "dora")
+	s.do(billing.Suspend{Account: bob, Reason: billing.ReasonDebt})
+	s.do(billing.Suspend{Account: acme.ID})
+
+	for _, id := range []billing.AccountID{alice, bit.ID, carol} {
+		a := s.account(id)
+		require.Equal(t, billing.Suspended, a.Status, a.Name)
+		require.Equal(t, billing.ReasonReseller, a.Suspension.Reason, a.Name)
+	}
+	require.Equal(t, billing.ReasonDebt, s.account(bob).Suspension.Reason)
+	require.Equal(t, billing.Active, s.account(dora).Status)
+	require.Equal(t, billing.Active, s.account(other.ID).Status)
+
+	_, err := s.e.Do(s.ctx, billing.Resume{Account: alice})
+	require.ErrorIs(t, err, billing.ErrSellerInactive)
+	_, err = s.e.Do(s.ctx, billing.Resume{Account: bit.ID})
+	require.ErrorIs(t, err, billing.ErrSellerInactive)
+	_, err = s.e.Do(s.ctx, billing.Signup{Seller: "bit", Name: "eve", Plan: "home"})
+	require.ErrorIs(t, err, billing.ErrSellerInactive)
+
+	s.to(2, 10) // all of them lapse meanwhile
+	s.do(billing.Resume{Account: acme.ID})
+	for _, id := range []billing.AccountID{alice, bit.ID, carol} {
+		require.Equal(t, billing.Active, s.account(id).Status, s.account(id).Name)
+	}
+	require.Equal(t, billing.Suspended, s.account(bob).Status, "it sleeps for a reason of its own")
+	s.to(2, 12)
+	s.sound()
+}
+
+func TestAResellerThatSleepsByItselfIsNotWokenFromAbove(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 2)
+	acme := s.enroll("acme", "host")
+	bit := s.enroll("bit", "acme")
+	carol := s.signup("bit", "carol")
+	s.do(billing.Suspend{Account: bit.ID})
+	s.do(billing.Suspend{Account: acme.ID})
+	s.do(billing.Resume{Account: acme.ID})
+	require.Equal(t, billing.Suspended, s.account(bit.ID).Status)
+	require.Equal(t, billing.Suspended, s.account(carol).Status)
+	s.do(billing.Resume{Account: bit.ID})
+	require.Equal(t, billing.Active, s.account(carol).Status)
+}
+
+func TestClosingAReseller(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 2)
+	acme := s.enroll("acme", "host")
+	bit := s.enroll("bit", "acme")
+	alice, carol := s.signup("acme", "alice"), s.signup("bit", "carol")
+	_, err := s.e.Do(s.ctx, billing.Close{Account: acme.ID})
+	require.ErrorIs(t, err, billing.ErrHasCustomers)
+	_, err = s.e.Do(s.ctx, billing.Cancel{Account: bit.ID})
+	require.ErrorIs(t, err, billing.ErrHasCustomers)
+
+	s.to(1, 11)
+	stale, err := s.m.PreviewClosing(s.ctx, "acme", billing.CloseAccrue)
+	require.NoError(t, err)
+	var order []billing.AccountID
+	for _, a := range stale.Accounts {
+		order = append(order, a.ID)
+	}
+	require.Equal(t, []billing.AccountID{alice, carol, bit.ID, acme.ID}, order)
+	require.Equal(t, "-3.39", stale.Accounts[0].Total.Digits(), "what alice gets back")
+	require.Equal(t, billing.Active, s.account(alice).Status, "nothing is closed by a preview")
+
+	late := s.signup("bit", "late")
+	_, err = s.m.CloseReseller(s.ctx, stale, billing.CloseAccrue, billing.Actor{})
+	require.ErrorIs(t, err, reseller.ErrClosingChanged)
+	require.Equal(t, billing.Active, s.account(alice).Status)
+
+	now, err := s.m.PreviewClosing(s.ctx, "acme", billing.CloseAccrue)
+	require.NoError(t, err)
+	closed, err := s.m.CloseReseller(s.ctx, now, billing.CloseAccrue, billing.Actor{})
+	require.NoError(t, err)
+	require.Equal(t, []billing.AccountID{alice, carol, late, bit.ID, acme.ID}, closed)
+	for _, id := range closed {
+		require.Equal(t, billing.Closed, s.account(id).Status)
+	}
+	s.to(1, 13) // the last day's shadows are billed to the closed reseller
+	require.Contains(t, s.bills("acme"), "2026-01-11 account -2.04")
+	s.sound()
+}
+
+func TestLimitsHoldThroughTheChain(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 2)
+	s.enroll("acme", "host")
+	s.enroll("bit", "acme")
+	alice, carol := s.signup("acme", "alice"), s.signup("bit", "carol")
+	require.NoError(t, s.set(alice, "mailbox", 3))
+	limit := func(n int64) *decimal.Decimal { return new(decimal.NewFromInt(n)) }
+	require.NoError(t, s.m.SetLimit(s.ctx, "acme", "mailbox", limit(10)))
+	require.NoError(t, s.set(carol, "mailbox", 7))
+	require.ErrorIs(t, s.set(alice, "mailbox", 4), billing.ErrOverLimit)
+	require.ErrorIs(t, s.set(carol, "mailbox", 8), billing.ErrOverLimit, "two levels below")
+	require.NoError(t, s.set(alice, "mailbox", 1))
+	require.NoError(t, s.set(carol, "mailbox", 9))
+	require.ErrorIs(t, s.set(carol, "mailbox", 10), billing.ErrOverLimit)
+
+	// A bound below what is held stops growth only.
+	require.NoError(t, s.m.SetLimit(s.ctx, "bit", "mailbox", limit(2)))
+	require.NoError(t, s.set(carol, "mailbox", 5))
+	require.ErrorIs(t, s.set(carol, "mailbox", 6), billing.ErrOverLimit)
+
+	require.NoError(t, s.m.SetLimit(s.ctx, "acme", reseller.Customers, limit(3)))
+	_, err := s.e.Do(s.ctx, billing.Signup{Seller: "bit", Name: "dora", Plan: "home"})
+	require.ErrorIs(t, err, billing.ErrOverLimit, "alice, bit and carol are there")
+	s.do(billing.Close{Account: alice})
+	dora := s.signup("bit", "dora")
+
+	uses, err := s.m.Limits(s.ctx, "acme")
+	require.NoError(t, err)
+	require.Len(t, uses, 2)
+	require.Equal(t, "3", uses[0].Used.String(), "customers")
+	require.Equal(t, "5", uses[1].Used.String(), "mailboxes")
+	shares, err := s.m.Shares(s.ctx, "acme", "mailbox")
+	require.NoError(t, err)
+	require.Len(t, shares, 1)
+	require.Equal(t, carol, shares[0].Account)
+
+	require.NoError(t, s.m.SetLimit(s.ctx, "acme", "mailbox", nil))
+	require.NoError(t, s.m.SetLimit(s.ctx, "bit", "mailbox", nil))
+	require.NoError(t, s.set(dora, "mailbox", 100))
+	s.sound()
+}
+
+func TestTwoCustomersRaceForTheLastUnit(t *testing.T) {
+	t.Parallel()
+	for round := range 20 {
+		s := newShop(t, 2)
+		s.enroll("acme", "host")
+		s.enroll("bit", "acme")
+		racers := []billing.AccountID{s.signup("acme", "alice"), s.signup("bit", "carol")}
+		require.NoError(t, s.m.SetLimit(s.ctx, "acme", "mailbox", price("1")))
+		errs := make([]error, len(racers))
+		var wg sync.WaitGroup
+		for i, id := range racers {
+			wg.Go(func() { errs[i] = s.set(id, "mailbox", 1) })
+		}
+		wg.Wait()
+		won := 0
+		for _, err := range errs {
+			if err == nil {
+				won++
+			} else {
+				require.ErrorIs(t, err, billing.ErrOverLimit)
+			}
+		}
+		require.Equal(t, 1, won, "round %d", round)
+	}
+}
