@@ -13,6 +13,7 @@ type Action interface {
 	name() string
 	request() Request
 	account() AccountID
+	by(Actor) Action
 	// encode appends the input's canonical form for the fingerprint of its key.
 	encode(e *encoder)
 }
@@ -266,3 +267,32 @@ func (a Bill) account() AccountID           { return a.Account }
 func (a Reverse) account() AccountID        { return a.Account }
 func (a Exempt) account() AccountID         { return a.Account }
 func (a SetCreditLimit) account() AccountID { return a.Account }
+
+// AccountOf returns the account that an action is for; 0 for a signup.
+func AccountOf(act Action) AccountID { return act.account() }
+
+// ActorOf returns who an action says acts.
+func ActorOf(act Action) Actor { return act.request().By }
+
+// By returns an action with another actor.
+func By(act Action, by Actor) Action { return act.by(by) }
+
+func (a Signup) by(x Actor) Action         { a.By = x; return a }
+func (a SetQuantity) by(x Actor) Action    { a.By = x; return a }
+func (a RecordUsage) by(x Actor) Action    { a.By = x; return a }
+func (a ChangePlan) by(x Actor) Action     { a.By = x; return a }
+func (a MoveVersion) by(x Actor) Action    { a.By = x; return a }
+func (a ChangePeriod) by(x Actor) Action   { a.By = x; return a }
+func (a Cancel) by(x Actor) Action         { a.By = x; return a }
+func (a Keep) by(x Actor) Action           { a.By = x; return a }
+func (a Suspend) by(x Actor) Action        { a.By = x; return a }
+func (a Resume) by(x Actor) Action         { a.By = x; return a }
+func (a Convert) by(x Actor) Action        { a.By = x; return a }
+func (a Close) by(x Actor) Action          { a.By = x; return a }
+func (a Pay) by(x Actor) Action            { a.By = x; return a }
+func (a Credit) by(x Actor) Action         { a.By = x; return a }
+func (a Debit) by(x Actor) Action          { a.By = x; return a }
+func (a Bill) by(x Actor) Action           { a.By = x; return a }
+func (a Reverse) by(x Actor) Action        { a.By = x; return a }
+func (a Exempt) by(x Actor) Action         { a.By = x; return a }
+func (a SetCreditLimit) by(x Actor) Action { a.By = x; return a }

@@ -54,19 +54,21 @@ func (g *generation) below(ctx context.Context, rows Rows, id SellerID) ([]Selle
 }
 
 // chain returns the doubles above a seller's accounts, the highest first; ok is false
-// where a seller has no double yet.
+// where one of the sellers has none yet.
 func (g *generation) chain(ctx context.Context, rows Rows, s *Seller) (above []AccountID, ok bool, err error) {
+	ok = true
 	for s.Parent != "" {
-		if s.Double == 0 || slices.Contains(above, s.Double) {
-			return nil, false, nil
+		if s.Double == 0 {
+			ok = false
+		} else {
+			above = append(above, s.Double)
 		}
-		above = append(above, s.Double)
 		if s, err = g.sellerOf(ctx, rows, s.Parent); err != nil {
 			return nil, false, err
 		}
 	}
 	slices.Reverse(above)
-	return above, true, nil
+	return above, ok, nil
 }
 
 // chainHint guesses the doubles above a seller's accounts from what is cached: they

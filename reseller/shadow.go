@@ -120,6 +120,9 @@ func (s *step) rise(ctx context.Context, d *double, a *billing.Account, h *Holdi
 		if err != nil {
 			return err
 		}
+		if !now.Has(h.Resource) {
+			return nil // rolled up: there is nothing to draw on
+		}
 		h.List = listOf(now)
 	}
 	list, err := s.part.named(ctx, d, h.List)
@@ -227,6 +230,9 @@ func (s *step) open(ctx context.Context, d *double, a *billing.Account, h *Holdi
 	if m.Kind == billing.MoveOpen && monthly {
 		h.Limits = nil
 	}
+	if !list.Has(h.Resource) {
+		h.List = List{} // rolled up: it draws on no list
+	}
 	if m.Kind == billing.MoveOpen && !m.Charged {
 		h.Charged, h.Billable = decimal.Decimal{}, decimal.Decimal{}
 		h.setLimit(m.Stretch)
@@ -234,6 +240,13 @@ func (s *step) open(ctx context.Context, d *double, a *billing.Account, h *Holdi
 	}
 	if err := s.giveBack(ctx, d, a, h.Resource, h.Pooled, billing.Date{}); err != nil {
 		return err
+	}
+	if h.List == (List{}) {
+		h.Pooled, h.Billable, h.Charged = decimal.Decimal{}, decimal.Decimal{}, decimal.Decimal{}
+		if monthly {
+			h.setLimit(m.Stretch)
+		}
+		return nil
 	}
 	if h.Pooled, err = s.draw(ctx, d, a, list, h.Resource, m.After, m.From); err != nil {
 		return err
@@ -268,7 +281,7 @@ func (s *step) lapse(ctx context.Context, d *double, a *billing.Account) error {
 func (s *step) end(ctx context.Context, d *double, a *billing.Account, m *billing.Movement) error {
 	return s.each(ctx, d, a, func(h *Holding, monthly bool) error {
 		var on billing.Date
-		if monthly && m.Charged && m.On.Before(m.MonthTo) {
+		if monthly && m.Charged {
 			on = m.MonthTo
 		}
 		if err := s.giveBack(ctx, d, a, h.Resource, h.Pooled, on); err != nil {

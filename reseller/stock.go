@@ -27,15 +27,9 @@ func (s *Stock) pooled(day billing.Date) decimal.Decimal {
 	return sum
 }
 
-// fold takes returns off that came before a day that no boundary will be older than.
-func (s *Stock) fold(day billing.Date) {
-	n := 0
-	for n < len(s.Returns) && s.Returns[n].On.Before(day) {
-		s.Pooled = s.Pooled.Sub(s.Returns[n].Units)
-		n++
-	}
-	s.Returns = slices.Clone(s.Returns[n:])
-}
+// keptReturns is how many days a stock keeps apart: runs that come later than that find
+// the older units returned.
+const keptReturns = 62
 
 // later notes units that come back on a day.
 func (s *Stock) later(on billing.Date, units decimal.Decimal) {
@@ -46,6 +40,10 @@ func (s *Stock) later(on billing.Date, units decimal.Decimal) {
 		return
 	}
 	s.Returns = slices.Insert(s.Returns, i, Return{on, units})
+	for len(s.Returns) > keptReturns {
+		s.Pooled = s.Pooled.Sub(s.Returns[0].Units)
+		s.Returns = s.Returns[1:]
+	}
 }
 
 // lock locks the stocks of sellers that are there, those that their lists have pools

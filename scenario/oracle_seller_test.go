@@ -61,11 +61,8 @@ func (o *oracle) closeDays(day int) {
 	}
 	o.book.costs, o.book.open = rest, day
 	for _, closed := range slices.Sorted(maps.Keys(due)) {
-		for _, s := range o.file.Sellers {
+		for _, s := range o.resellers() {
 			d := o.double(&s)
-			if d == nil {
-				continue
-			}
 			sums := map[string]ratio{}
 			for _, c := range due[closed] {
 				if c.double == d.name && sums[c.resource] == nil {
@@ -86,6 +83,20 @@ func (o *oracle) closeDays(day int) {
 			p.issue()
 		}
 	}
+}
+
+// resellers are the sellers that have doubles, in the order in which these signed up.
+func (o *oracle) resellers() []oracleSeller {
+	var out []oracleSeller
+	for _, s := range o.file.Sellers {
+		if o.double(&s) != nil {
+			out = append(out, s)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b oracleSeller) int {
+		return slices.Index(o.order, o.double(&a)) - slices.Index(o.order, o.double(&b))
+	})
+	return out
 }
 
 // planFrom is a plan and the day from which an account has it.

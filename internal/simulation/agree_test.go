@@ -22,10 +22,14 @@ import (
 // books stand every check.
 func TestStoresAgree(t *testing.T) {
 	t.Parallel()
-	for _, seed := range seeds(t, 2) {
+	for _, seed := range seeds(t, 4) {
 		t.Run(named("seed", seed), func(t *testing.T) {
 			t.Parallel()
-			s := simulation.NewScript(seed, simulation.Options{Loose: true})
+			o := simulation.Options{Loose: true}
+			if seed%2 == 0 {
+				o = simulation.Options{Resellers: true, Loose: true, Limits: true, Accounts: 12, Days: 75}
+			}
+			s := simulation.NewScript(seed, o)
 			store := memory.New()
 			w := played(t, s, store, 1)
 			clean(t, w)
@@ -111,7 +115,7 @@ func interrupted(t *testing.T, s *simulation.Script) *simulation.World {
 			}
 			w.Run.Batch, w.Run.Progress = 3, nil
 			require.NoError(t, w.Play(t.Context(), m))
-			report, err := w.Engine.Run(t.Context(), m.Day, w.Run)
+			report, err := w.Manager.Run(t.Context(), m.Day, w.Run)
 			require.NoError(t, err)
 			require.Zero(t, report.Accounts, "a repeated run does nothing")
 		}

@@ -27,6 +27,9 @@ type DumpOptions struct {
 	NoNumbers bool
 	// Ledger writes entries, documents and balances only.
 	Ledger bool
+	// NoOrder leaves out in which order a double's entries and documents were made: a
+	// day that could not be closed in one run is billed by the next. It implies NoNumbers.
+	NoOrder bool
 	// Retail leaves out the wholesale side and what it makes of the doubles: their taxes,
 	// documents, balances and the numbers of their entries. It is what does not depend on
 	// how late the run comes.
@@ -37,6 +40,7 @@ type DumpOptions struct {
 // state, holdings, periods, usage, entries and documents. Numbers that stores give out
 // as they like do not appear in it, so equal books have equal dumps on all stores.
 func Dump(ctx context.Context, w *World, o DumpOptions) (string, error) {
+	o.NoNumbers = o.NoNumbers || o.NoOrder
 	d := &dumper{w: w, e: w.Engine, o: o, parts: map[billing.AccountID]*strings.Builder{}, names: map[billing.AccountID]string{},
 		doubles: map[billing.AccountID]bool{}}
 	if err := d.accounts(ctx); err != nil {
@@ -52,7 +56,13 @@ func Dump(ctx context.Context, w *World, o DumpOptions) (string, error) {
 		}
 	}
 	for _, a := range d.list {
-		b.WriteString(d.parts[a.ID].String())
+		part := d.parts[a.ID].String()
+		if o.NoOrder && a.Sells != "" {
+			lines := strings.Split(part, "\n")
+			slices.Sort(lines)
+			part = strings.Join(lines, "\n")
+		}
+		b.WriteString(part)
 	}
 	if !o.Retail {
 		if err := d.wholesale(ctx, &b); err != nil {
@@ -146,6 +156,9 @@ func (d *dumper) accounts(ctx context.Context) error {
 		}
 		row := *a // whole, so that a new field cannot be forgotten
 		row.ID, row.Version, row.MeterScan, row.MeterSeen, row.Above, row.Suspension.Cause = 0, 0, 0, 0, nil, 0
+		if d.o.NoOrder && a.Sells != "" {
+			row.DebtSince = billing.Date{}
+		}
 		if !d.o.Retail || a.Sells == "" {
 			put(w, " row", text(row), "above", d.named(a.Above), "because of", d.names[a.Suspension.Cause])
 		}
@@ -207,6 +220,9 @@ func (d *dumper) ledger(ctx context.Context) error {
 			}
 			e.Seq, e.Document, e.Corrects = 0, 0, 0
 		}
+		if d.o.NoOrder && d.doubles[e.Account] {
+			e.Seq, e.Document, e.Corrects = 0, 0, 0
+		}
 		if e.Account, e.Recorded = 0, e.Recorded.UTC(); d.o.NoIssue {
 			e.Recorded = time.Time{}
 		}
@@ -222,6 +238,9 @@ func (d *dumper) ledger(ctx context.Context) error {
 		}
 		if d.o.Retail && d.doubles[doc.Account] {
 			continue
+		}
+		if d.o.NoOrder && d.doubles[doc.Account] {
+			doc.Seq, doc.FirstEntry, doc.LastEntry = 0, 0, 0
 		}
 		if d.o.NoNumbers {
 			doc.Number = 0
@@ -265,6 +284,9 @@ func (d *dumper) wholesale(ctx context.Context, w io.Writer) error {
 			if b.Seller != s.ID || b.Account != s.Double {
 				return fmt.Errorf("a bill of seller %s and account %d among those of seller %s, account %d", b.Seller, b.Account, s.ID, s.Double)
 			}
+			if d.o.NoOrder {
+				b.Document, b.Entry = 0, 0
+			}
 			b.Account, b.Recorded = 0, b.Recorded.UTC()
 			if d.o.NoIssue {
 				b.Recorded = time.Time{}
@@ -288,6 +310,9 @@ func (d *dumper) shadows(ctx context.Context, seller billing.SellerID, w io.Writ
 		}
 		last = sh.ID()
 		name := d.names[sh.Account]
+		if d.o.NoOrder && d.doubles[sh.Account] {
+			sh.Entry = 0
+		}
 		if parts[name] == nil {
 			parts[name] = &strings.Builder{}
 		}

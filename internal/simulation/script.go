@@ -205,7 +205,8 @@ func (g *generator) catalogSteps() {
 				next.Terms = g.terms(of.Terms.Periods)
 			}
 			g.add(Step{Day: day, Seller: seller, Name: "publish", publish: &next})
-			if g.chance(60) {
+			// A double's change of plan is noted, so who is moved depends on the run.
+			if g.chance(60) && (!of.resale || g.o.Loose) {
 				g.add(Step{Day: g.day(day.Sub(g.s.First)), Seller: seller, Name: "move_versions", move: of.Head.ID})
 			}
 		}

@@ -10,7 +10,10 @@ import (
 
 // decodeQuoted reads quoted-printable: =41, and = at the end of a line.
 func decodeQuoted(v view) (view, bool) {
-	var out reading
+	if bytes.IndexByte(v.text, '=') < 0 {
+		return v, false
+	}
+	out := reader(v)
 	for i := 0; i < len(v.text); {
 		if v.text[i] == '=' {
 			if r, n := hexRun(v.text[i+1:], 2); n == 2 {
@@ -45,7 +48,10 @@ func softBreak(s []byte) int {
 // decodeWords reads the encoded words of mail headers, =?utf-8?q?...?=, and joins those
 // that stand one behind the other.
 func decodeWords(v view) (view, bool) {
-	var out reading
+	if !bytes.Contains(v.text, []byte("=?")) {
+		return v, false
+	}
+	out := reader(v)
 	for i := 0; i < len(v.text); {
 		w, n := encodedWord(v.text[i:])
 		if n == 0 {

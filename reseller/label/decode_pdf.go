@@ -43,6 +43,9 @@ func decodePDF(v view) (view, bool) {
 	return joined.view, true
 }
 
+// maxString bounds the strings that are read: longer ones are not drawn on pages.
+const maxString = 8 << 10
+
 // isPDF recognises a document, and the contents of a page.
 func isPDF(s []byte) bool {
 	if bytes.HasPrefix(s, []byte("%PDF-")) || bytes.Contains(s[:min(len(s), 1024)], []byte("%PDF-")) {
@@ -56,7 +59,7 @@ func isPDF(s []byte) bool {
 func pdfLiteral(v view, i int, out *reading) int {
 	level := 0
 	start := len(out.text)
-	for j := i; j < len(v.text) && j-i < 1<<16; j++ {
+	for j := i; j < len(v.text) && j-i < maxString; j++ {
 		switch c := v.text[j]; c {
 		case '\\':
 			if j+1 >= len(v.text) {
@@ -94,7 +97,7 @@ func pdfEscape(s []byte) (plain []byte, n int) {
 func pdfHex(v view, i int, out *reading) int {
 	start := len(out.text)
 	high, half := byte(0), false
-	for j := i + 1; j < len(v.text) && j-i < 1<<16; j++ {
+	for j := i + 1; j < len(v.text) && j-i < maxString; j++ {
 		c := v.text[j]
 		if d, ok := hexDigit(c); ok {
 			if half {
@@ -125,16 +128,16 @@ const maxInflated = 32 << 20
 
 var errTooLarge = errors.New("it inflates to more than is scanned")
 
-// pdfStreams returns the compressed streams of a PDF document, and those that cannot be
-// read as errors.
+// pdfStreams returns the compressed streams of a PDF document; an error says that there
+// are more.
 func pdfStreams(s []byte) (streams [][]byte, err error) {
 	if !bytes.HasPrefix(s, []byte("%PDF-")) && !bytes.Contains(s[:min(len(s), 1024)], []byte("%PDF-")) {
 		return nil, nil
 	}
-	for {
+	for total := 0; ; {
 		i := bytes.Index(s, []byte("stream"))
 		if i < 0 {
-			return streams, err
+			return streams, nil
 		}
 		ended := i >= 3 && bytes.HasSuffix(s[:i], []byte("end"))
 		s = s[i+len("stream"):]
@@ -147,8 +150,8 @@ func pdfStreams(s []byte) (streams [][]byte, err error) {
 			continue // not compressed, or in a way that is scanned as it is
 		}
 		plain, rerr := readBounded(z)
-		if errors.Is(rerr, errTooLarge) {
-			err = rerr
+		if total += len(plain); errors.Is(rerr, errTooLarge) || total > maxInflated {
+			return streams, errTooLarge
 		}
 		if len(plain) > 0 {
 			streams = append(streams, plain)

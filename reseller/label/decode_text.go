@@ -41,7 +41,10 @@ func runeBytes(r rune) []byte { return utf8.AppendRune(nil, r) }
 // decodeHTML reads the character references of HTML and XML, with or without a
 // semicolon.
 func decodeHTML(v view) (view, bool) {
-	var out reading
+	if bytes.IndexByte(v.text, '&') < 0 {
+		return v, false
+	}
+	out := reader(v)
 	for i := 0; i < len(v.text); {
 		if v.text[i] != '&' {
 			out.keep(v, i)
@@ -97,10 +100,14 @@ func reference(s []byte) int {
 // withoutTags takes the tags out of HTML and XML: those within a line of text without a
 // trace, the others leave a space.
 func withoutTags(v view) (view, bool) {
-	var out reading
+	if bytes.IndexByte(v.text, '<') < 0 {
+		return v, false
+	}
+	out := reader(v)
+	last := bytes.LastIndexByte(v.text, '>')
 	for i := 0; i < len(v.text); {
 		n := 0
-		if v.text[i] == '<' {
+		if v.text[i] == '<' && i < last {
 			n = tagLength(v.text[i:])
 		}
 		if n == 0 {
@@ -166,7 +173,10 @@ func isInline(tag []byte) bool {
 
 // decodePercent reads the escapes of URLs, %41 and %u0041.
 func decodePercent(v view) (view, bool) {
-	var out reading
+	if bytes.IndexByte(v.text, '%') < 0 {
+		return v, false
+	}
+	out := reader(v)
 	for i := 0; i < len(v.text); {
 		if v.text[i] == '%' {
 			rest := v.text[i+1:]
@@ -192,7 +202,10 @@ func decodePercent(v view) (view, bool) {
 // decodeEscapes reads the escapes of strings in JSON, JavaScript and many others: \u0041,
 // \u{41}, \x41, \101, \/ and a backslash at the end of a line.
 func decodeEscapes(v view) (view, bool) {
-	var out reading
+	if bytes.IndexByte(v.text, '\\') < 0 {
+		return v, false
+	}
+	out := reader(v)
 	for i := 0; i < len(v.text); {
 		if v.text[i] != '\\' || i+1 == len(v.text) {
 			out.keep(v, i)
@@ -256,7 +269,10 @@ func escape(s []byte) (plain []byte, n int) {
 
 // decodeCSS reads the escapes of style sheets, \41 with a space behind it.
 func decodeCSS(v view) (view, bool) {
-	var out reading
+	if bytes.IndexByte(v.text, '\\') < 0 {
+		return v, false
+	}
+	out := reader(v)
 	for i := 0; i < len(v.text); {
 		if v.text[i] == '\\' {
 			if r, n := hexRun(v.text[i+1:], 6); n > 0 {
@@ -276,7 +292,10 @@ func decodeCSS(v view) (view, bool) {
 // decodeZone reads what zone files have of their own: \065 in decimal, and a text in
 // several strings.
 func decodeZone(v view) (view, bool) {
-	var out reading
+	if bytes.IndexByte(v.text, '\\') < 0 && bytes.IndexByte(v.text, '"') < 0 {
+		return v, false
+	}
+	out := reader(v)
 	for i := 0; i < len(v.text); {
 		switch c := v.text[i]; {
 		case c == '\\' && i+3 < len(v.text):
@@ -311,7 +330,10 @@ func decodeZone(v view) (view, bool) {
 
 // decodePunycode reads A-labels.
 func decodePunycode(v view) (view, bool) {
-	var out reading
+	if !bytes.Contains(v.text, []byte("--")) {
+		return v, false
+	}
+	out := reader(v)
 	for i := 0; i < len(v.text); {
 		if v.text[i]|0x20 == 'x' && i+4 < len(v.text) && strings.EqualFold(string(v.text[i:i+4]), "xn--") {
 			n := 4
@@ -340,7 +362,7 @@ func decodeUTF16(v view) (view, bool) {
 	if bytes.IndexByte(v.text, 0) < 0 && !bytes.HasPrefix(v.text, []byte{0xfe, 0xff}) && !bytes.HasPrefix(v.text, []byte{0xff, 0xfe}) {
 		return v, false
 	}
-	var out reading
+	out := reader(v)
 	for variant := range 4 {
 		big, start := variant&1, variant>>1
 		for i := start; i+1 < len(v.text); i += 2 {
@@ -367,7 +389,7 @@ func decodeLatin(v view) (view, bool) {
 	if utf8.Valid(v.text) {
 		return v, false
 	}
-	var out reading
+	out := reader(v)
 	for i := 0; i < len(v.text); {
 		r, size := utf8.DecodeRune(v.text[i:])
 		if r == utf8.RuneError && size == 1 {

@@ -28,7 +28,7 @@ func ParseHost(s string) (string, error) {
 	profile := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(true),
 		idna.BidiRule(), idna.VerifyDNSLength(true))
 	ascii, err := profile.ToASCII(strings.TrimSuffix(foldDots(name), "."))
-	if err != nil || ascii == "" {
+	if err != nil || ascii == "" || strings.HasSuffix(ascii, ".") {
 		return "", badHost("invalid_host")
 	}
 	if isAddress(ascii) { // full-width digits have become digits
@@ -55,7 +55,7 @@ func badHost(code string) error {
 func cutPort(s string) (name string, ok bool) {
 	if rest, bracketed := strings.CutPrefix(s, "["); bracketed {
 		name, port, closed := strings.Cut(rest, "]")
-		return name, closed && (port == "" || isPort(port))
+		return name, closed && strings.Contains(name, ":") && (port == "" || isPort(port))
 	}
 	i := strings.IndexByte(s, ':')
 	switch {

@@ -119,6 +119,7 @@ func zipParts(where string, body []byte, deep int, yield func(part) bool) bool {
 	if !yield(part{where: where, text: body}) {
 		return false
 	}
+	total := 0
 	for _, f := range z.File {
 		at := where + ": " + f.Name
 		r, err := f.Open()
@@ -129,6 +130,9 @@ func zipParts(where string, body []byte, deep int, yield func(part) bool) bool {
 			continue
 		}
 		plain, err := readBounded(r)
+		if total += len(plain); total > maxInflated {
+			return yield(part{where: at, err: errTooLarge})
+		}
 		if err = errors.Join(err, r.Close()); err != nil && !yield(part{where: at, err: err}) {
 			return false
 		}

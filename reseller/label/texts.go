@@ -220,7 +220,7 @@ func (t *texts) text(tag language.Tag, key string, args []any) string {
 	if t.missing == MissingVisible {
 		return "⟦" + tag.String() + " " + key + "⟧"
 	}
-	for _, other := range t.tags {
+	for _, other := range append(slices.Clone(t.tags), sortedTags(t.have)...) {
 		for at := other; at != language.Und; at = at.Parent() {
 			if t.have[at][key] {
 				return t.print(at, key, args)

@@ -27,6 +27,12 @@ type reading struct {
 	changed bool
 }
 
+// reader returns a reading with room for all of from.
+func reader(from view) reading {
+	n := len(from.text)
+	return reading{view: view{text: make([]byte, 0, n), at: make([]int32, 0, n)}}
+}
+
 // keep takes a byte of from over as it is.
 func (r *reading) keep(from view, i int) {
 	r.text, r.at = append(r.text, from.text[i]), append(r.at, from.at[i])
@@ -63,18 +69,19 @@ func decoders() []decoder {
 	}
 }
 
-// repeated applies a decoder until it finds nothing.
+// repeated applies a decoder until it finds nothing. Once is no difference to the decoder
+// itself.
 func repeated(d decoder) decoder {
 	return func(v view) (view, bool) {
-		any := false
-		for range 8 {
+		n := 0
+		for ; n < 8; n++ {
 			next, changed := d(v)
 			if !changed {
 				break
 			}
-			v, any = next, true
+			v = next
 		}
-		return v, any
+		return v, n > 1
 	}
 }
 
@@ -117,7 +124,9 @@ func views(source []byte) (all []view, whole bool) {
 	v := all[0]
 	for range 2 {
 		for _, d := range list {
-			v, _ = d(v)
+			if next, changed := d(v); changed {
+				v = next
+			}
 		}
 		add(v)
 	}

@@ -3,6 +3,7 @@ package label
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -94,14 +95,15 @@ func (c *collector) brand(p Brand) {
 	for _, h := range p.NameServers {
 		c.host(LeakNameServer, h)
 	}
-	for _, s := range p.Senders {
+	for _, kind := range slices.Sorted(maps.Keys(p.Senders)) {
+		s := p.Senders[kind]
 		c.company(s.Name)
 		c.mail(s.Address)
 		c.mail(s.ReplyTo)
 		c.mail(s.EnvelopeFrom)
 	}
-	for _, link := range p.Links {
-		c.url(link)
+	for _, role := range slices.Sorted(maps.Keys(p.Links)) {
+		c.url(p.Links[role])
 	}
 }
 

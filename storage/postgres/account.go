@@ -207,6 +207,15 @@ type accountStatements struct {
 	draw                    *statement
 }
 
+// What follows SELECT for the accounts above: those of a list, and those above accounts
+// too. Who is above an account never changes, so it may be asked before anything is
+// locked.
+const (
+	listGiven = "unnest(string_to_array($1::text, ','))::bigint"
+	listAbove = "unnest(string_to_array(a.above, ','))::bigint FROM {{schema}}.billing_accounts a WHERE a.id = " + anyID +
+		" UNION ALL SELECT " + listGiven
+)
+
 func newAccountStatements(x sqlText) accountStatements {
 	t, figures := accountTable(), figureTable()
 	// NO KEY UPDATE holds off every other writer, and lets rows of a host's tables refer
@@ -231,13 +240,10 @@ func newAccountStatements(x sqlText) accountStatements {
 			WHERE id > coalesce(pg_sequence_last_value('{{schema}}.billing_account_ids'), 0)`
 	}
 	// FOR SHARE lets others lock the accounts above so too, and holds off who writes them.
-	// Who is above an account never changes, so it may be asked before anything is locked.
-	listed := "unnest(string_to_array($1::text, ','))::bigint"
 	above := func(list string) string {
 		return "SELECT " + t.names("") + " FROM {{schema}}.billing_accounts WHERE id = ANY (ARRAY(SELECT " + list + ")) ORDER BY id"
 	}
-	ofAny := above("unnest(string_to_array(a.above, ','))::bigint FROM {{schema}}.billing_accounts a WHERE a.id = " + anyID +
-		" UNION ALL SELECT " + listed)
+	ofAny := above(listAbove)
 	// Day by day from the index, so that a page costs what it holds, however many
 	// accounts are due. The order by day and ID, where the day is but one, is what no
 	// other index has.
@@ -266,7 +272,7 @@ func newAccountStatements(x sqlText) accountStatements {
 		updateOne: update(t, false), updateMany: update(t, true),
 		figures: figures, figuresOne: update(figures, false), figuresMany: update(figures, true),
 		above:    [2]byIDs{newByIDs(x, ofAny, 1), newByIDs(x, ofAny+" FOR SHARE", 1)},
-		aboveToo: [2]*statement{x.statement(above(listed)), x.statement(above(listed) + " FOR SHARE")},
+		aboveToo: [2]*statement{x.statement(above(listGiven)), x.statement(above(listGiven) + " FOR SHARE")},
 		due:      due(""),
 		// IS TRUE keeps the sellers a set that is asked about each account, however many
 		// they are: as a join they might come before the order.

@@ -60,6 +60,7 @@ func (r rows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loaded, er
 	if q.NewID {
 		send.add(sql.accounts.draw, nil, readInt(&out.NewID))
 	}
+	ahead := r.tx.readAhead(&send, &q)
 	if q.Key.Key != "" {
 		var p params
 		p.text(q.Key.Scope).text(q.Key.Action).text(q.Key.Key)
@@ -72,6 +73,13 @@ func (r rows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loaded, er
 	}
 	if err := r.tx.run(ctx, "postgres.Load", &send, false); err != nil {
 		return billing.Loaded{}, err
+	}
+	if len(out.Above) > 0 {
+		r.tx.store.resellers.Store(true)
+		if ahead != nil && q.NewID && len(q.IDs) == 0 {
+			ahead.accounts = append(ahead.accounts, out.NewID)
+		}
+		r.tx.ahead = ahead
 	}
 	attach(out.States, held, used)
 	if !r.tx.readOnly {

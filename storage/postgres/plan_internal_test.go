@@ -161,7 +161,7 @@ func TestPlans(t *testing.T) {
 		"shadows of an account": {
 			shadows("'2030-01-20'", " AND account = 107"), "", "reseller_shadows_account", 40,
 		},
-		"open days": {s.sql.books.open, "'2030-01-30', '0001-12-31 BC', '', 100", "reseller_shadows_pkey", 1500},
+		"open days": {s.sql.books.open, "'2030-01-30', '0001-12-31 BC', '', 100", "reseller_shadows_pkey", 2000},
 		"bills": {
 			text(strings.NewReplacer("$1", "'seller7'", "$2", "'2030-01-05'", "$3", "''").Replace(s.sql.bills.list) + " ORDER BY day, resource LIMIT 10"),
 			"", "reseller_bills_pkey", 20,

@@ -11,12 +11,16 @@ type resellerRows struct{ tx *txn }
 
 var _ reseller.Rows = resellerRows{}
 
-// Load implements [reseller.Rows] in one round trip. The locks, which may wait, come
+// Load implements [reseller.Rows] in one round trip, or in none if all was read ahead. The locks, which may wait, come
 // first: everything after them is what their last holder has left.
 func (r resellerRows) Load(ctx context.Context, q reseller.LoadQuery) (reseller.Loaded, error) {
 	var out reseller.Loaded
 	if err := r.tx.usable(ctx, q.Lock); err != nil || len(q.Accounts)+len(q.Sellers) == 0 {
 		return out, err
+	}
+	if known, ok := r.tx.ahead.answer(&q); ok {
+		r.tx.ahead = nil // it is the caller's now
+		return known, nil
 	}
 	sql := r.tx.store.sql
 	var send round
@@ -49,6 +53,7 @@ func (r resellerRows) Write(ctx context.Context, b *reseller.Batch) error {
 		return nil
 	}
 	sql := r.tx.store.sql
+	r.tx.ahead = nil
 	p := r.tx.pending
 	if p == nil {
 		p = &pending{writer: r.tx.store.scratch.get()}

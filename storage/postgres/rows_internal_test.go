@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -80,6 +82,9 @@ func TestResellersRowsComeBack(t *testing.T) {
 			batch.Bills = append(batch.Bills, filled(r, func(x *reseller.Bill) {
 				x.Seller, x.Resource, x.Day = seller, resource, billing.NewDate(2030, 1, 1)
 			}))
+			batch.Transfers = append(batch.Transfers, filled(r, func(x *reseller.Transfer) {
+				x.Account, x.State = billing.AccountID(1000*round+i), reseller.TransferState(seller)
+			}))
 			want = append(want, filled(r, func(x *reseller.Shadow) { x.Seller = seller }))
 			shadow := want[i]
 			batch.Shadows = append(batch.Shadows, &shadow)
@@ -108,6 +113,13 @@ func TestResellersRowsComeBack(t *testing.T) {
 			bills, err := rows.Bills(ctx, reseller.BillQuery{Seller: seller, Since: billing.NewDate(2030, 1, 1)}, billing.Date{}, "", 1000)
 			require.NoError(t, err)
 			same(t, batch.Bills, bills)
+			transfers, err := rows.Transfers(ctx, reseller.TransferState(seller), billing.AccountID(1000*round-1), 1000)
+			require.NoError(t, err)
+			same(t, batch.Transfers, transfers)
+			transfer, err := rows.Transfer(ctx, billing.AccountID(1000*round))
+			require.NoError(t, err)
+			same(t, batch.Transfers[0], transfer)
+			slices.SortFunc(want, func(a, b reseller.Shadow) int { return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Seq, b.Seq)) })
 			got, err := rows.Shadows(ctx, reseller.ShadowQuery{Seller: seller}, reseller.ShadowID{}, 1000)
 			require.NoError(t, err)
 			same(t, want, got)

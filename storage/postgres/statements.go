@@ -28,6 +28,7 @@ type statements struct {
 	shadows   shadowStatements
 	bills     billStatements
 	transfers transferStatements
+	ahead     aheadStatements
 	brands    brandStatements
 }
 
@@ -55,6 +56,7 @@ func newStatements(x sqlText) *statements {
 		shadows:   newShadowStatements(x),
 		bills:     newBillStatements(x),
 		transfers: newTransferStatements(x),
+		ahead:     newAheadStatements(x),
 		brands:    newBrandStatements(x),
 	}
 }

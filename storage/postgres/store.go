@@ -30,7 +30,9 @@ type Store struct {
 	sql     *statements
 	lockKey int64
 	known   atomic.Bool // the schema was seen to be ours
-	scratch scratch
+
+	resellers atomic.Bool // accounts above others were seen
+	scratch   scratch
 }
 
 // New returns a store that uses the host's pool, which stays the host's to close. It

@@ -62,7 +62,9 @@ func newTransferStatements(x sqlText) transferStatements {
 	return transferStatements{
 		insertStatements: newUpsertStatements(x, t, 1),
 		find:             x.statement(from + "account = $1::bigint"),
-		list:             x.statement(from + "state = $1::text AND account > $2::bigint ORDER BY account LIMIT $3::bigint"),
+		// The order by state and account, where the state is but one, is what only one index has.
+		list: x.statement(from + `(state, account) > ($1::text, $2::bigint) AND state <= $1::text
+			ORDER BY state, account LIMIT $3::bigint`),
 	}
 }
 

@@ -26,6 +26,7 @@ type txn struct {
 	failure  error // why it is aborted
 	seen     seenAccounts
 	pending  *pending    // to be sent with what is sent next; never of a host's transaction
+	ahead    *ahead      // what was read ahead; nil when anything came after it
 	ended    atomic.Bool // atomic, so that use after the end is an error and not a race
 }
 
@@ -62,6 +63,7 @@ func (t *txn) usable(ctx context.Context, write bool) error {
 // and the transaction is ours, in front of the COMMIT. Any failure aborts the
 // transaction. What is pending goes first.
 func (t *txn) run(ctx context.Context, op string, r *round, final bool) error {
+	t.ahead = nil
 	if t.pending != nil {
 		return t.flush(ctx, op, &writer{round: *r}, final)
 	}

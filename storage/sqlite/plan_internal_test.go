@@ -22,7 +22,9 @@ func TestPlans(t *testing.T) {
 		fill(f)
 		return f.query("account, seq", 10)
 	}
-	shadows := func(q reseller.ShadowQuery) string { return shadowsQuery(&q, &scratch{}, reseller.ShadowID{Day: on, Seq: 7}, 10) }
+	shadows := func(q reseller.ShadowQuery, days string, seq int64) string {
+		return shadowsQuery(&q, &scratch{}, days, reseller.ShadowID{Day: on, Seq: seq}, 10)
+	}
 	for _, c := range []struct {
 		what, query, uses string
 		sorts             bool
@@ -78,14 +80,19 @@ func TestPlans(t *testing.T) {
 		{"sums", querySums, "COVERING INDEX reseller_shadows_day (seller=? AND day=?)", true},
 		{"open days", queryOpenDays, "COVERING INDEX reseller_shadows_day (seller=? AND day>?)", true},
 		{"first seller", queryOpenDays, "COVERING INDEX reseller_shadows_day (seller>?)", true},
-		{"shadows of a seller", shadows(reseller.ShadowQuery{Seller: "a", Since: on}), "INDEX reseller_shadows_day (seller=? AND (day,seq)>(?,?))", false},
+		{"shadows of a seller", shadows(reseller.ShadowQuery{Seller: "a"}, "day >= ?", 0), "INDEX reseller_shadows_day (seller=? AND day>?)", false},
+		{"the rest of a day", shadows(reseller.ShadowQuery{Seller: "a", Until: on}, "day = ?", 5), "INDEX reseller_shadows_day (seller=? AND day=? AND seq>?)", false},
 		{
-			"shadows of an account", shadows(reseller.ShadowQuery{Seller: "a", Account: 7, Since: on, Until: on}),
-			"INDEX reseller_shadows_account (account=? AND seller=? AND (day,seq)>(?,?) AND day<?)", false,
+			"shadows of some days", shadows(reseller.ShadowQuery{Seller: "a", Resource: "disk", Until: on}, "day > ?", 0),
+			"INDEX reseller_shadows_day (seller=? AND day>? AND day<?)", false,
 		},
 		{
-			"shadows of a day", shadows(reseller.ShadowQuery{Seller: "a", Resource: "disk", Since: on, Until: on}),
-			"INDEX reseller_shadows_day (seller=? AND (day,seq)>(?,?) AND day<?)", false,
+			"shadows of an account", shadows(reseller.ShadowQuery{Seller: "a", Account: 7, Until: on}, "day > ?", 0),
+			"INDEX reseller_shadows_account (account=? AND seller=? AND day>? AND day<?)", false,
+		},
+		{
+			"the rest of a day of an account", shadows(reseller.ShadowQuery{Seller: "a", Account: 7}, "day = ?", 5),
+			"INDEX reseller_shadows_account (account=? AND seller=? AND day=? AND seq>?)", false,
 		},
 		{"transfer", queryTransfer, "reseller_transfers USING INTEGER PRIMARY KEY (rowid=?)", false},
 		{"transfers in a state", queryTransfers, "INDEX reseller_transfers_state (state=? AND account>?)", false},

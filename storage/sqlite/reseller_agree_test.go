@@ -123,7 +123,7 @@ func (d dice) questions() questions {
 		shadows: reseller.ShadowQuery{Seller: d.seller(), Since: d.maybe(), Until: d.maybe()},
 		after:   reseller.ShadowID{Day: d.maybe(), Seq: int64(d.IntN(30))}, limit: d.IntN(20), until: d.maybe(),
 		state: d.state(),
-		open: reseller.OpenDay{Day: d.maybe(), Seller: d.seller()},
+		open:  reseller.OpenDay{Day: d.maybe(), Seller: d.seller()},
 	}
 	for range d.IntN(5) {
 		q.load.Accounts = append(q.load.Accounts, d.account())

@@ -96,33 +96,48 @@ func (r resellerRows) writeShadows(shadows []*reseller.Shadow) error {
 	return insertRows(r.tx, &r.store.inserts.shadow, &r.work.shadow, shadows, bindShadow)
 }
 
-// Shadows implements [reseller.Rows].
+// Shadows implements [reseller.Rows]: what is left of the day of after, then the days
+// behind it, as SQLite finds no place by a pair of which one is the rowid.
 func (r resellerRows) Shadows(
 	ctx context.Context, q reseller.ShadowQuery, after reseller.ShadowID, limit int,
 ) (page []reseller.Shadow, err error) {
 	if err := r.reading(ctx); err != nil || limit <= 0 {
 		return nil, err
 	}
-	err = r.list(ctx, shadowsQuery(&q, r.work, after, limit), &r.work.misc, shadowCount, func(row *row) {
+	read := func(row *row) {
 		page = append(page, reseller.Shadow{})
 		row.shadow(&page[len(page)-1])
-	})
-	return page, failure(ctx, "Shadows", err)
-}
-
-// shadowsQuery binds and returns the query. The unary plus leaves SQLite one index:
-// that by account, else that by day.
-func shadowsQuery(q *reseller.ShadowQuery, w *scratch, after reseller.ShadowID, limit int) string {
+	}
 	if after.Day.Before(q.Since) {
 		after = reseller.ShadowID{Day: q.Since}
 	}
+	days := "day >= ?"
+	if after.Seq > 0 {
+		days = "day > ?"
+		err = r.list(ctx, shadowsQuery(&q, r.work, "day = ?", after, limit), &r.work.misc, shadowCount, read)
+	}
+	if err == nil && len(page) < limit {
+		rest := reseller.ShadowID{Day: after.Day}
+		err = r.list(ctx, shadowsQuery(&q, r.work, days, rest, limit-len(page)), &r.work.misc, shadowCount, read)
+	}
+	if err != nil {
+		return nil, failure(ctx, "Shadows", err)
+	}
+	return page, nil
+}
+
+// shadowsQuery binds and returns the query for some days. The unary plus leaves SQLite
+// one index: that by account, else that by day.
+func shadowsQuery(q *reseller.ShadowQuery, w *scratch, days string, after reseller.ShadowID, limit int) string {
 	f := newFilter(selectShadows, w)
 	f.where("seller = ?").string(string(q.Seller))
 	if q.Account != 0 {
 		f.where("account = ?").int(int64(q.Account))
 	}
-	f.where("(day, seq) > (?, ?)").behind(after.Day)
-	f.b.int(after.Seq)
+	f.where(days).behind(after.Day)
+	if after.Seq > 0 {
+		f.where("seq > ?").int(after.Seq)
+	}
 	if !q.Until.IsZero() {
 		f.where("day <= ?").date(q.Until)
 	}

@@ -26,8 +26,11 @@ func calls() (names []string, all map[string]rowsFunc) {
 		"PutBrand":    func(ctx context.Context, rows label.Rows) error { return rows.PutBrand(ctx, next(a, "lost.example")) },
 		"RemoveBrand": func(ctx context.Context, rows label.Rows) error { return rows.RemoveBrand(ctx, "a", 1) },
 		"Brand":       func(ctx context.Context, rows label.Rows) error { _, err := rows.Brand(ctx, "a"); return err },
-		"BrandByHost": func(ctx context.Context, rows label.Rows) error { _, err := rows.BrandByHost(ctx, "a.example"); return err },
-		"Brands":      func(ctx context.Context, rows label.Rows) error { _, err := rows.Brands(ctx, "", 1); return err },
+		"BrandByHost": func(ctx context.Context, rows label.Rows) error {
+			_, err := rows.BrandByHost(ctx, "a.example")
+			return err
+		},
+		"Brands": func(ctx context.Context, rows label.Rows) error { _, err := rows.Brands(ctx, "", 1); return err },
 	}
 }
 

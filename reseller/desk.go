@@ -1,0 +1,244 @@
+package reseller
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/money"
+)
+
+// Desk is one seller's view of the books, and its hand in them: nothing of another
+// seller can be read or done through it, whatever is asked for. What is not the seller's
+// is reported as not there. It is what a reseller's panel is built on; what staff of
+// the seller and its customers may do is a matter of [Can].
+type Desk struct {
+	m      *Manager
+	seller billing.SellerID
+}
+
+// Desk returns a seller's view.
+func (m *Manager) Desk(seller billing.SellerID) *Desk { return &Desk{m, seller} }
+
+// ErrNotHere: the action is not one that a seller can do.
+var ErrNotHere = tierhost.E("", tierhost.KindDenied, "not_here", nil)
+
+// Seller returns the seller itself, without its place in the tree.
+func (d *Desk) Seller(ctx context.Context) (billing.Seller, error) {
+	s, err := d.m.engine.Seller(ctx, d.seller)
+	s.Parent, s.Double = "", 0
+	return s, err
+}
+
+// own returns one of the seller's accounts, or ErrUnknownAccount.
+func (d *Desk) own(ctx context.Context, id billing.AccountID) (billing.Account, error) {
+	a, err := d.m.engine.Account(ctx, id)
+	if err == nil && a.Seller != d.seller {
+		err = fmt.Errorf("billing: account %d: %w", id, billing.ErrUnknownAccount)
+	}
+	if err != nil {
+		return billing.Account{}, err
+	}
+	return d.shown(a), nil
+}
+
+// shown leaves out of an account what is a matter of those above.
+func (d *Desk) shown(a billing.Account) billing.Account {
+	a.Above = nil
+	if by := a.Suspension.By.Role; by != billing.RoleSeller && by != billing.RoleCustomer {
+		a.Suspension.By.Name, a.Suspension.Note = "", ""
+	}
+	a.Suspension.Cause = 0
+	return a
+}
+
+// Account returns one of the seller's accounts, or billing.ErrUnknownAccount.
+func (d *Desk) Account(ctx context.Context, id billing.AccountID) (billing.Account, error) {
+	return d.own(ctx, id)
+}
+
+// AccountByName returns the seller's account of a name, or billing.ErrUnknownAccount.
+func (d *Desk) AccountByName(ctx context.Context, name string) (billing.Account, error) {
+	a, err := d.m.engine.AccountByName(ctx, d.seller, name)
+	return d.shown(a), err
+}
+
+// Accounts lists the seller's accounts; q.Seller is ignored.
+func (d *Desk) Accounts(ctx context.Context, q billing.AccountQuery) iter.Seq2[billing.Account, error] {
+	q.Seller = d.seller
+	return func(yield func(billing.Account, error) bool) {
+		for a, err := range d.m.engine.Accounts(ctx, q) {
+			if !yield(d.shown(a), err) {
+				return
+			}
+		}
+	}
+}
+
+// Holdings returns what one of the seller's accounts holds.
+func (d *Desk) Holdings(ctx context.Context, id billing.AccountID) ([]billing.Holding, error) {
+	if _, err := d.own(ctx, id); err != nil {
+		return nil, err
+	}
+	return d.m.engine.Holdings(ctx, id)
+}
+
+// Entries lists entries of the seller's accounts; q.Seller is ignored.
+func (d *Desk) Entries(ctx context.Context, q billing.EntryQuery) iter.Seq2[billing.Entry, error] {
+	q.Seller = d.seller
+	return d.m.engine.Entries(ctx, q)
+}
+
+// Explain says how an entry of one of the seller's accounts came about.
+func (d *Desk) Explain(ctx context.Context, id billing.EntryID) (billing.Explanation, error) {
+	if _, err := d.own(ctx, id.Account); err != nil {
+		return billing.Explanation{}, err
+	}
+	return d.m.engine.Explain(ctx, id)
+}
+
+// Documents lists documents of the seller's accounts; q.Seller is ignored.
+func (d *Desk) Documents(ctx context.Context, q billing.DocumentQuery) iter.Seq2[billing.Document, error] {
+	q.Seller = d.seller
+	return d.m.engine.Documents(ctx, q)
+}
+
+// Document returns a document of one of the seller's accounts.
+func (d *Desk) Document(ctx context.Context, id billing.DocumentID) (billing.Document, error) {
+	if _, err := d.own(ctx, id.Account); err != nil {
+		return billing.Document{}, err
+	}
+	return d.m.engine.Document(ctx, id)
+}
+
+// Series lists the seller's numbered documents of a kind.
+func (d *Desk) Series(ctx context.Context, kind billing.DocumentKind) iter.Seq2[billing.Document, error] {
+	return d.m.engine.Series(ctx, d.seller, kind)
+}
+
+// Periods lists the periods of one of the seller's accounts.
+func (d *Desk) Periods(ctx context.Context, id billing.AccountID) iter.Seq2[billing.PeriodRow, error] {
+	if _, err := d.own(ctx, id); err != nil {
+		return failing[billing.PeriodRow](err)
+	}
+	return d.m.engine.Periods(ctx, id)
+}
+
+// Usage lists the usage records of one of the seller's accounts.
+func (d *Desk) Usage(ctx context.Context, id billing.AccountID) iter.Seq2[billing.UsageRecord, error] {
+	if _, err := d.own(ctx, id); err != nil {
+		return failing[billing.UsageRecord](err)
+	}
+	return func(yield func(billing.UsageRecord, error) bool) {
+		for u, err := range d.m.engine.Usage(ctx, id) {
+			u.RolledUp, u.Source = nil, 0
+			if !yield(u, err) {
+				return
+			}
+		}
+	}
+}
+
+func failing[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		yield(zero, err)
+	}
+}
+
+// Balance returns what one of the seller's accounts had at the end of a day.
+func (d *Desk) Balance(ctx context.Context, id billing.AccountID, at billing.Date) (money.Money, error) {
+	if _, err := d.own(ctx, id); err != nil {
+		return money.Money{}, err
+	}
+	return d.m.engine.Balance(ctx, id, at)
+}
+
+// AccountStatement returns a statement of one of the seller's accounts.
+func (d *Desk) AccountStatement(ctx context.Context, id billing.AccountID, from, to billing.Date) (billing.Statement, error) {
+	if _, err := d.own(ctx, id); err != nil {
+		return billing.Statement{}, err
+	}
+	return d.m.engine.Statement(ctx, id, from, to)
+}
+
+// Plans lists the seller's plans.
+func (d *Desk) Plans(ctx context.Context) iter.Seq2[billing.Plan, error] {
+	return d.m.engine.Plans(ctx, d.seller)
+}
+
+// PlanVersion returns a version of one of the seller's plans (0: the newest).
+func (d *Desk) PlanVersion(ctx context.Context, plan billing.PlanID, version int) (billing.PlanVersion, error) {
+	return d.m.engine.PlanVersion(ctx, d.seller, plan, version)
+}
+
+// Bills lists what the seller was billed at wholesale, by day and resource: closed days.
+// q.Seller is ignored.
+func (d *Desk) Bills(ctx context.Context, q BillQuery) iter.Seq2[Bill, error] {
+	q.Seller = d.seller
+	return d.m.Bills(ctx, q)
+}
+
+// Limits returns the bounds that those above have set the seller.
+func (d *Desk) Limits(ctx context.Context) ([]LimitUse, error) { return d.m.Limits(ctx, d.seller) }
+
+// Pools returns what of the seller's pools of free units is drawn on a day.
+func (d *Desk) Pools(ctx context.Context, day billing.Date) ([]PoolUse, error) {
+	return d.m.Pools(ctx, d.seller, day)
+}
+
+// check makes an action the seller's own, or refuses it.
+func (d *Desk) check(ctx context.Context, act billing.Action) (billing.Action, error) {
+	switch x := act.(type) {
+	case nil:
+		return nil, fmt.Errorf("reseller: no action: %w", billing.ErrInvalidInput)
+	case billing.Bill:
+		return nil, fmt.Errorf("reseller: %w", ErrNotHere)
+	case billing.Signup:
+		x.Seller = d.seller
+		if x.Existing != 0 {
+			if _, err := d.own(ctx, x.Existing); err != nil {
+				return nil, err
+			}
+		}
+		return x, nil
+	default:
+		_, err := d.own(ctx, billing.AccountOf(act))
+		return x, err
+	}
+}
+
+// Do does an action on one of the seller's accounts, or signs one up; see
+// billing.Engine.Do. It is done by the seller's staff, or by the customer if the action
+// says so: another role is made the seller's.
+func (d *Desk) Do(ctx context.Context, act billing.Action) (billing.Result, error) {
+	act, err := d.check(ctx, act)
+	if err != nil {
+		return billing.Result{}, err
+	}
+	res, err := d.m.engine.Do(ctx, asSeller(act))
+	res.Account = d.shown(res.Account)
+	return res, err
+}
+
+// Quote returns what Do would do.
+func (d *Desk) Quote(ctx context.Context, act billing.Action) (billing.Result, error) {
+	act, err := d.check(ctx, act)
+	if err != nil {
+		return billing.Result{}, err
+	}
+	res, err := d.m.engine.Quote(ctx, asSeller(act))
+	res.Account = d.shown(res.Account)
+	return res, err
+}
+
+// asSeller keeps the customer's role and makes every other one the seller's.
+func asSeller(act billing.Action) billing.Action {
+	by := billing.ActorOf(act)
+	if by.Role != billing.RoleCustomer {
+		by.Role = billing.RoleSeller
+	}
+	return billing.By(act, by)
+}
