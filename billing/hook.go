@@ -103,6 +103,8 @@ type Ask struct {
 	Grow []Growth
 	// Opens: it is a new account.
 	Opens bool
+	// TrialDays are the days that it would be used unpaid.
+	TrialDays int
 	// Target, of an account that is a double, is the version of a plan that it would go
 	// to: what all accounts below it hold must be on offer there.
 	Target *PlanVersion

@@ -162,6 +162,9 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 // askSignup asks those above for all that a new account gets.
 func (b *book) askSignup(action string, p *pricedPlan, day Date) (*Refusal, error) {
 	ask := Ask{Action: action, On: day, Period: b.acct.Period, Resources: p.monthly(), Opens: true}
+	if b.acct.TrialEnds.IsZero() && b.acct.Sells == "" {
+		ask.TrialDays = p.terms.Trial.Days
+	}
 	for i := range p.lines {
 		if l := &p.lines[i]; l.atSignup.Sign() > 0 {
 			if l.resource.Kind != KindMonthly {

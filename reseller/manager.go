@@ -17,6 +17,9 @@ type Options struct {
 	// MinMargin says what to do about plans of resellers that sell a resource below what
 	// it costs them.
 	MinMargin MarginRule
+	// MaxTrialDays is how long trials of resellers' customers may be: what is used in
+	// them is not shadowed before they are converted. 0: 31; negative: no trials.
+	MaxTrialDays int
 }
 
 // Manager is the business of a host with resellers: an engine whose movements are
@@ -38,7 +41,10 @@ func New(store Store, o Options) (*Manager, error) {
 	if store == nil {
 		return nil, tierhost.E("reseller.New", tierhost.KindInvalid, "no_store", nil)
 	}
-	o.Billing.Hook = hook{store}
+	if o.MaxTrialDays == 0 {
+		o.MaxTrialDays = 31
+	}
+	o.Billing.Hook = hook{store, o.MaxTrialDays}
 	if o.Billing.Clock == nil {
 		o.Billing.Clock = tierhost.SystemClock()
 	}

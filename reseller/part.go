@@ -9,7 +9,10 @@ import (
 )
 
 // hook joins the transactions of a billing engine, see [billing.Hook].
-type hook struct{ store Store }
+type hook struct {
+	store    Store
+	maxTrial int
+}
 
 // Join implements [billing.Hook].
 func (h hook) Join(_ context.Context, j billing.Joint) (billing.Part, error) {
@@ -17,7 +20,7 @@ func (h hook) Join(_ context.Context, j billing.Joint) (billing.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &part{j: j, rows: rows, doubles: map[billing.AccountID]*double{}, holdings: map[holdingKey]*Holding{},
+	return &part{j: j, rows: rows, maxTrial: h.maxTrial, doubles: map[billing.AccountID]*double{}, holdings: map[holdingKey]*Holding{},
 		stocks: map[StockKey]*stock{}, books: map[billing.SellerID]billing.Date{}, asked: map[StockKey]billing.Growth{}}, nil
 }
 
@@ -26,6 +29,7 @@ type part struct {
 	j    billing.Joint
 	rows Rows
 
+	maxTrial int
 	doubles  map[billing.AccountID]*double
 	holdings map[holdingKey]*Holding
 	stocks   map[StockKey]*stock

@@ -2,11 +2,17 @@ package reseller
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/shopspring/decimal"
 
+	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
 )
+
+// ErrTrialTooLong: a reseller's plan lets customers use for free, for longer than the
+// host allows, what the host is not paid for.
+var ErrTrialTooLong = tierhost.E("", tierhost.KindPrecondition, "trial_too_long", nil)
 
 // Permit implements [billing.Part]: a reseller sells only what every reseller above it
 // gets (spec section 6, Offer), and no more than they allow it.
@@ -14,6 +20,9 @@ func (p *part) Permit(ctx context.Context, ask billing.Ask) (*billing.Refusal, e
 	doubles, err := p.above(ask.Account)
 	if err != nil {
 		return nil, err
+	}
+	if ask.TrialDays > p.maxTrial && len(doubles) > 0 {
+		return billing.Refuse(ErrTrialTooLong, "", "trials of at most "+strconv.Itoa(p.maxTrial)+" days"), nil
 	}
 	for _, d := range doubles {
 		list, err := p.listOn(ctx, d, ask.On)

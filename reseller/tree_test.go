@@ -222,3 +222,24 @@ func TestTwoCustomersRaceForTheLastUnit(t *testing.T) {
 		require.Equal(t, 1, won, "round %d", round)
 	}
 }
+
+func TestTrialsOfResellersAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 1)
+	s.enroll("acme", "host")
+	for plan, days := range map[billing.PlanID]int{"short": 31, "long": 32} {
+		terms := wholesale("9", "9")
+		terms.Trial = billing.Trial{Days: days}
+		s.publish("acme", plan, terms)
+		s.publish("host", plan, terms)
+	}
+	_, err := s.e.Do(s.ctx, billing.Signup{Seller: "acme", Name: "alice", Plan: "long"})
+	require.ErrorIs(t, err, reseller.ErrTrialTooLong)
+	s.do(billing.Signup{Seller: "acme", Name: "bob", Plan: "long", SkipTrial: true})
+	s.do(billing.Signup{Seller: "host", Name: "carol", Plan: "long"})
+	dora := s.do(billing.Signup{Seller: "acme", Name: "dora", Plan: "short"}).Account.ID
+	require.NotContains(t, s.shadows("acme"), "2026-01-01 dora recurring account 1 1.00")
+	s.do(billing.Convert{Account: dora})
+	require.Contains(t, s.shadows("acme"), "2026-01-01 dora recurring account 1 1.00")
+	s.sound()
+}
