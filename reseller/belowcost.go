@@ -135,10 +135,6 @@ func (m *Manager) PublishPlan(ctx context.Context, head billing.Plan, terms bill
 		if slices.ContainsFunc(below, BelowCost.Refuses) {
 			return billing.PlanVersion{}, below, &BelowCostError{Seller: head.Seller, Plan: head.ID, Below: below}
 		}
-	default:
-		var is tierhost.Issues
-		is.Add("min_margin", billing.FaultKind, "there is no margin rule %.40q", string(m.opt.MinMargin))
-		return billing.PlanVersion{}, nil, is.Err()
 	}
 	v, err := m.engine.PublishPlan(ctx, head, terms)
 	if err != nil {

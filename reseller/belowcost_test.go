@@ -62,6 +62,11 @@ func TestCheckMargins(t *testing.T) {
 	unpriced := retail("1", "1", "3")
 	unpriced.Resources[1].Prices = billing.Prices{}
 	unpriced.Periods, unpriced.Discounts = nil, nil
+	below := wholesale("1", "0.40")
+	below.Resources = nil
+	below.Wholesale.Discounts = map[billing.Period]billing.Discounts{billing.Months(12): {Recurring: decimal.NewFromInt(60)}}
+	below.Wholesale.Resources[0].PeriodPrices = map[billing.Period]billing.PeriodPrices{billing.Days(30): {Recurring: price("9")}}
+	below.Wholesale.Resources[1].Free = decimal.Decimal{}
 	days := retail("1", "1", "3")
 	days.Periods, days.Discounts = []billing.Period{billing.Days(30)}, nil
 	days.Resources = days.Resources[:1]
@@ -89,8 +94,12 @@ func TestCheckMargins(t *testing.T) {
 		{"not on the list", "acme", missing, nil, []string{"ip 1m: not for sale here", "ip 12m: not for sale here"}},
 		{"not for days", "acme", days, nil, []string{"mailbox 30d: not for sale here"}},
 		{"resellers below", "acme", wholesale("0.9", "0.40"), nil, []string{
+			"mailbox 1m: setup 0 is below the cost of 1/10", // for the reseller's own
 			"wholesale account 1m: recurring 9/10 is below the cost of 1",
 			"wholesale mailbox 1m: 5 free units for each customer cost wholesale, beyond a pool of 5 for all"}},
+		{"resellers below, by period", "acme", below, nil, []string{
+			"wholesale account 12m: recurring 24/5 is below the cost of 12", "wholesale account 30d: not for sale here",
+			"wholesale mailbox 12m: recurring 48/25 is below the cost of 12/5", "wholesale traffic 12m: recurring 1/5 is below the cost of 1/2"}},
 		{"two levels down", "deep", retail("1", "0.79", "3"), nil, []string{"mailbox 12m: recurring 237/50 is below the cost of 24/5"}},
 		{"two levels down, missing above", "deep", missing, nil, []string{"ip 1m: not for sale here", "ip 12m: not for sale here"}},
 		{"in another currency", "yank", retail("0.1", "0.5", "1.09"), new(rateOf("EUR", "USD", "1.1")), []string{
@@ -192,7 +201,7 @@ func TestPublishPlanWarnsOrRefuses(t *testing.T) {
 	require.Empty(t, list)
 	_, _, err = strict.PublishPlan(s.ctx, head("nobody", "gift"), cheap, nil)
 	require.ErrorIs(t, err, billing.ErrUnknownSeller)
-	_, _, err = s.under("perhaps").PublishPlan(s.ctx, head("acme", "x"), cheap, nil)
+	_, err = reseller.New(s.store, reseller.Options{MinMargin: "perhaps"})
 	require.ErrorIs(t, err, tierhost.ErrInvalid)
 }
 

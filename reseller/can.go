@@ -47,7 +47,7 @@ func Why(actor Actor, action Action, subject Subject) error {
 		return ErrUnknownAction
 	case role&hosts == 0 && roles&^hosts == 0:
 		return ErrHostOnly
-	case !actor.reaches(subject, action == ActionReportSums, action == ActionSignup):
+	case !actor.reaches(subject, action):
 		return ErrNotYours
 	case roles&role == 0:
 		return ErrRoleMayNot

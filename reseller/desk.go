@@ -189,6 +189,24 @@ func (d *Desk) Pools(ctx context.Context, day billing.Date) ([]PoolUse, error) {
 	return d.m.Pools(ctx, d.seller, day)
 }
 
+// Statement is what the seller was billed, and paid, in a time; see
+// [Manager.Statement].
+func (d *Desk) Statement(ctx context.Context, from, to billing.Date) (Statement, error) {
+	return d.m.Statement(ctx, d.seller, from, to)
+}
+
+// Margins sets what the seller charges against what it was billed for: closed days only;
+// q.Seller is ignored.
+func (d *Desk) Margins(ctx context.Context, q MarginQuery) ([]Margin, error) {
+	q.Seller, q.ClosedOnly = d.seller, true
+	return d.m.Margins(ctx, q)
+}
+
+// CheckMargins names the prices of a plan that lie below what they cost the seller.
+func (d *Desk) CheckMargins(ctx context.Context, terms billing.Terms, rate *ExchangeRate) ([]BelowCost, error) {
+	return d.m.CheckMargins(ctx, d.seller, terms, rate)
+}
+
 // check makes an action the seller's own, or refuses it.
 func (d *Desk) check(ctx context.Context, act billing.Action) (billing.Action, error) {
 	switch x := act.(type) {

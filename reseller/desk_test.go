@@ -71,15 +71,17 @@ func readAll(t *testing.T, s *shop, d *reseller.Desk) []string {
 			args[reflect.TypeOf(v)] = append(args[reflect.TypeOf(v)], v)
 		}
 	}
-	add(billing.AccountQuery{}, billing.EntryQuery{}, billing.DocumentQuery{}, reseller.BillQuery{})
+	add(billing.AccountQuery{}, billing.EntryQuery{}, billing.DocumentQuery{}, reseller.BillQuery{}, reseller.MarginQuery{},
+		wholesale("1", "1"), (*reseller.ExchangeRate)(nil))
 	for _, seller := range []billing.SellerID{"host", "acme", "bit", "other"} {
-		add(billing.AccountQuery{Seller: seller}, billing.EntryQuery{Seller: seller}, billing.DocumentQuery{Seller: seller}, reseller.BillQuery{Seller: seller})
+		add(billing.AccountQuery{Seller: seller}, billing.EntryQuery{Seller: seller}, billing.DocumentQuery{Seller: seller}, reseller.BillQuery{Seller: seller},
+			reseller.MarginQuery{Seller: seller})
 		for i := range 8 {
 			add(fmt.Sprintf("mark-%s-%d", seller, i))
 		}
 	}
 	for _, id := range accounts {
-		add(id, billing.EntryQuery{Account: id}, billing.DocumentQuery{Account: id})
+		add(id, billing.EntryQuery{Account: id}, billing.DocumentQuery{Account: id}, reseller.MarginQuery{Account: id})
 		for seq := range int64(4) {
 			add(billing.EntryID{Account: id, Seq: seq}, billing.DocumentID{Account: id, Seq: seq})
 		}

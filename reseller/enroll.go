@@ -2,6 +2,7 @@ package reseller
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
@@ -65,11 +66,15 @@ func (m *Manager) Sellers(ctx context.Context, below billing.SellerID) ([]billin
 	return m.engine.SellersBelow(ctx, below)
 }
 
+// ErrNotReseller: the seller has no account at a parent: it is the host, or was not
+// enrolled.
+var ErrNotReseller = tierhost.E("", tierhost.KindPrecondition, "not_a_reseller", nil)
+
 // reseller returns a reseller that has its double.
 func (m *Manager) reseller(ctx context.Context, id billing.SellerID) (billing.Seller, error) {
 	s, err := m.engine.Seller(ctx, id)
 	if err == nil && s.Double == 0 {
-		err = tierhost.E("reseller", tierhost.KindPrecondition, "not_a_reseller", nil)
+		err = fmt.Errorf("reseller: seller %s: %w", id, ErrNotReseller)
 	}
 	return s, err
 }

@@ -41,6 +41,13 @@ func New(store Store, o Options) (*Manager, error) {
 	if store == nil {
 		return nil, tierhost.E("reseller.New", tierhost.KindInvalid, "no_store", nil)
 	}
+	switch o.MinMargin {
+	case MarginWarn, MarginRefuse, MarginOff:
+	default:
+		var is tierhost.Issues
+		is.Add("min_margin", billing.FaultKind, "%q is no rule", o.MinMargin)
+		return nil, is.Err()
+	}
 	if o.MaxTrialDays == 0 {
 		o.MaxTrialDays = 31
 	}

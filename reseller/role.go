@@ -16,7 +16,7 @@ const (
 	RoleHostStaff      Role = "host_staff"      // runs the installation: everything
 	RoleHostBilling    Role = "host_billing"    // clerk: money of the host's own customers
 	RoleHostSupport    Role = "host_support"    // agent: talks to the host's own customers
-	RoleHostTechnician Role = "host_technician" // servers and services of everybody
+	RoleHostTechnician Role = "host_technician" // servers and services of everybody's customers
 	RoleHostAuditor    Role = "host_auditor"    // sees everything, changes nothing
 
 	RoleResellerStaff      Role = "reseller_staff" // runs the reseller's shop
@@ -108,9 +108,9 @@ func (r Role) bit() who {
 	return 0
 }
 
-// reaches reports whether an actor has anything to do with a subject, for actions that
-// are about the subject itself or, with sums, only about sums without names.
-func (a Actor) reaches(s Subject, sums, opens bool) bool {
+// reaches reports whether an actor has anything to do with a subject, for an action.
+func (a Actor) reaches(s Subject, action Action) bool {
+	sums := action == ActionReportSums // without names
 	if s.Seller == "" || slices.Contains(s.Above, s.Seller) || slices.Contains(s.Above, "") {
 		return false
 	}
@@ -121,12 +121,14 @@ func (a Actor) reaches(s Subject, sums, opens bool) bool {
 	switch a.Role {
 	case RoleHostStaff:
 		return a.Seller == "" || a.Seller == root
-	case RoleHostTechnician, RoleHostAuditor:
+	case RoleHostAuditor:
 		return a.Seller == root
+	case RoleHostTechnician: // resellers answer their own customers
+		return a.Seller == root && (a.Seller == s.Seller || action != ActionTickets)
 	case RoleHostBilling, RoleHostSupport:
 		return a.Seller == root && (a.Seller == s.Seller || sums)
 	case RoleCustomer:
-		if opens { // another account of the same seller's
+		if action == ActionSignup { // another account of the same seller's
 			return a.Seller == s.Seller && s.Account == 0
 		}
 		return a.Seller == s.Seller && a.Account != 0 && a.Account == s.Account

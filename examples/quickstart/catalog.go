@@ -11,7 +11,8 @@ import (
 	"github.com/tierhost/tierhost/money"
 )
 
-// The company sells under one name, in one currency.
+// The company sells under one name, in one currency. So do its resellers, each under
+// and in its own: see resellers.go.
 const seller billing.SellerID = "northwind"
 
 // What there is to sell. A resource means the same in every plan.
@@ -109,12 +110,15 @@ func startTerms(fee string) billing.Terms {
 	)
 }
 
-// offers are the plans as they are sold on 1 January. The plans for web sites are one
-// group: customers change between them as they like.
-func offers() []struct {
+// offer is a plan as it is published.
+type offer struct {
 	plan  billing.Plan
 	terms billing.Terms
-} {
+}
+
+// offers are the plans as they are sold on 1 January. The plans for web sites are one
+// group: customers change between them as they like.
+func offers() []offer {
 	pro := terms(
 		line(rAccount, 1, 1, prices("15.00", "9.90", "")),
 		line(rDomain, 5, 50, prices("", "0.95", "")),
@@ -141,10 +145,7 @@ func offers() []struct {
 	)
 	try := startTerms("4.90")
 	try.Trial = billing.Trial{Days: 14, Free: true}
-	return []struct {
-		plan  billing.Plan
-		terms billing.Terms
-	}{
+	return []offer{
 		{billing.Plan{ID: pStart, Name: "Unix Start", Group: "web"}, startTerms("3.90")},
 		{billing.Plan{ID: pPro, Name: "Unix Pro", Group: "web"}, pro},
 		{billing.Plan{ID: pWindows, Name: "Windows", Group: "web"}, windows},

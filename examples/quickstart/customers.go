@@ -17,7 +17,10 @@ const never = 1000
 // it; they see what it leads to.
 type customer struct {
 	name      string
+	seller    billing.SellerID // where it buys
+	reseller  bool             // it sells itself: its account is a reseller's own
 	plan      billing.PlanID
+	plans     []billing.PlanID // between which it may think of changing
 	period    billing.Period
 	comes     billing.Date // the day it signs up
 	exemption string       // VAT number: businesses abroad pay no VAT
@@ -36,7 +39,7 @@ type customer struct {
 	id    billing.AccountID // 0 until it has signed up
 }
 
-// newCustomers draws n of them; the last is the one whose books are printed.
+// newCustomers draws n customers of the company's own; the last is the one whose books are printed.
 func newCustomers(seed uint64, n int) []*customer {
 	families := []string{"adler", "berg", "cremer", "dorn", "eck", "falk", "graf", "haas", "igel", "jung", "kern", "lang",
 		"moser", "nagel", "ott", "peters", "quast", "roth", "stein", "thoma", "ulmer", "vogt", "wolf", "xander", "zorn"}
@@ -55,6 +58,8 @@ func newCustomers(seed uint64, n int) []*customer {
 func newCustomer(name string, rng *rand.Rand) *customer {
 	c := &customer{
 		name:     name,
+		seller:   seller,
+		plans:    []billing.PlanID{pStart, pPro, pPro, pWindows},
 		rng:      rng,
 		plan:     oneOf(rng, pStart, pStart, pStart, pStart, pPro, pPro, pWindows, pMail, pMail, pTry),
 		period:   oneOf(rng, billing.Months(1), billing.Months(1), billing.Months(3), billing.Months(12)),
@@ -92,7 +97,7 @@ func oneOf[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))
 // last of each month.
 func bakery() *customer {
 	return &customer{
-		name: "kastner-bakery", plan: pStart, period: billing.Months(1),
+		name: "kastner-bakery", seller: seller, plan: pStart, period: billing.Months(1),
 		comes: billing.NewDate(2025, time.January, 31), pays: 6, regrets: never, converts: never,
 		traffic: 11_000, disk: 3_000, growth: 9, diary: bakeryDiary,
 	}
@@ -124,7 +129,7 @@ func (c *customer) request() billing.Request {
 // signup is the order that the customer places in the shop.
 func (c *customer) signup(day billing.Date) billing.Signup {
 	order := billing.Signup{
-		Request: c.request(), Seller: seller, Name: c.name, Plan: c.plan, Period: c.period,
+		Request: c.request(), Seller: c.seller, Name: c.name, Plan: c.plan, Period: c.period,
 		Promotions: promotion(day), Exemption: c.exemption,
 	}
 	// With a key the order can be sent twice, as browsers do, and is done once.
@@ -157,7 +162,7 @@ func (c *customer) wish(a billing.Account, holds []billing.Holding) billing.Acti
 	case chance < 80:
 		return more(rMailbox, -1-c.rng.Int64N(6))
 	case chance < 88:
-		return billing.ChangePlan{Request: by, Account: a.ID, Plan: oneOf(c.rng, pStart, pPro, pPro, pWindows)}
+		return billing.ChangePlan{Request: by, Account: a.ID, Plan: oneOf(c.rng, c.plans...)}
 	case chance < 94:
 		return billing.ChangePeriod{Request: by, Account: a.ID, Period: oneOf(c.rng, periods()...)}
 	default:

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost/billing"
@@ -89,7 +90,7 @@ func child(text string) {
 func night(ctx context.Context, w *simulation.World, j job) error {
 	day := w.Script.Last
 	w.Clock.Set(day.Start(time.UTC).Add(12 * time.Hour))
-	_, err := w.Engine.Run(ctx, day, billing.RunOptions{Workers: j.Workers, Batch: j.Batch, Progress: func(p billing.RunProgress) {
+	_, err := w.Manager.Run(ctx, day, billing.RunOptions{Workers: j.Workers, Batch: j.Batch, Progress: func(p billing.RunProgress) {
 		fmt.Println(p.Done)
 	}})
 	return err
@@ -156,9 +157,19 @@ func killed(t *testing.T, test func(t *testing.T, j job)) {
 // acknowledged is there.
 func TestKilledWhilePlaying(t *testing.T) {
 	t.Parallel()
+	killedWhilePlaying(t, simulation.Options{Accounts: 12, Days: 70})
+}
+
+// The same with resellers.
+func TestKilledWhilePlayingWithResellers(t *testing.T) {
+	t.Parallel()
+	killedWhilePlaying(t, simulation.Options{Resellers: true, Limits: true, Accounts: 10, Days: 60})
+}
+
+func killedWhilePlaying(t *testing.T, o simulation.Options) {
 	killed(t, func(t *testing.T, j job) {
 		r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)) // moments cannot be replayed anyhow
-		j.Seed, j.Options = 11, simulation.Options{Accounts: 12, Days: 70}
+		j.Seed, j.Options = 11, o
 		s := simulation.NewScript(j.Seed, j.Options)
 		reference := memory.New()
 		w := played(t, s, reference, 7)
@@ -280,6 +291,76 @@ func TestKilledAtNight(t *testing.T) {
 		o := simulation.DumpOptions{Ledger: true, NoIssue: j.Schema != ""}
 		same(t, "books", dump(t, reference, o), dump(t, w, o))
 		verified(t, w)
+	})
+}
+
+// The same with resellers, two levels of them, whose pools are too small: first the days
+// before are closed, then the accounts are billed, reseller by reseller.
+func TestKilledAtNightWithResellers(t *testing.T) {
+	t.Parallel()
+	killed(t, func(t *testing.T, j job) {
+		r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 3))
+		customers := 160 * len(seeds(t, 1))
+		j.Seed, j.Options = 5, simulation.Options{Resellers: true, Days: 40}
+		j.Night, j.Batch, j.Workers = true, 8, 1
+		s := simulation.NewScript(j.Seed, j.Options)
+		prepare := func(store reseller.Store) *simulation.World {
+			w := world(t, s, store)
+			fill(t, w, func(l *billing.Line) { l.Free = decimal.New(int64(customers/3), 0) })
+			for day := range 2 {
+				w.Clock.Set(noonOf(s.First.AddDays(day)))
+				err := store.Update(t.Context(), func(ctx context.Context, tx storage.Tx) error {
+					e := w.Engine.In(tx)
+					for i := day; i < customers; i += 2 {
+						seller := []billing.SellerID{"alpha", "beta", "delta", "delta", "acme"}[i%5]
+						res, err := e.Do(ctx, billing.Signup{Seller: seller, Name: simulation.AccountName(i), Plan: "retail"})
+						if err != nil {
+							return err
+						}
+						if _, err := e.Do(ctx, billing.SetQuantity{Account: res.Account.ID, Resource: "mailbox", Quantity: decimal.New(int64(1+i%4), 0)}); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				require.NoError(t, err)
+			}
+			w.Clock.Set(noonOf(s.Last))
+			return w
+		}
+		reference := prepare(memory.New())
+		report, err := reference.Manager.Run(t.Context(), s.Last, billing.RunOptions{Batch: j.Batch})
+		require.NoError(t, err)
+		require.EqualValues(t, customers+3, report.Accounts)
+
+		store, err := j.open(t.Context())
+		require.NoError(t, err)
+		prepare(store)
+		shut(t, store)
+		for n := 0; ; n++ {
+			after := 1 + r.IntN(max(1, customers/j.Batch/5))
+			if n >= 5 {
+				after = 0
+			}
+			j.Workers = 1
+			if j.Schema != "" && n%2 == 1 {
+				j.Workers = 3
+			}
+			if _, ended := hit(t, j, after, time.Duration(r.IntN(20_000))*time.Microsecond); ended {
+				break
+			}
+		}
+		store, err = j.open(t.Context())
+		require.NoError(t, err)
+		defer shut(t, store)
+		w := world(t, s, store)
+		w.Clock.Set(reference.Clock.Now())
+		o := simulation.DumpOptions{NoIssue: true, NoOrder: true}
+		same(t, "books", dump(t, reference, o), dump(t, w, o))
+		verified(t, w)
+		wrong, err := w.Wholesale(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, wrong)
 	})
 }
 

@@ -1,11 +1,14 @@
 package simulation_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
@@ -301,4 +304,238 @@ func TestNumbersUnderRace(t *testing.T) {
 		require.EqualValues(t, writers, n)
 		verified(t, w)
 	})
+}
+
+// playAmong plays a script day by day: its steps on the catalog and those that decide
+// what others may do (a reseller's beginnings and end, its suspensions, its changes of
+// plan) one after the other, while all runs go on, then at the same time what the
+// resellers and all customers do.
+func playAmong(t testing.TB, s *simulation.Script, all []*simulation.World, ordered bool) {
+	t.Helper()
+	moves := s.Moves(1)
+	for len(moves) > 0 {
+		day := moves[0].Day
+		for _, w := range all {
+			w.Clock.Set(noonOf(day))
+		}
+		var first []simulation.Move
+		people := map[string][]simulation.Move{}
+		for ; len(moves) > 0 && moves[0].Day == day; moves = moves[1:] {
+			switch m := moves[0]; {
+			case m.Step == nil:
+			case m.Step.Account == "" || m.Step.Name == "enroll" || ordered && strings.HasPrefix(m.Step.Account, "double-") && m.Step.Name != "usage" && m.Step.Name != "pay":
+				first = append(first, m)
+			default:
+				people[m.Step.Account] = append(people[m.Step.Account], m)
+			}
+		}
+		var wg sync.WaitGroup
+		errs := make(chan error, len(all)+len(people))
+		for _, w := range all {
+			wg.Go(func() { errs <- w.Play(t.Context(), simulation.Move{Day: day}) })
+		}
+		for i, m := range first {
+			w := all[i%len(all)]
+			require.NoError(t, w.Play(t.Context(), m))
+			all[0].Note(m.Step.ID, w.Outcome(m.Step.ID))
+		}
+		i := 0
+		for _, list := range people {
+			w := all[i%len(all)]
+			i++
+			wg.Go(func() {
+				for _, m := range list {
+					if err := w.Play(t.Context(), m); err != nil {
+						errs <- err
+						return
+					}
+					all[0].Note(m.Step.ID, w.Outcome(m.Step.ID))
+				}
+			})
+		}
+		wg.Wait()
+		close(errs)
+		for err := range errs {
+			require.NoError(t, err)
+		}
+	}
+}
+
+// Eight runners at once, with several workers, close the days and bill, while people act
+// on the customers and the doubles of the same resellers, with pools: the retail entries
+// are those of one that works alone, and the two sides agree. Where limits may be reached
+// and doubles come and go among their customers, it depends on who comes first what is
+// refused, and nothing else.
+func TestRunnersAndResellers(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, k kind) {
+		for _, seed := range seeds(t, 2) {
+			ordered := seed%2 == 1
+			t.Run(named("seed", seed), func(t *testing.T) {
+				t.Parallel()
+				days := 36
+				if k.name == "memory" {
+					days = 80
+				}
+				s := simulation.NewScript(seed+40, simulation.Options{Resellers: true, Limits: !ordered, Accounts: 16, Days: days})
+				all := processes(t, k, s, 8)
+				require.NoError(t, all[0].Setup(t.Context()))
+				for i, w := range all {
+					w.Run = billing.RunOptions{Workers: 1 + i%3, Batch: 1 + i}
+				}
+				playAmong(t, s, all, ordered)
+				if ordered {
+					alone := played(t, s, memory.New(), 1)
+					o := simulation.DumpOptions{NoIssue: true, Retail: true}
+					same(t, "books", dump(t, alone, o), dump(t, all[0], o))
+					same(t, "answers", masked(alone.Outcomes()), masked(all[0].Outcomes()))
+				}
+				clean(t, all[0])
+				noDeadlocks(t, k)
+			})
+		}
+	})
+}
+
+// noDeadlocks fails if PostgreSQL had to end a deadlock, also one that the store has got
+// over by itself.
+func noDeadlocks(t testing.TB, k kind) {
+	t.Helper()
+	if k.name != onServer.name {
+		return
+	}
+	dsn, _ := postgrestest.Schema(t)
+	db, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close(context.Background())) }()
+	var n int64
+	for deadline := time.Now().Add(1500 * time.Millisecond); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) { // what it counts is told late
+		require.NoError(t, db.QueryRow(t.Context(), "SELECT coalesce(sum(deadlocks), 0)::bigint FROM pg_stat_database").Scan(&n))
+		require.Zero(t, n, "deadlocks")
+	}
+}
+
+// A night with several managers, each with several workers: days are closed once, each
+// account is billed by exactly one of them, whoever stands above it.
+func TestNobodyBelowResellersIsBilledTwice(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, k kind) {
+		s := simulation.NewScript(5, simulation.Options{Resellers: true})
+		all := processes(t, k, s, 8)
+		w := all[0]
+		pool := decimal.New(20, 0)
+		fill(t, w, func(l *billing.Line) { l.Free = pool })
+		const customers = 60
+		for i := range customers {
+			seller := []billing.SellerID{"acme", "alpha", "beta", "delta"}[i%4]
+			id := signUp(t, w, seller, simulation.AccountName(i))
+			_, err := w.Engine.Do(t.Context(), billing.SetQuantity{Account: id, Resource: "mailbox", Quantity: decimal.New(2, 0)})
+			require.NoError(t, err)
+		}
+		day := s.First.AddMonths(1)
+		var mu sync.Mutex
+		var total int64
+		var wg sync.WaitGroup
+		for i, w := range all {
+			w.Clock.Set(noonOf(day))
+			wg.Go(func() {
+				report, err := w.Manager.Run(t.Context(), day, billing.RunOptions{Batch: 3 + i, Workers: 1 + i%3})
+				mu.Lock()
+				defer mu.Unlock()
+				total += report.Accounts
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		require.EqualValues(t, customers+3, total)
+		verified(t, w)
+		wrong, err := w.Wholesale(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, wrong)
+		for seller, drawn := range map[billing.SellerID]int64{"alpha": 20, "beta": 20, "delta": 20} {
+			use, err := w.Manager.Pools(t.Context(), seller, day)
+			require.NoError(t, err)
+			require.Len(t, use, 1)
+			require.Equal(t, decimal.New(drawn, 0).String(), use[0].Drawn.String(), seller)
+		}
+		noDeadlocks(t, k)
+	})
+}
+
+// Two customers race for the last unit of a limit: one of them gets it, whichever level
+// the limit is at, while the days are closed.
+func TestLastUnitOfALimit(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, k kind) {
+		s := simulation.NewScript(5, simulation.Options{Resellers: true})
+		all := processes(t, k, s, 3)
+		fill(t, all[0], func(l *billing.Line) { l.Free = decimal.New(7, 0) })
+		far := signUp(t, all[0], "alpha", "far")
+		near := signUp(t, all[0], "delta", "near")
+		other := signUp(t, all[0], "delta", "other")
+		set := func(w *simulation.World, id billing.AccountID, n int64) error {
+			_, err := w.Engine.Do(t.Context(), billing.SetQuantity{Account: id, Resource: "mailbox", Quantity: decimal.New(n, 0)})
+			return err
+		}
+		rounds := 50 * len(seeds(t, 1))
+		for round := range rounds {
+			limited := []billing.SellerID{"alpha", "delta"}[round%2]
+			one, two := far, near
+			if limited == "delta" {
+				one = other
+			}
+			held := int64(0)
+			for _, id := range []billing.AccountID{far, near, other} {
+				require.NoError(t, set(all[0], id, 1))
+				if held++; limited == "delta" && id == far {
+					held--
+				}
+			}
+			last := decimal.New(held+1, 0)
+			require.NoError(t, all[0].Manager.SetLimit(t.Context(), limited, "mailbox", &last))
+			if round%10 == 0 { // of customers too, by a third one
+				require.NoError(t, all[0].Manager.SetLimit(t.Context(), "beta", reseller.Customers, new(decimal.New(int64(round/10)+1, 0))))
+			}
+			var wg sync.WaitGroup
+			var errs [5]error
+			wg.Go(func() { errs[0] = set(all[0], one, 2) })
+			wg.Go(func() { errs[1] = set(all[1], two, 2) })
+			wg.Go(func() { _, errs[2] = all[2].Manager.Close(t.Context(), s.First.AddDays(-1)) })
+			if round%10 == 0 {
+				for i := range 2 {
+					wg.Go(func() {
+						_, errs[3+i] = all[i].Engine.Do(t.Context(), billing.Signup{Seller: "beta", Name: simulation.AccountName(2*round + i), Plan: "retail"})
+					})
+				}
+			}
+			wg.Wait()
+			require.NoError(t, errs[2])
+			wins(t, errs[0], errs[1])
+			if round%10 == 0 {
+				wins(t, errs[3], errs[4])
+			}
+			limits, err := all[0].Manager.Limits(t.Context(), limited)
+			require.NoError(t, err)
+			require.Len(t, limits, 1)
+			require.True(t, limits[0].Used.Equal(last), "%s of %s", limits[0].Used, last)
+			require.NoError(t, all[0].Manager.SetLimit(t.Context(), limited, "mailbox", nil))
+		}
+		wrong, err := all[0].Wholesale(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, wrong)
+		verified(t, all[0])
+		noDeadlocks(t, k)
+	})
+}
+
+// wins fails unless exactly one of two was done, and the other refused for the limit.
+func wins(t testing.TB, a, b error) {
+	t.Helper()
+	if a == nil {
+		a, b = b, a
+	}
+	require.NoError(t, b, "nobody won")
+	require.ErrorIs(t, a, billing.ErrOverLimit, "both won, or something else went wrong")
 }

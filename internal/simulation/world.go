@@ -29,6 +29,8 @@ type World struct {
 	// After is called with what came of it; err is nil or a refusal.
 	After func(ctx context.Context, act billing.Action, res billing.Result, err error) error
 
+	published int // offers of the catalog that are there
+
 	mu       sync.Mutex
 	ids      map[string]billing.AccountID
 	outcomes map[int]string // by Step.ID
@@ -61,8 +63,8 @@ func (w *World) Setup(ctx context.Context) error {
 			return err
 		}
 	}
-	for i := range c.Offers {
-		if err := w.publish(ctx, &c.Offers[i]); err != nil {
+	for ; w.published < len(c.Offers); w.published++ {
+		if err := w.publish(ctx, &c.Offers[w.published]); err != nil {
 			return err
 		}
 	}

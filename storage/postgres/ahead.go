@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/reseller"
@@ -44,11 +45,48 @@ func newAheadStatements(x sqlText) aheadStatements {
 	}
 }
 
+// belows guesses which accounts have others above them: what was seen last of one with
+// the same remainder, so of the account itself where there are not more than that. A
+// wrong guess costs a little time.
+type belows struct {
+	any  atomic.Bool // there are such accounts at all
+	none [1 << 14]atomic.Uint64
+}
+
+func (b *belows) place(id billing.AccountID) (*atomic.Uint64, uint64) {
+	n := uint64(id) % uint64(64*len(b.none))
+	return &b.none[n/64], 1 << (n % 64)
+}
+
+// saw notes accounts as they were read.
+func (b *belows) saw(states []billing.State) {
+	if !b.any.Load() {
+		return
+	}
+	for i := range states {
+		word, bit := b.place(states[i].Account.ID)
+		switch is := word.Load()&bit != 0; {
+		case len(states[i].Account.Above) == 0 && !is:
+			word.Or(bit)
+		case len(states[i].Account.Above) > 0 && is:
+			word.And(^bit)
+		}
+	}
+}
+
+// likely reports whether any of the accounts may have others above it.
+func (b *belows) likely(ids []billing.AccountID) bool {
+	return b.any.Load() && slices.ContainsFunc(ids, func(id billing.AccountID) bool {
+		word, bit := b.place(id)
+		return word.Load()&bit == 0
+	})
+}
+
 // readAhead adds the statements for what is to be asked next, if that is likely: an
 // action that holds the accounts above, or a View. A host may do in its transaction
 // whatever it wants, so nothing is known ahead there.
 func (t *txn) readAhead(r *round, q *billing.LoadQuery) *ahead {
-	if !t.store.resellers.Load() || t.host != nil || len(q.IDs) > fewIDs || len(q.IDs)+len(q.AboveToo) == 0 ||
+	if t.host != nil || len(q.IDs) > fewIDs || len(q.AboveToo) == 0 && !t.store.belows.likely(q.IDs) ||
 		q.Above != billing.AboveShare && (q.Above != billing.AboveRead || q.Lock != billing.LockNone) {
 		return nil
 	}

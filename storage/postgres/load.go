@@ -74,8 +74,9 @@ func (r rows) Load(ctx context.Context, q billing.LoadQuery) (billing.Loaded, er
 	if err := r.tx.run(ctx, "postgres.Load", &send, false); err != nil {
 		return billing.Loaded{}, err
 	}
+	r.tx.store.belows.saw(out.States)
 	if len(out.Above) > 0 {
-		r.tx.store.resellers.Store(true)
+		r.tx.store.belows.any.Store(true)
 		if ahead != nil && q.NewID && len(q.IDs) == 0 {
 			ahead.accounts = append(ahead.accounts, out.NewID)
 		}

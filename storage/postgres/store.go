@@ -31,7 +31,7 @@ type Store struct {
 	lockKey int64
 	known   atomic.Bool // the schema was seen to be ours
 
-	resellers atomic.Bool // accounts above others were seen
+	belows belows
 	scratch   scratch
 }
 
