@@ -193,7 +193,7 @@ func (t *looseTx) shareOne(ctx context.Context, id billing.AccountID) error {
 	}
 	patience := 10 * time.Second
 	if t.st.fault == "above last" {
-		yield()
+		time.Sleep(2 * time.Millisecond) // so that it meets its rivals
 		patience = 300 * time.Millisecond
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)

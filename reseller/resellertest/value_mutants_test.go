@@ -102,7 +102,9 @@ func valueMutants() []mutant {
 		{name: "texts trimmed", rules: []string{"EXACT-7"}, hooks: rewritingIn(change{transfer: func(x *reseller.Transfer) { x.Name = strings.TrimSpace(x.Name) }})},
 		{name: "texts cut off", rules: []string{"EXACT-7"}, hooks: rewritingIn(change{transfer: func(x *reseller.Transfer) { x.Reason = x.Reason[:min(255, len(x.Reason))] }})},
 		{name: "plans in quotes", rules: []string{"EXACT-7"}, hooks: rewritingIn(change{holding: func(h *reseller.Holding) {
-			h.Limits = each(h.Limits, func(l *reseller.Limit) { l.List.Plan = billing.PlanID(strings.ReplaceAll(string(l.List.Plan), `"`, `'`)) })
+			h.Limits = each(h.Limits, func(l *reseller.Limit) {
+				l.List.Plan = billing.PlanID(strings.ReplaceAll(string(l.List.Plan), `"`, `'`))
+			})
 		}})},
 		{name: "resources normalised", rules: []string{"EXACT-7", "LIST-3"}, hooks: rewritingIn(change{stock: func(s *reseller.Stock) {
 			s.Resource = billing.ResourceID(strings.ReplaceAll(string(s.Resource), "e\u0301", "é"))

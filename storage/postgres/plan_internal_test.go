@@ -34,6 +34,7 @@ func TestPlans(t *testing.T) {
 	for _, c := range accountTable().columns {
 		value := map[string]string{
 			"id": "i", "seller": "'seller' || i % 100", "name": "'name' || i", "currency": "'USD:2'", "balance": "i % 3 - 1",
+			"sells":       "CASE WHEN i <= 100 THEN 'seller' || i ELSE '' END",
 			"parked_code": "CASE WHEN i % 1000 = 0 THEN 'parked' ELSE '' END",
 			"above":       "CASE WHEN i > 100 THEN (i % 10 + 1) || ',' || (i % 100 + 1) ELSE '' END",
 			"next":        "CASE i % 10 WHEN 0 THEN date '2030-01-01' + i / 10 % 3 WHEN 1 THEN date '2030-02-01' END",
@@ -67,6 +68,7 @@ func TestPlans(t *testing.T) {
 			FROM generate_series(1, 30000) i`,
 		`INSERT INTO outbox (id, type, version, at, seller, subject, delivered, held) SELECT 'event' || i, '', 1, now(), '', 's' || i % 100,
 			i < 29000, CASE WHEN i > 29900 THEN timestamptz '2031-01-01' END FROM generate_series(1, 30000) i`,
+		"SELECT nextval('billing_account_ids')",
 		"VACUUM ANALYZE",
 	} {
 		_, err := conn.Exec(t.Context(), sql)
@@ -168,6 +170,11 @@ func TestPlans(t *testing.T) {
 		},
 		"transfer":          {s.sql.transfers.find, "77", "reseller_transfers_pkey", 6},
 		"waiting transfers": {s.sql.transfers.list, "'waiting', 1000, 50", "reseller_transfers_state", 60},
+		"around one":        {s.sql.ahead.around.few[0], "'', 7777", "reseller_stocks_pkey", 60},
+		"around four":       {s.sql.ahead.around.few[2], "'3', 7777, 8888, 9999, 111", "reseller_stocks_pkey", 300},
+		"around a new one":  {s.sql.ahead.aroundToo, "'3,44'", "reseller_books_pkey", 60},
+		"nothing around":    {s.sql.ahead.around.few[0], "'', 77", "reseller_stocks_pkey", 6},
+		"a new one's":       {s.sql.ahead.fresh, "", "reseller_holdings_pkey", 6},
 		"pending":           {s.sql.outbox.pending, "", "outbox_pending", 1000},
 	} {
 		_, err := conn.Exec(t.Context(), s.sql.indexes.sql[:3]+strings.TrimPrefix(s.sql.indexes.sql, "SET LOCAL"))

@@ -31,8 +31,8 @@ type Store struct {
 	lockKey int64
 	known   atomic.Bool // the schema was seen to be ours
 
-	belows belows
-	scratch   scratch
+	belows  belows
+	scratch scratch
 }
 
 // New returns a store that uses the host's pool, which stays the host's to close. It
