@@ -300,7 +300,7 @@ func (b *book) moveVersion(target *pricedPlan, day Date) (*Refusal, error) {
 		return r, nil
 	}
 	a := &b.acct
-	if target == nil {
+	if target == nil || target.id != a.Plan {
 		return b.refuse(ErrUnknownVersion, "", "plan "+string(a.Plan)+" has no such version"), nil
 	}
 	if target.version == a.PlanVersion {

@@ -256,18 +256,19 @@ func (e *Engine) want(ctx context.Context, gen *generation, rows Rows, act Actio
 		}
 		w.target, err = gen.version(ctx, rows, a.Seller, x.Plan, w.head.Latest)
 	case MoveVersion:
-		if x.Plan != "" && x.Plan != a.Plan {
-			return w, nil // no version of that plan
+		plan := x.Plan // on which the account may be only after a boundary that is due
+		if plan == "" {
+			plan = a.Plan
 		}
 		n := x.Version
 		if n == 0 {
-			head, err := gen.head(ctx, rows, a.Seller, a.Plan)
+			head, err := gen.head(ctx, rows, a.Seller, plan)
 			if err != nil || head == nil {
 				return w, err
 			}
 			n = head.Latest
 		}
-		w.target, err = gen.version(ctx, rows, a.Seller, a.Plan, n)
+		w.target, err = gen.version(ctx, rows, a.Seller, plan, n)
 	case Reverse:
 		err = e.wantEntry(ctx, rows, x, &w)
 	}

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"github.com/tierhost/tierhost/storage"
 	"iter"
@@ -288,14 +289,21 @@ func (e *Engine) MoveVersions(ctx context.Context, seller SellerID, plan PlanID,
 		}
 		version = head.Latest
 	}
-	for a, err := range e.Accounts(ctx, AccountQuery{Seller: seller, Plan: plan}) {
+	for a, err := range e.Accounts(ctx, AccountQuery{Seller: seller, Open: true}) {
 		if err != nil {
 			return moved, refused, err
 		}
-		if a.Status == Closed || a.PlanVersion == version && a.PendingPlan == "" || a.PendingPlan == plan && a.PendingVersion == version {
+		comes := a.Plan != plan && a.PendingPlan == plan // at a boundary that may be due
+		if a.Plan != plan && !comes {
+			continue
+		}
+		if a.PlanVersion == version && a.PendingPlan == "" || a.PendingPlan == plan && a.PendingVersion == version {
 			continue
 		}
 		_, err := e.Do(ctx, MoveVersion{Account: a.ID, Plan: plan, Version: version})
+		if comes && errors.Is(err, ErrUnknownVersion) {
+			continue // it is not there yet
+		}
 		if r, ok := asRefusal(err); ok {
 			refused = append(refused, r)
 			continue

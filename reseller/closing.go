@@ -2,6 +2,7 @@ package reseller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -51,6 +52,9 @@ func (m *Manager) PreviewClosing(ctx context.Context, seller billing.SellerID, h
 			Total: money.Zero(a.Balance.Currency()), Balance: a.Balance}
 		if a.Sells == "" { // a double cannot be quoted before its customers are closed
 			res, err := m.engine.Quote(ctx, billing.Close{Account: id, Billing: how})
+			if errors.Is(err, billing.ErrAccountClosed) {
+				continue // a boundary that is due closes it
+			}
 			if err != nil {
 				return out, err
 			}
@@ -82,8 +86,8 @@ func (m *Manager) CloseReseller(ctx context.Context, c Closing, how billing.Clos
 	}
 	var closed []billing.AccountID
 	for _, id := range ids {
-		if _, err := m.engine.Do(ctx, billing.Close{Request: billing.Request{By: by}, Account: id, Billing: how}); err != nil {
-			return closed, err
+		if _, err := m.engine.Do(ctx, billing.Close{Request: billing.Request{By: by}, Account: id, Billing: how}); err != nil && !errors.Is(err, billing.ErrAccountClosed) {
+			return closed, err // one that a due boundary has closed is closed
 		}
 		closed = append(closed, id)
 	}
