@@ -52,8 +52,10 @@ func (m *Manager) PreviewClosing(ctx context.Context, seller billing.SellerID, h
 			Total: money.Zero(a.Balance.Currency()), Balance: a.Balance}
 		if a.Sells == "" { // a double cannot be quoted before its customers are closed
 			res, err := m.engine.Quote(ctx, billing.Close{Account: id, Billing: how})
-			if errors.Is(err, billing.ErrAccountClosed) {
-				continue // a boundary that is due closes it
+			if errors.Is(err, billing.ErrAccountClosed) { // a boundary that is due closes it
+				x.Status = billing.Closed
+				out.Accounts = append(out.Accounts, x)
+				continue
 			}
 			if err != nil {
 				return out, err
