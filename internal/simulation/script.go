@@ -167,7 +167,6 @@ type generator struct {
 	s       *Script
 	steps   []Step
 	periods map[billing.SellerID][]billing.Period
-	state   map[billing.SellerID]string // of the resellers, as it is thought to be at the end
 }
 
 // add numbers a step and gives its action a key of its own.

@@ -135,14 +135,6 @@ func holdingsOf(t *conformance.T, st reseller.Store, seller billing.SellerID) []
 	})
 }
 
-func idsOf[R, K any](rows []R, keyOf func(R) K) []K {
-	out := make([]K, len(rows))
-	for i, r := range rows {
-		out[i] = keyOf(r)
-	}
-	return out
-}
-
 // sorted returns a copy of list in order.
 func sorted[T any](list []T, compare func(a, b T) int) []T {
 	list = slices.Clone(list)
