@@ -10,10 +10,11 @@ import (
 	"github.com/tierhost/tierhost/storage"
 )
 
-// night bills what is due by a day: months that end, periods that open, trials that are
-// over. It can be late or run twice, the entries are the same.
+// night closes the resellers' days that are over, and then bills what is due by a day:
+// months that end, periods that open, trials that are over. It can be late or run twice,
+// the entries are the same. The morning's jobs need its letters.
 func (c *company) night(ctx context.Context, day billing.Date) error {
-	report, err := c.books.Run(ctx, day, billing.RunOptions{})
+	report, err := c.manager.Run(ctx, day, billing.RunOptions{})
 	if err != nil {
 		return err
 	}
@@ -21,7 +22,16 @@ func (c *company) night(ctx context.Context, day billing.Date) error {
 		// An account that cannot be billed stops nobody else, but somebody has to look.
 		return fmt.Errorf("account %d is parked: %s", p.Account, p.Parking.Reason)
 	}
-	return nil
+	return c.sendLetters(ctx)
+}
+
+// sellers names the company and its resellers, for which it runs the jobs.
+func (c *company) sellers() []billing.SellerID {
+	list := []billing.SellerID{seller}
+	for _, p := range c.partners {
+		list = append(list, p.id)
+	}
+	return list
 }
 
 // How long the company waits for its money.
@@ -30,11 +40,27 @@ const (
 	closeAfter   = 45 // days of suspension
 )
 
-// debts is the morning's work: payments that came in, and those that did not.
+// debts is the morning's work: payments that came in, and those that did not. Resellers
+// are customers of their parents, so their accounts are among those that it looks at.
 func (c *company) debts(ctx context.Context, day billing.Date) error {
-	var acts []billing.Action
 	owing := make(map[billing.AccountID]billing.Date, len(c.owing))
-	for a, err := range c.books.Accounts(ctx, billing.AccountQuery{Seller: seller, InDebt: true}) {
+	for _, id := range c.sellers() {
+		awake, err := c.awake(ctx, id)
+		if err == nil && awake {
+			err = c.debtsTo(ctx, id, day, owing)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	c.owing = owing
+	return nil
+}
+
+// debtsTo is the debt job of one seller.
+func (c *company) debtsTo(ctx context.Context, id billing.SellerID, day billing.Date, owing map[billing.AccountID]billing.Date) error {
+	var acts []billing.Action
+	for a, err := range c.books.Accounts(ctx, billing.AccountQuery{Seller: id, InDebt: true}) {
 		if err != nil {
 			return err
 		}
@@ -45,8 +71,7 @@ func (c *company) debts(ctx context.Context, day billing.Date) error {
 		owing[a.ID] = since
 		acts = append(acts, c.debt(a, c.byID[a.ID], day.Sub(since), day)...)
 	}
-	c.owing = owing
-	for a, err := range c.books.Accounts(ctx, billing.AccountQuery{Seller: seller, Status: billing.Suspended}) {
+	for a, err := range c.books.Accounts(ctx, billing.AccountQuery{Seller: id, Status: billing.Suspended}) {
 		if err != nil {
 			return err
 		}
@@ -82,11 +107,20 @@ func (c *company) job() billing.Request {
 	return billing.Request{By: billing.Actor{Role: billing.RoleSuspend, Name: "debts"}}
 }
 
-// collectUsage records what the servers have measured in a week, all of it in one
-// transaction.
+// collectUsage records what the servers have measured in a week, all of a seller's
+// customers in one transaction.
 func (c *company) collectUsage(ctx context.Context, day billing.Date) error {
+	for _, id := range c.sellers() {
+		if err := c.collectFrom(ctx, id, day); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *company) collectFrom(ctx context.Context, id billing.SellerID, day billing.Date) error {
 	var acts []billing.Action
-	for a, err := range c.books.Accounts(ctx, billing.AccountQuery{Seller: seller}) {
+	for a, err := range c.books.Accounts(ctx, billing.AccountQuery{Seller: id}) {
 		if err != nil {
 			return err
 		}
@@ -97,7 +131,7 @@ func (c *company) collectUsage(ctx context.Context, day billing.Date) error {
 			acts = append(acts, r)
 		}
 		switch {
-		case a.Status == billing.Closed:
+		case a.Status == billing.Closed, a.Sells != "": // a reseller uses nothing itself
 		case a.Plan == pMail:
 			record(rMailstore)
 		default:
@@ -128,7 +162,11 @@ func (c *company) apologize(ctx context.Context) error {
 // tells, so none is lost and none is of something that was rolled back. A real company
 // mails invoices here, and tells its servers whom to switch off.
 func (c *company) sendLetters(ctx context.Context) error {
-	_, err := storage.Drain(ctx, c.store, func(_ context.Context, e storage.Event) error {
+	_, err := storage.Drain(ctx, c.store, func(ctx context.Context, e storage.Event) error {
+		if e.Type == "reseller.customer.transferred" {
+			c.done.events["transfer"]++
+			return c.moved(ctx, e)
+		}
 		data, err := billing.DecodeEvent(e)
 		if err != nil {
 			return err
@@ -138,6 +176,10 @@ func (c *company) sendLetters(ctx context.Context) error {
 			c.done.events[string(x.Kind)]++
 		case billing.AccountSuspended:
 			c.done.events["suspension for "+string(x.Reason)]++
+			return c.suspended(ctx, x)
+		case billing.AccountResumed:
+			c.done.events["other"]++
+			return c.resumed(ctx, x)
 		default:
 			c.done.events["other"]++
 		}
@@ -146,12 +188,24 @@ func (c *company) sendLetters(ctx context.Context) error {
 	return err
 }
 
-// journal counts what was done. It is the engine's [billing.Observer].
+// journal counts what was done, and keeps what is told of the resellers. It is the engine's [billing.Observer].
 type journal struct {
 	acted      map[string]int // by action
 	refused    map[string]int // by code
 	events     map[string]int
 	boundaries int64
+	notes      []note
+}
+
+// note is a line of what is told of a seller.
+type note struct {
+	day    billing.Date
+	seller billing.SellerID
+	text   string
+}
+
+func (j *journal) note(day billing.Date, of billing.SellerID, format string, args ...any) {
+	j.notes = append(j.notes, note{day, of, fmt.Sprintf(format, args...)})
 }
 
 func newJournal() *journal {

@@ -1,12 +1,14 @@
 // Quickstart is a year in the life of a small hosting company, played in seconds: some
-// two hundred customers sign up, change their minds, pay or do not pay, and the books
-// are kept in an SQLite file. At the end it prints what the books say.
+// two hundred customers sign up, change their minds, pay or do not pay; five resellers,
+// and one that buys from one of them, sell to customers of their own and pay wholesale;
+// and the books are kept in an SQLite file. At the end it prints what the books say.
 //
 //	go run ./examples/quickstart [-db FILE] [-seed N] [-customers N]
 //
 // It needs nothing to be set up. Read it in this order: catalog.go (what is sold),
 // customers.go (who buys), year.go and jobs.go (what happens each day), tables.go (what
-// the books know).
+// the books know); then resellers.go (who sells besides), news.go (what happens to
+// them) and wholesale.go (what the books know of that).
 package main
 
 import (
@@ -42,7 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.db, "db", "", "keep the books in `FILE`, which must be new (default: a temporary file)")
 	flags.Uint64Var(&o.seed, "seed", 1, "draw the customers from `N`")
-	flags.IntVar(&o.customers, "customers", 200, "draw `N` customers")
+	flags.IntVar(&o.customers, "customers", 200, "draw `N` customers of the company's own")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -62,7 +63,7 @@ func (s *stopwatch) lap() time.Duration {
 // countedStore counts the transactions that write: a host wraps a store like this to
 // measure it.
 type countedStore struct {
-	billing.Store
+	reseller.Store
 	updates atomic.Int64
 }
 

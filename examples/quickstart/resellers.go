@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -81,7 +80,7 @@ func wholesaleOffers() []offer {
 // harbour itself pays is checked when it is published.
 func agency() offer {
 	return offer{billing.Plan{ID: pAgency, Name: "Agency"}, withList(terms(
-		line(rAccount, 1, 1, prices("", "12.00", "")),
+		line(rAccount, 1, 1, prices("2.00", "12.00", "")),
 	), 80,
 		listed(rAccount, 0, prices("3.00", "1.60", "")),
 		listed(rDomain, 0, prices("", "0.70", "")),
@@ -266,61 +265,6 @@ func (c *company) enroll(ctx context.Context, p *partner) error {
 
 // promptly is after how many days resellers pay.
 const promptly = 10
-
-// news is what the year brings to resellers.
-func (c *company) news(ctx context.Context, day billing.Date) error {
-	switch day {
-	case billing.NewDate(2025, time.March, 3):
-		return c.cheapMail(ctx, day)
-	case billing.NewDate(2025, time.May, 1):
-		c.byID[c.partner(kessler).double].pays = 40 // see debt
-	case billing.NewDate(2025, time.June, 16):
-		// It buys at the new list from its next period on.
-		id := c.partner(meadow).double
-		c.done.note(day, meadow, "goes from plan %s to %s", pPartner, pPartnerPlus)
-		_, err := c.books.Do(ctx, billing.ChangePlan{Request: c.byID[id].request(), Account: id, Plan: pPartnerPlus})
-		return err
-	case billing.NewDate(2025, time.July, 21):
-		return c.leave(ctx, joinery().name, kessler, meadow, day)
-	}
-	return nil
-}
-
-// cheapMail is an idea of alpweb's: mailboxes for less than it pays for them. The
-// company's rule (reseller.MarginRefuse) does not let it publish that.
-func (c *company) cheapMail(ctx context.Context, day billing.Date) error {
-	p := c.partner(alpweb)
-	for _, mailbox := range []string{"0.15", "0.30"} {
-		o := site("klein", "4.90", mailbox, "0.09")
-		o.plan.Seller, o.plan.Open = p.id, true
-		_, _, err := c.manager.PublishPlan(ctx, o.plan, o.terms, p.rate)
-		switch below, refused := errors.AsType[*reseller.BelowCostError](err); {
-		case refused:
-			for _, b := range below.Below {
-				if b.Refuses() {
-					c.done.note(day, p.id, "not published: %s", b)
-				}
-			}
-		case err != nil:
-			return err
-		default:
-			c.done.note(day, p.id, "published: %s with mailboxes at %s", o.plan.ID, mailbox)
-		}
-	}
-	return nil
-}
-
-// leave moves a customer to another reseller when its paid period ends.
-func (c *company) leave(ctx context.Context, name string, from, to billing.SellerID, day billing.Date) error {
-	account, err := c.books.AccountByName(ctx, from, name)
-	if err != nil {
-		return err
-	}
-	_, err = c.manager.Transfer(ctx, reseller.TransferRequest{Account: account.ID, To: to,
-		Plan: c.partner(to).shelf()[0], Period: account.Period})
-	c.done.note(day, from, "%s wants to go to %s on %s", name, to, account.PeriodTo)
-	return err
-}
 
 // partner returns a reseller.
 func (c *company) partner(id billing.SellerID) *partner {

@@ -21,7 +21,8 @@ import (
 func report(ctx context.Context, c *company, w io.Writer) error {
 	var out bytes.Buffer
 	for _, part := range []func(context.Context, *company, io.Writer) error{
-		revenue, oneCustomer, debtors, counts, forecast, verify,
+		revenue, oneCustomer, debtors, counts, forecast,
+		resellersYear, wholesaleYear, wholesaleMonth, margins, oneSale, trialBalance, verify,
 	} {
 		if err := part(ctx, c, &out); err != nil {
 			return err
@@ -35,8 +36,8 @@ func title(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(w, "\n"+format+"\n\n", args...)
 }
 
-// revenue adds up the ledger: what was charged for each resource in each month, net of
-// refunds and discounts, without taxes.
+// revenue adds up the ledger: what the company's own customers were charged for each
+// resource in each month, net of refunds and discounts, without taxes.
 func revenue(ctx context.Context, c *company, w io.Writer) error {
 	us, err := c.books.Seller(ctx, seller)
 	if err != nil {
@@ -56,6 +57,9 @@ func revenue(ctx context.Context, c *company, w io.Writer) error {
 		default:
 			continue
 		}
+		if c.byID[e.Account].reseller {
+			continue
+		}
 		cents, err := e.Amount.Minor()
 		if err != nil {
 			return err
@@ -67,7 +71,7 @@ func revenue(ctx context.Context, c *company, w io.Writer) error {
 		}
 	}
 
-	title(w, "%s: revenue of 2025 in %s, net", us.Name, us.Currency)
+	title(w, "%s: revenue of 2025 in %s, net, from customers of its own", us.Name, us.Currency)
 	columns := []billing.ResourceID{rAccount, rDomain, rMailbox, rIP, rDatabase, rTraffic, rDisk, rMailstore, ""}
 	head, align := []string{"month"}, "l"
 	for _, id := range columns {
@@ -93,6 +97,9 @@ func revenue(ctx context.Context, c *company, w io.Writer) error {
 	for d, err := range c.books.Documents(ctx, billing.DocumentQuery{Seller: seller, Since: firstDay(), Until: lastDay()}) {
 		if err != nil {
 			return err
+		}
+		if c.byID[d.Account].reseller {
+			continue
 		}
 		if billed, err = billed.Add(d.Net); err != nil {
 			return err
@@ -171,6 +178,9 @@ func debtors(ctx context.Context, c *company, w io.Writer) error {
 		if err != nil {
 			return err
 		}
+		if a.Sells != "" {
+			continue
+		}
 		list = append(list, a)
 		cents, err := a.Balance.Minor()
 		if err != nil {
@@ -178,22 +188,19 @@ func debtors(ctx context.Context, c *company, w io.Writer) error {
 		}
 		total -= cents
 	}
-	title(w, "Debts on %s: %d accounts", lastDay(), len(list))
+	title(w, "Debts on %s: %d accounts, resellers not counted", lastDay(), len(list))
 	slices.SortFunc(list, func(a, b billing.Account) int {
 		return cmp.Or(a.Balance.Amount().Cmp(b.Balance.Amount()), cmp.Compare(a.ID, b.ID))
 	})
 	t := newTable("rllrlr", "account", "name", "status", "owes", "since", "days")
 	shown := list[:min(most, len(list))]
 	for _, a := range shown {
-		since, err := debtSince(ctx, c.books, a)
-		if err != nil {
-			return err
-		}
 		status := string(a.Status)
 		if a.Status == billing.Suspended {
 			status += " (" + string(a.Suspension.Reason) + ")"
 		}
-		t.add(number(int64(a.ID)), a.Name, status, a.Balance.Neg().Digits(), since.String(), number(int64(lastDay().Sub(since))))
+		t.add(number(int64(a.ID)), a.Name, status, a.Balance.Neg().Digits(),
+			a.DebtSince.String(), number(int64(lastDay().Sub(a.DebtSince))))
 		cents, err := a.Balance.Minor()
 		if err != nil {
 			return err
@@ -208,48 +215,32 @@ func debtors(ctx context.Context, c *company, w io.Writer) error {
 	return nil
 }
 
-// debtSince returns the day on which an account's balance last fell below zero.
-func debtSince(ctx context.Context, books *billing.Engine, a billing.Account) (since billing.Date, err error) {
-	balance := money.Zero(a.Balance.Currency())
-	for e, err := range books.Entries(ctx, billing.EntryQuery{Account: a.ID}) {
-		if err != nil {
-			return since, err
-		}
-		before := balance
-		if balance, err = balance.Sub(e.Amount); err != nil {
-			return since, err
-		}
-		if before.Sign() >= 0 && balance.Sign() < 0 {
-			since = e.Date
-		}
-	}
-	return since, nil
-}
-
-// counts says how much of everything there is, and what was done.
+// counts says how much of everything there is at all sellers, and what was done.
 func counts(ctx context.Context, c *company, w io.Writer) error {
 	accounts, documents, entries := map[string]int{}, map[string]int{}, map[string]int{}
-	for a, err := range c.books.Accounts(ctx, billing.AccountQuery{Seller: seller}) {
+	for a, err := range c.books.Accounts(ctx, billing.AccountQuery{}) {
 		if err != nil {
 			return err
 		}
 		accounts[string(a.Status)]++
 	}
-	for _, kind := range []billing.DocumentKind{billing.Invoice, billing.CreditNote} {
-		for _, err := range c.books.Series(ctx, seller, kind) {
-			if err != nil {
-				return err
+	for _, id := range c.sellers() {
+		for _, kind := range []billing.DocumentKind{billing.Invoice, billing.CreditNote} {
+			for _, err := range c.books.Series(ctx, id, kind) {
+				if err != nil {
+					return err
+				}
+				documents[string(kind)]++
 			}
-			documents[string(kind)]++
 		}
 	}
-	for e, err := range c.books.Entries(ctx, billing.EntryQuery{Seller: seller}) {
+	for e, err := range c.books.Entries(ctx, billing.EntryQuery{}) {
 		if err != nil {
 			return err
 		}
 		entries[string(e.Kind)]++
 	}
-	title(w, "Counts")
+	title(w, "Counts, of all sellers, resellers' own accounts included")
 	t := newTable("lrl", "what", "all", "of them")
 	for _, row := range []struct {
 		what  string

@@ -8,39 +8,51 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 )
 
 func firstDay() billing.Date { return billing.NewDate(2025, time.January, 1) }
 func lastDay() billing.Date  { return billing.NewDate(2025, time.December, 31) }
 
-// company is the hosting company: its books, its customers, and the clock by which all
-// of them live.
+// company is the hosting company: its books, its customers and resellers, and the clock
+// by which all of them live.
 type company struct {
-	store     billing.Store
-	books     *billing.Engine
+	store     reseller.Store
+	manager   *reseller.Manager // the books with their wholesale side ...
+	books     *billing.Engine   // ... and the manager's engine
 	clock     *tierhost.TestClock
-	customers []*customer
+	partners  []*partner
+	customers []*customer // the company's own, then the resellers'
 	byID      map[billing.AccountID]*customer
 	owing     map[billing.AccountID]billing.Date // since when the debt job has seen a debt
 	done      *journal
 }
 
 // newCompany opens a company on a store whose books are empty.
-func newCompany(ctx context.Context, store billing.Store, seed uint64, customers int) (*company, error) {
+func newCompany(ctx context.Context, store reseller.Store, seed uint64, customers int) (*company, error) {
 	c := &company{
 		store:     store,
 		clock:     tierhost.NewTestClock(firstDay().Start(time.UTC)),
+		partners:  partners(),
 		customers: newCustomers(seed, customers),
 		byID:      map[billing.AccountID]*customer{},
 		owing:     map[billing.AccountID]billing.Date{},
 		done:      newJournal(),
 	}
+	for i, p := range c.partners {
+		c.customers = append(c.customers, p.newCustomers(seed, i)...)
+	}
+	// A company without resellers needs billing.New only.
 	var err error
-	c.books, err = billing.New(store, billing.Options{Clock: c.clock, Observer: c.done})
+	c.manager, err = reseller.New(store, reseller.Options{
+		Billing:   billing.Options{Clock: c.clock, Observer: c.done, MaxDepth: 2},
+		MinMargin: reseller.MarginRefuse,
+	})
 	if err != nil {
 		return nil, err
 	}
+	c.books = c.manager.Billing()
 	for _, err := range c.books.Sellers(ctx) {
 		if err != nil {
 			return nil, err
@@ -48,6 +60,9 @@ func newCompany(ctx context.Context, store billing.Store, seed uint64, customers
 		return nil, errors.New("there are books in the store already; the quickstart needs an empty one")
 	}
 	if err := openShop(ctx, c.books); err != nil {
+		return nil, err
+	}
+	if err := c.openWholesale(ctx); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -79,6 +94,9 @@ func (c *company) day(ctx context.Context, day billing.Date) error {
 	if err := c.shop(ctx, day); err != nil {
 		return err
 	}
+	if err := c.news(ctx, day); err != nil {
+		return err
+	}
 	at(22)
 	switch _, month, dom := day.YMD(); {
 	case month == time.July && dom == 1:
@@ -103,7 +121,7 @@ func (c *company) shop(ctx context.Context, day billing.Date) error {
 	for _, who := range c.customers {
 		var want billing.Action
 		switch since := day.Sub(who.comes); {
-		case since < 0:
+		case since < 0, since > 0 && who.id == 0: // not yet; not let in
 			continue
 		case since == 0:
 			if err := c.welcome(ctx, who, day); err != nil {
@@ -126,7 +144,7 @@ func (c *company) shop(ctx context.Context, day billing.Date) error {
 		if want == nil {
 			continue
 		}
-		if err := c.order(ctx, want); err != nil {
+		if err := c.order(ctx, who, want); err != nil {
 			return err
 		}
 	}
@@ -135,20 +153,26 @@ func (c *company) shop(ctx context.Context, day billing.Date) error {
 
 // visit lets a customer look at its account, and returns what it then wants.
 func (c *company) visit(ctx context.Context, who *customer) (billing.Action, error) {
-	account, err := c.books.Account(ctx, who.id)
+	desk := c.manager.Desk(who.seller)
+	account, err := desk.Account(ctx, who.id)
 	if err != nil || account.Status != billing.Active {
 		return nil, err
 	}
-	holds, err := c.books.Holdings(ctx, who.id)
+	holds, err := desk.Holdings(ctx, who.id)
 	if err != nil {
 		return nil, err
 	}
 	return who.wish(account, holds), nil
 }
 
-// welcome signs a customer up.
+// welcome signs a customer up. Its seller works at a desk, at which nothing of other
+// sellers' can be seen or done: control panels are built on it.
 func (c *company) welcome(ctx context.Context, who *customer, day billing.Date) error {
-	res, err := c.books.Do(ctx, who.signup(day))
+	res, err := c.manager.Desk(who.seller).Do(ctx, who.signup(day))
+	if c.refused(err) {
+		c.done.note(day, who.seller, "%s is not let in: %s", who.name, tierhost.CodeOf(err))
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -158,24 +182,32 @@ func (c *company) welcome(ctx context.Context, who *customer, day billing.Date) 
 }
 
 // order asks what something costs, and does it unless that is too much.
-func (c *company) order(ctx context.Context, want billing.Action) error {
+func (c *company) order(ctx context.Context, who *customer, want billing.Action) error {
+	desk := c.manager.Desk(who.seller)
 	// A quote has the very entries and documents that the action would make.
-	quote, err := c.books.Quote(ctx, want)
+	quote, err := desk.Quote(ctx, want)
 	for _, d := range quote.Documents {
 		if d.Total.Amount().GreaterThan(whole(400)) {
 			return nil
 		}
 	}
 	if err == nil {
-		_, err = c.books.Do(ctx, want)
+		_, err = desk.Do(ctx, want)
 	}
-	// The rules may say no: too many, not in the plan, already closed. For the customer
-	// that is an answer; for the program it is no failure.
-	if refusal, ok := errors.AsType[*billing.Refusal](err); ok {
-		c.done.refused[refusal.Code()]++
+	if c.refused(err) {
 		return nil
 	}
 	return err
+}
+
+// refused reports, and counts, that the rules say no: too many, not in the plan, already
+// closed. For the customer that is an answer; for the program it is no failure.
+func (c *company) refused(err error) bool {
+	refusal, ok := errors.AsType[*billing.Refusal](err)
+	if ok {
+		c.done.refused[refusal.Code()]++
+	}
+	return ok
 }
 
 // together does actions in one transaction: all of them or none, and one wait for the

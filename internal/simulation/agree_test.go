@@ -27,7 +27,7 @@ func TestStoresAgree(t *testing.T) {
 			t.Parallel()
 			o := simulation.Options{Loose: true}
 			if seed%2 == 0 {
-				o = simulation.Options{Resellers: true, Loose: true, Limits: true, Accounts: 12, Days: 75}
+				o = simulation.Options{Resellers: true, Loose: true, Limits: true, Accounts: 10, Days: 55}
 			}
 			s := simulation.NewScript(seed, o)
 			store := memory.New()

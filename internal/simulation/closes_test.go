@@ -26,7 +26,7 @@ func withResellers(seed uint64, o simulation.Options) *simulation.Script {
 // entries, and the two sides agree as ever.
 func TestLateRunsWithResellers(t *testing.T) {
 	t.Parallel()
-	for _, seed := range seeds(t, 5) {
+	for _, seed := range seeds(t, 3) {
 		t.Run(named("seed", seed), func(t *testing.T) {
 			t.Parallel()
 			s := withResellers(seed, simulation.Options{Accounts: 12, Days: 110})
@@ -47,7 +47,7 @@ func TestLateRunsWithResellers(t *testing.T) {
 // to the letter; so it is with backdated actions.
 func TestRepeatedClosesAndRuns(t *testing.T) {
 	t.Parallel()
-	for _, seed := range seeds(t, 4) {
+	for _, seed := range seeds(t, 2) {
 		t.Run(named("seed", seed), func(t *testing.T) {
 			t.Parallel()
 			s := withResellers(seed, simulation.Options{Accounts: 10, Days: 80, Loose: seed%2 == 0})
@@ -102,7 +102,7 @@ func stays(t testing.TB, before, now string) {
 // that are closed when they are over.
 func TestLateCloses(t *testing.T) {
 	t.Parallel()
-	for _, seed := range seeds(t, 4) {
+	for _, seed := range seeds(t, 2) {
 		t.Run(named("seed", seed), func(t *testing.T) {
 			t.Parallel()
 			s := withResellers(seed, simulation.Options{Accounts: 10, Days: 80})

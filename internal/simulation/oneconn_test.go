@@ -243,7 +243,7 @@ var withOneConnection = map[string]func(t *testing.T) reseller.Store{
 func deskOn(t *testing.T, store reseller.Store) *desk {
 	t.Helper()
 	for seed := uint64(1); ; seed++ { // until there are customers of both who are active
-		s := simulation.NewScript(seed, simulation.Options{Resellers: true, Accounts: 20, Days: 50})
+		s := simulation.NewScript(seed, simulation.Options{Resellers: true, Accounts: 14, Days: 40})
 		if d := deskOf(t, played(t, s, memory.New(), 20)); d.id != 0 && d.sold != 0 {
 			return deskOf(t, played(t, s, store, 20))
 		}

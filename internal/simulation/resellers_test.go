@@ -13,7 +13,7 @@ import (
 func TestResellersChecksHold(t *testing.T) {
 	t.Parallel()
 	accepted, all := 0, 0
-	for _, seed := range seeds(t, 20) {
+	for _, seed := range seeds(t, 12) {
 		s := simulation.NewScript(seed, simulation.Options{Resellers: true, Accounts: 14, Loose: seed%2 == 0, Limits: seed%3 == 0, Days: 60 + int(seed%5)*40})
 		w := world(t, s, memory.New())
 		if err := w.PlayAll(t.Context(), 1); err != nil {

@@ -373,7 +373,7 @@ func TestRunnersAndResellers(t *testing.T) {
 			ordered := seed%2 == 1
 			t.Run(named("seed", seed), func(t *testing.T) {
 				t.Parallel()
-				days := 36
+				days := 24
 				if k.name == "memory" {
 					days = 80
 				}

@@ -143,8 +143,18 @@ func (a *ahead) answer(q *reseller.LoadQuery) (reseller.Loaded, bool) {
 		}
 	}
 	return reseller.Loaded{
-		Holdings: slices.DeleteFunc(a.loaded.Holdings, func(h reseller.Holding) bool { return !slices.Contains(q.Accounts, h.Account) }),
-		Stocks:   slices.DeleteFunc(a.loaded.Stocks, func(s reseller.Stock) bool { return !slices.Contains(q.Sellers, s.Seller) }),
-		Books:    slices.DeleteFunc(a.loaded.Books, func(b reseller.Books) bool { return !slices.Contains(q.Sellers, b.Seller) }),
+		Holdings: only(a.loaded.Holdings, func(h reseller.Holding) bool { return slices.Contains(q.Accounts, h.Account) }),
+		Stocks:   only(a.loaded.Stocks, func(s reseller.Stock) bool { return slices.Contains(q.Sellers, s.Seller) }),
+		Books:    only(a.loaded.Books, func(b reseller.Books) bool { return slices.Contains(q.Sellers, b.Seller) }),
 	}, true
+}
+
+// only returns the rows that are asked for; nil if there are none, as a query does.
+func only[T any](rows []T, asked func(T) bool) (out []T) {
+	for _, x := range rows {
+		if asked(x) {
+			out = append(out, x)
+		}
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -28,7 +29,7 @@ func TestReadAhead(t *testing.T) {
 		11: {Above: []billing.AccountID{1, 2}}, 12: {Above: []billing.AccountID{3}}, 13: {},
 	} {
 		accounts.Accounts = append(accounts.Accounts, filled(r, func(x *billing.Account) {
-			x.ID, x.Version, x.Above, x.Sells = id, 1, a.Above, a.Sells
+			x.ID, x.Version, x.Above, x.Sells, x.Name = id, 1, a.Above, a.Sells, fmt.Sprint(id)
 		}))
 	}
 	var batch reseller.Batch
