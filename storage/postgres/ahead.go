@@ -143,18 +143,16 @@ func (a *ahead) answer(q *reseller.LoadQuery) (reseller.Loaded, bool) {
 		}
 	}
 	return reseller.Loaded{
-		Holdings: only(a.loaded.Holdings, func(h reseller.Holding) bool { return slices.Contains(q.Accounts, h.Account) }),
-		Stocks:   only(a.loaded.Stocks, func(s reseller.Stock) bool { return slices.Contains(q.Sellers, s.Seller) }),
-		Books:    only(a.loaded.Books, func(b reseller.Books) bool { return slices.Contains(q.Sellers, b.Seller) }),
+		Holdings: only(a.loaded.Holdings, func(h *reseller.Holding) bool { return slices.Contains(q.Accounts, h.Account) }),
+		Stocks:   only(a.loaded.Stocks, func(s *reseller.Stock) bool { return slices.Contains(q.Sellers, s.Seller) }),
+		Books:    only(a.loaded.Books, func(b *reseller.Books) bool { return slices.Contains(q.Sellers, b.Seller) }),
 	}, true
 }
 
-// only returns the rows that are asked for; nil if there are none, as a query does.
-func only[T any](rows []T, asked func(T) bool) (out []T) {
-	for _, x := range rows {
-		if asked(x) {
-			out = append(out, x)
-		}
+// only returns the rows that were asked for, in their place; nil for none.
+func only[T any](rows []T, asked func(*T) bool) []T {
+	if rows = slices.DeleteFunc(rows, func(x T) bool { return !asked(&x) }); len(rows) == 0 {
+		return nil
 	}
-	return out
+	return rows
 }
