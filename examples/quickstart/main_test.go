@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage/memory"
 )
 
@@ -18,8 +19,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// tables plays a year in memory and returns what is printed of it.
-func tables(t *testing.T, seed uint64, customers int) string {
+// played plays a year in memory.
+func played(t *testing.T, seed uint64, customers int) *company {
 	t.Helper()
 	c, err := newCompany(t.Context(), memory.New(), seed, customers)
 	if err != nil {
@@ -28,8 +29,14 @@ func tables(t *testing.T, seed uint64, customers int) string {
 	if err := c.play(t.Context(), func(billing.Date) {}); err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// tables plays a year in memory and returns what is printed of it.
+func tables(t *testing.T, seed uint64, customers int) string {
+	t.Helper()
 	var out bytes.Buffer
-	if err := report(t.Context(), c, &out); err != nil {
+	if err := report(t.Context(), played(t, seed, customers), &out); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -49,8 +56,84 @@ func TestTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameText(t, string(want), got)
-	if !strings.Contains(got, "no findings") {
+	if !strings.HasSuffix(got, "\n  no findings\n") {
 		t.Error("the books have findings")
+	}
+}
+
+// What the tables tell of the resellers is so, whoever the customers are.
+func TestResellers(t *testing.T) {
+	t.Parallel()
+	ctx, c := t.Context(), played(t, 1, 0)
+
+	// The sub-reseller's customer has shadows for both resellers above it, no others.
+	account, err := c.books.AccountByName(ctx, dockyard, pension().name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.partners {
+		above, shadows := p.id == dockyard || p.id == harbour, 0
+		for s, err := range c.manager.Shadows(ctx, reseller.ShadowQuery{Seller: p.id, Account: account.ID}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if shadows++; s.Seller != p.id {
+				t.Errorf("a shadow of %s is listed for %s", s.Seller, p.id)
+			}
+		}
+		if above != (shadows > 0) {
+			t.Errorf("%s has %d shadows of %s", p.id, shadows, account.Name)
+		}
+	}
+
+	// The limit is reached, and kept.
+	uses, err := c.manager.Limits(ctx, madinina)
+	if err != nil || len(uses) != 1 || uses[0].Used.Cmp(uses[0].Max) > 0 || c.done.refused["over_limit"] == 0 {
+		t.Errorf("limits of %s: %v, %v; refused: %v", madinina, uses, err, c.done.refused)
+	}
+
+	// The joinery has moved, and is closed where it was.
+	for at, want := range map[billing.SellerID]billing.Status{kessler: billing.Closed, meadow: billing.Active} {
+		if a, err := c.books.AccountByName(ctx, at, joinery().name); err != nil || a.Status != want {
+			t.Errorf("the joinery at %s: %s, %v", at, a.Status, err)
+		}
+	}
+
+	// The story has its chapters, and the bad price was never on sale.
+	var told strings.Builder
+	for _, n := range c.done.notes {
+		told.WriteString(string(n.seller) + ": " + n.text + "\n")
+	}
+	for _, want := range []string{"alpweb: not published", "kessler: suspended for debt", "kessler: has paid", "meadow: goes from", "meadow: takes"} {
+		if !strings.Contains(told.String(), want) {
+			t.Errorf("nothing is told of %q:\n%s", want, told.String())
+		}
+	}
+	klein, err := c.books.Plan(ctx, alpweb, "klein")
+	if err != nil || klein.Latest != 2 {
+		t.Errorf("plan klein has %d versions, not 2: %v", klein.Latest, err)
+	}
+}
+
+// The company's own customers live the same lives whether there are resellers or not.
+func TestOwnCustomers(t *testing.T) {
+	t.Parallel()
+	c, err := newCompany(t.Context(), memory.New(), 1, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := newCustomers(1, 200)
+	for i, who := range own {
+		got := c.customers[i]
+		if got.name != who.name || got.seller != seller || got.plan != who.plan || got.comes != who.comes || got.pays != who.pays ||
+			got.rng != nil && got.rng.Uint64() != who.rng.Uint64() {
+			t.Errorf("customer %d is %s, not %s", i, got.name, who.name)
+		}
+	}
+	for _, who := range c.customers[len(own):] {
+		if who.seller == seller {
+			t.Errorf("%s, a reseller's, buys from the company", who.name)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/money"
 	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 )
@@ -21,9 +22,11 @@ func (c *company) news(ctx context.Context, day billing.Date) error {
 	case billing.NewDate(2025, time.June, 16):
 		// It buys at the new list from its next period on.
 		id := c.partner(meadow).double
-		c.done.note(day, meadow, "goes from plan %s to %s", pPartner, pPartnerPlus)
-		_, err := c.books.Do(ctx, billing.ChangePlan{Request: c.byID[id].request(), Account: id, Plan: pPartnerPlus})
-		return err
+		res, err := c.books.Do(ctx, billing.ChangePlan{Request: c.byID[id].request(), Account: id, Plan: pPartnerPlus})
+		if err != nil {
+			return err
+		}
+		c.done.note(day, meadow, "goes from plan %s to %s, and buys at its list from %s on", pPartner, pPartnerPlus, res.Account.PeriodTo)
 	case billing.NewDate(2025, time.July, 21):
 		return c.leave(ctx, joinery().name, kessler, meadow, day)
 	}
@@ -41,8 +44,9 @@ func (c *company) cheapMail(ctx context.Context, day billing.Date) error {
 		switch below, refused := errors.AsType[*reseller.BelowCostError](err); {
 		case refused:
 			for _, b := range below.Below {
-				if b.Refuses() {
-					c.done.note(day, p.id, "not published: %s", b)
+				if b.Refuses() { // else it is only worth knowing
+					c.done.note(day, p.id, "not published: %s of %s every %s at %s, which costs it %s %s", b.Kind, b.Resource,
+						b.Period, b.Retail.RoundTo(4, money.HalfUp), b.InRetail.RoundTo(4, money.HalfUp), p.currency)
 				}
 			}
 		case err != nil:
@@ -62,8 +66,11 @@ func (c *company) leave(ctx context.Context, name string, from, to billing.Selle
 	}
 	_, err = c.manager.Transfer(ctx, reseller.TransferRequest{Account: account.ID, To: to,
 		Plan: c.partner(to).shelf()[0], Period: account.Period})
+	if err != nil {
+		return err
+	}
 	c.done.note(day, from, "%s wants to go to %s on %s", name, to, account.PeriodTo)
-	return err
+	return nil
 }
 
 // awake reports whether a seller is in business. While a reseller is suspended its
