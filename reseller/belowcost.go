@@ -77,8 +77,11 @@ func (b BelowCost) String() string {
 	case BelowNoList:
 		return "prices are not compared: the seller has no account at its parent yet"
 	}
-	return fmt.Sprintf("%s: %s %s is below the cost of %s", what, b.Kind, b.Retail, b.InRetail)
+	return fmt.Sprintf("%s: %s %s is below the cost of %s", what, b.Kind, unitPrice(b.Retail), unitPrice(b.InRetail))
 }
+
+// unitPrice is an exact price for people.
+func unitPrice(r money.Rat) string { return r.RoundTo(6, money.HalfUp).String() }
 
 // ErrBelowCost: the plan sells below what it costs. The list is that of a
 // [*BelowCostError], which errors.As finds.

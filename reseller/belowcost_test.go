@@ -81,30 +81,30 @@ func TestCheckMargins(t *testing.T) {
 		{"well above", "acme", retail("1", "1", "3"), nil, []string{}},
 		{"just at cost", "acme", retail("0.1", "0.4", "1"), nil, []string{}},
 		{"setup", "acme", retail("0.09", "1", "3"), nil, []string{
-			"mailbox 1m: setup 9/100 is below the cost of 1/10", "mailbox 12m: setup 9/100 is below the cost of 1/10"}},
+			"mailbox 1m: setup 0.09 is below the cost of 0.1", "mailbox 12m: setup 0.09 is below the cost of 0.1"}},
 		{"recurring, with the discount of a period", "acme", retail("1", "0.39", "3"), nil, []string{
-			"mailbox 12m: recurring 117/50 is below the cost of 12/5"}},
+			"mailbox 12m: recurring 2.34 is below the cost of 2.4"}},
 		{"usage", "acme", retail("1", "1", "0.999"), nil, []string{
-			"traffic 1m: usage 999/1000 is below the cost of 1", "traffic 12m: usage 999/1000 is below the cost of 1"}},
+			"traffic 1m: usage 0.999 is below the cost of 1", "traffic 12m: usage 0.999 is below the cost of 1"}},
 		{"no price at all", "acme", unpriced, nil, []string{
-			"traffic 1m: recurring 0 is below the cost of 1/2", "traffic 1m: usage 0 is below the cost of 1"}},
+			"traffic 1m: recurring 0 is below the cost of 0.5", "traffic 1m: usage 0 is below the cost of 1"}},
 		{"free units", "acme", free, nil, []string{
 			"mailbox 1m: 2 free units for each customer cost wholesale, beyond a pool of 5 for all",
 			"mailbox 12m: 3 free units for each customer cost wholesale, beyond a pool of 5 for all"}},
 		{"not on the list", "acme", missing, nil, []string{"ip 1m: not for sale here", "ip 12m: not for sale here"}},
 		{"not for days", "acme", days, nil, []string{"mailbox 30d: not for sale here"}},
 		{"resellers below", "acme", wholesale("0.9", "0.40"), nil, []string{
-			"mailbox 1m: setup 0 is below the cost of 1/10", // for the reseller's own
-			"wholesale account 1m: recurring 9/10 is below the cost of 1",
+			"mailbox 1m: setup 0 is below the cost of 0.1", // for the reseller's own
+			"wholesale account 1m: recurring 0.9 is below the cost of 1",
 			"wholesale mailbox 1m: 5 free units for each customer cost wholesale, beyond a pool of 5 for all"}},
 		{"resellers below, by period", "acme", below, nil, []string{
-			"wholesale account 12m: recurring 24/5 is below the cost of 12", "wholesale account 30d: not for sale here",
-			"wholesale mailbox 12m: recurring 48/25 is below the cost of 12/5", "wholesale traffic 12m: recurring 1/5 is below the cost of 1/2"}},
-		{"two levels down", "deep", retail("1", "0.79", "3"), nil, []string{"mailbox 12m: recurring 237/50 is below the cost of 24/5"}},
+			"wholesale account 12m: recurring 4.8 is below the cost of 12", "wholesale account 30d: not for sale here",
+			"wholesale mailbox 12m: recurring 1.92 is below the cost of 2.4", "wholesale traffic 12m: recurring 0.2 is below the cost of 0.5"}},
+		{"two levels down", "deep", retail("1", "0.79", "3"), nil, []string{"mailbox 12m: recurring 4.74 is below the cost of 4.8"}},
 		{"two levels down, missing above", "deep", missing, nil, []string{"ip 1m: not for sale here", "ip 12m: not for sale here"}},
 		{"in another currency", "yank", retail("0.1", "0.5", "1.09"), new(rateOf("EUR", "USD", "1.1")), []string{
-			"mailbox 1m: setup 1/10 is below the cost of 11/100", "mailbox 12m: setup 1/10 is below the cost of 11/100",
-			"traffic 1m: usage 109/100 is below the cost of 11/10", "traffic 12m: usage 109/100 is below the cost of 11/10"}},
+			"mailbox 1m: setup 0.1 is below the cost of 0.11", "mailbox 12m: setup 0.1 is below the cost of 0.11",
+			"traffic 1m: usage 1.09 is below the cost of 1.1", "traffic 12m: usage 1.09 is below the cost of 1.1"}},
 		{"no account yet", "new", retail("0", "0", "0"), nil, []string{"prices are not compared: the seller has no account at its parent yet"}},
 		{"the host", "host", retail("0", "0", "0"), nil, []string{}},
 	} {
@@ -172,7 +172,7 @@ func TestPublishPlanWarnsOrRefuses(t *testing.T) {
 	refusal, ok := errors.AsType[*reseller.BelowCostError](err)
 	require.True(t, ok)
 	require.Equal(t, texts(list), texts(refusal.Below))
-	require.Equal(t, "reseller: plan refused of seller acme is below cost: mailbox 1m: setup 0 is below the cost of 1/10; mailbox 12m: setup 0 is below the cost of 1/10", err.Error())
+	require.Equal(t, "reseller: plan refused of seller acme is below cost: mailbox 1m: setup 0 is below the cost of 0.1; mailbox 12m: setup 0 is below the cost of 0.1", err.Error())
 	_, err = s.e.Plan(s.ctx, "acme", "refused")
 	require.ErrorIs(t, err, billing.ErrUnknownPlan)
 
@@ -261,6 +261,6 @@ func ExampleManager_PublishPlan() {
 	}
 	// Output:
 	// <nil>
-	// reseller: plan bargain of seller acme is below cost: mailbox 1m: recurring 3/4 is below the cost of 4/5
+	// reseller: plan bargain of seller acme is below cost: mailbox 1m: recurring 0.75 is below the cost of 0.8
 	// mailbox 1m recurring
 }
