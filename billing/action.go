@@ -156,12 +156,13 @@ type CloseBilling string
 const (
 	// CloseAccrue makes the refunds and charges usage; nothing is collected.
 	CloseAccrue CloseBilling = ""
-	// CloseNoBilling makes no entries at all.
+	// CloseNoBilling makes no entries on the account. What resellers above it owe for it
+	// follows the usual rule.
 	CloseNoBilling CloseBilling = "no_billing"
 	// CloseCollect accrues, then requests collection of the debt if it has reached the
 	// credit limit.
 	CloseCollect CloseBilling = "collect"
-	// CloseCollectOnly makes no entries, and requests collection of the debt there is.
+	// CloseCollectOnly makes no entries on the account either, and requests collection of the debt there is.
 	CloseCollectOnly CloseBilling = "collect_only"
 )
 

@@ -437,14 +437,8 @@ func (b *book) closeAction(x Close, day Date) (*Refusal, error) {
 	if b.customers {
 		return b.refuse(ErrHasCustomers, "", "close its customers first"), nil
 	}
-	var err error
-	switch x.Billing {
-	case CloseAccrue, CloseCollect:
-		err = b.closeAccount(day)
-	default:
-		err = b.end(day)
-	}
-	if err != nil || x.Billing == CloseAccrue || x.Billing == CloseNoBilling {
+	b.silent = x.Billing == CloseNoBilling || x.Billing == CloseCollectOnly
+	if err := b.closeAccount(day); err != nil || x.Billing == CloseAccrue || x.Billing == CloseNoBilling {
 		return nil, err
 	}
 	// The document's taxes count too: finish it before looking at the balance.
