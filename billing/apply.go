@@ -113,12 +113,16 @@ func (b *book) mustBeOpen(active bool) *Refusal {
 }
 
 // timely refuses days that the account's books have left behind. Usage may be late:
-// it counts in the running month. Money may be of any day since the signup.
+// it counts in the running month. Money may be of any day since the signup. A reseller's
+// bill is of the day on which its customers bought, which where it is may be the day
+// before the one on which its account was opened.
 func (b *book) timely(act Action, day Date) *Refusal {
 	a := &b.acct
 	first := a.SignedUp
 	switch act.(type) {
-	case Signup, RecordUsage, Pay, Credit, Debit, Reverse, Bill:
+	case Bill:
+		return nil
+	case Signup, RecordUsage, Pay, Credit, Debit, Reverse:
 	default:
 		if a.Status == Closed {
 			return nil // refused for being closed

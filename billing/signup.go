@@ -101,6 +101,9 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 	if !appointed {
 		return refuse(ErrSellerInactive, "seller "+string(x.Seller)+" has no account at its parent yet")
 	}
+	if day.Before(today) && precedes(day, above) {
+		return refuse(ErrDayPassed, "the seller was not there on "+day.String())
+	}
 	if asleep := awake(chain, above); asleep != "" {
 		return refuse(ErrSellerInactive, asleep)
 	}
@@ -157,6 +160,12 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		return nil, err
 	}
 	return d, d.apply(ctx)
+}
+
+// precedes reports whether a day is before one of the accounts above was opened. Of today
+// that is only the difference of time zones; of an earlier day, nobody sold anything then.
+func precedes(day Date, above []Account) bool {
+	return slices.ContainsFunc(above, func(a Account) bool { return day.Before(a.SignedUp) })
 }
 
 // askSignup asks those above for all that a new account gets.
