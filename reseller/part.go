@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/tierhost/tierhost/billing"
 )
 
@@ -21,7 +23,7 @@ func (h hook) Join(_ context.Context, j billing.Joint) (billing.Part, error) {
 		return nil, err
 	}
 	return &part{j: j, rows: rows, maxTrial: h.maxTrial, doubles: map[billing.AccountID]*double{}, holdings: map[holdingKey]*Holding{},
-		stocks: map[StockKey]*stock{}, books: map[billing.SellerID]billing.Date{}, asked: map[StockKey]billing.Growth{}}, nil
+		stocks: map[StockKey]*stock{}, books: map[billing.SellerID]billing.Date{}, asked: map[StockKey]decimal.Decimal{}}, nil
 }
 
 // part is the wholesale side of one transaction.
@@ -35,7 +37,7 @@ type part struct {
 	stocks   map[StockKey]*stock
 	books    map[billing.SellerID]billing.Date // closed through
 	locked   bool                              // the stocks are locked
-	asked    map[StockKey]billing.Growth       // what the account at hand has been permitted
+	asked    map[StockKey]decimal.Decimal      // what the account at hand has been permitted
 
 	changed []holdingKey // in the order of their first change
 	moved   []StockKey
@@ -218,10 +220,13 @@ func (p *part) Rollup(ctx context.Context, a *billing.Account, resource billing.
 	return out, nil
 }
 
+// Begin implements [billing.Part].
+func (p *part) Begin() { clear(p.asked) }
+
 // Apply implements [billing.Part].
 func (p *part) Apply(ctx context.Context, h billing.Happened) error {
 	a := h.Account
-	clear(p.asked)
+	p.Begin() // what it had been permitted is now what it has
 	s := &step{part: p, holdings: map[holdingKey]*Holding{}, stocks: map[StockKey]*Stock{}}
 	doubles, err := p.above(a)
 	if err != nil {
@@ -237,12 +242,13 @@ func (p *part) Apply(ctx context.Context, h billing.Happened) error {
 			return err
 		}
 	}
-	s.keep()
-	if a.Sells != "" { // it stands above others: they see what it is now
+	if a.Sells != "" { // it may stand above others
 		if err := p.know(ctx, a); err != nil {
 			return err
 		}
-		d := p.doubles[a.ID]
+	}
+	s.keep()
+	if d := p.doubles[a.ID]; d != nil && a.Sells != "" { // they see what it is now
 		d.account = *a
 		d.periods = append(d.periods, h.Periods...)
 	}

@@ -2,6 +2,7 @@ package reseller
 
 import (
 	"context"
+	"maps"
 	"strconv"
 
 	"github.com/shopspring/decimal"
@@ -40,17 +41,19 @@ func (p *part) Permit(ctx context.Context, ask billing.Ask) (*billing.Refusal, e
 			return r, err
 		}
 	}
+	asked := maps.Clone(p.asked)
 	for _, d := range doubles {
-		if r, err := p.within(ctx, d, ask); r != nil || err != nil {
+		if r, err := p.within(ctx, d, ask, asked); r != nil || err != nil {
 			return r, err
 		}
 	}
+	p.asked = asked
 	return nil, nil
 }
 
-// within checks the limits of a reseller. What is permitted counts for what the same
-// account asks for next.
-func (p *part) within(ctx context.Context, d *double, ask billing.Ask) (*billing.Refusal, error) {
+// within checks the limits of a reseller. What is permitted is added to asked: it counts
+// for what the same account asks for next.
+func (p *part) within(ctx context.Context, d *double, ask billing.Ask, asked map[StockKey]decimal.Decimal) (*billing.Refusal, error) {
 	grow := ask.Grow
 	if ask.Opens {
 		grow = append([]billing.Growth{{Resource: "", By: decimal.New(1, 0)}}, grow...)
@@ -69,12 +72,11 @@ func (p *part) within(ctx context.Context, d *double, ask billing.Ask) (*billing
 				return nil, err
 			}
 		}
-		x, asked := p.stocks[key], p.asked[key]
-		asked.By = asked.By.Add(g.By)
-		if g.By.Sign() > 0 && x.Held.Add(asked.By).Cmp(*x.Limit) > 0 {
+		x, by := p.stocks[key], asked[key].Add(g.By)
+		if g.By.Sign() > 0 && x.Held.Add(by).Cmp(*x.Limit) > 0 {
 			return billing.Refuse(billing.ErrOverLimit, g.Resource, "no more can be had at the moment"), nil
 		}
-		p.asked[key] = asked
+		asked[key] = by
 	}
 	return nil, nil
 }
