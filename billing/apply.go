@@ -345,7 +345,7 @@ func (b *book) changePeriod(x ChangePeriod, day Date) (*Refusal, error) {
 	case x.Period == a.Period:
 		a.PendingPeriod = Period{}
 	case !a.TrialEnds.IsZero():
-		a.Period = x.Period
+		b.tryAnew(day, func() { a.Period = x.Period })
 	default:
 		a.PendingPeriod = x.Period
 	}

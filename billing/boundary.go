@@ -72,7 +72,7 @@ func (b *book) schedule() {
 	switch {
 	case a.Status == Closed:
 		a.Next = Date{}
-	case !a.TrialEnds.IsZero() && !a.LastRunOn.Before(a.TrialEnds):
+	case a.tried():
 		a.Next = Date{} // an ended trial waits to be converted or closed
 	case !a.TrialEnds.IsZero():
 		a.Next = a.TrialEnds

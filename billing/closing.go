@@ -11,8 +11,11 @@ import (
 // gives back all its recurring charges.
 func (b *book) closeAccount(day Date) error {
 	a := &b.acct
-	if !a.TrialEnds.IsZero() {
-		return b.end(day) // a trial that is not converted is not charged for
+	if !a.TrialEnds.IsZero() { // not converted, it is not charged for at retail
+		if err := b.leaveTrial(day, settleClose); err != nil {
+			return err
+		}
+		return b.end(day)
 	}
 	back := !a.Lapsed && day.Sub(a.Activated) < a.MoneyBackDays
 	for _, h := range b.inOrder() {

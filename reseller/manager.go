@@ -18,8 +18,11 @@ type Options struct {
 	// it costs them.
 	MinMargin MarginRule
 	// MaxTrialDays is how long trials of resellers' customers may be: what is used in
-	// them is not shadowed before they are converted. 0: 31; negative: no trials.
+	// them is not owed before they end. 0: 31; negative: no trials.
 	MaxTrialDays int
+	// FreeTrials: resellers owe nothing for what their customers use in trials. Otherwise
+	// they owe it when the trial ends, whether the customer then buys or not.
+	FreeTrials bool
 }
 
 // Manager is the business of a host with resellers: an engine whose movements are
@@ -51,7 +54,7 @@ func New(store Store, o Options) (*Manager, error) {
 	if o.MaxTrialDays == 0 {
 		o.MaxTrialDays = 31
 	}
-	o.Billing.Hook = hook{store, o.MaxTrialDays}
+	o.Billing.Hook = hook{store, o.MaxTrialDays, o.FreeTrials}
 	if o.Billing.Clock == nil {
 		o.Billing.Clock = tierhost.SystemClock()
 	}

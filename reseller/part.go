@@ -12,8 +12,9 @@ import (
 
 // hook joins the transactions of a billing engine, see [billing.Hook].
 type hook struct {
-	store    Store
-	maxTrial int
+	store      Store
+	maxTrial   int
+	freeTrials bool
 }
 
 // Join implements [billing.Hook].
@@ -22,7 +23,7 @@ func (h hook) Join(_ context.Context, j billing.Joint) (billing.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &part{j: j, rows: rows, maxTrial: h.maxTrial, doubles: map[billing.AccountID]*double{}, holdings: map[holdingKey]*Holding{},
+	return &part{j: j, rows: rows, maxTrial: h.maxTrial, freeTrials: h.freeTrials, doubles: map[billing.AccountID]*double{}, holdings: map[holdingKey]*Holding{},
 		stocks: map[StockKey]*stock{}, books: map[billing.SellerID]billing.Date{}, asked: map[StockKey]decimal.Decimal{}}, nil
 }
 
@@ -31,7 +32,9 @@ type part struct {
 	j    billing.Joint
 	rows Rows
 
-	maxTrial int
+	maxTrial   int
+	freeTrials bool
+
 	doubles  map[billing.AccountID]*double
 	holdings map[holdingKey]*Holding
 	stocks   map[StockKey]*stock
