@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -104,6 +105,21 @@ func (p *PriceList) Pools() []ResourceID {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Periods returns the periods for which the list has prices or discounts of their own,
+// in no order that matters; in all others its base prices hold.
+func (p *PriceList) Periods() []Period {
+	seen := map[Period]bool{}
+	for period := range p.discounts {
+		seen[period] = true
+	}
+	for _, l := range p.lines {
+		for period := range l.PeriodPrices {
+			seen[period] = true
+		}
+	}
+	return slices.Collect(maps.Keys(seen))
 }
 
 // Rates returns what a resource costs in a customer's period; nothing, where it is not

@@ -253,6 +253,9 @@ func (c *costCheck) plan(t billing.Terms) {
 			add(p)
 		}
 	}
+	for _, p := range c.lists[0].Periods() { // it may cost more there than elsewhere
+		add(p)
+	}
 	slices.SortFunc(periods[1:], func(a, b billing.Period) int { return strings.Compare(a.String(), b.String()) })
 	for _, l := range t.Wholesale.Resources {
 		for _, p := range periods {
