@@ -127,15 +127,20 @@ func (b *book) timely(act Action, day Date) *Refusal {
 		if a.Status == Closed {
 			return nil // refused for being closed
 		}
-		first = a.MonthFrom
-		if first.Before(a.ActedOn) {
-			first = a.ActedOn
-		}
+		first = b.openFrom()
 	}
 	if day.Before(first) {
 		return b.refuse(ErrDayPassed, "", "the books are open from "+first.String()+" on")
 	}
 	return nil
+}
+
+// openFrom is the first day that an action may be of.
+func (b *book) openFrom() Date {
+	if b.acct.MonthFrom.Before(b.acct.ActedOn) {
+		return b.acct.ActedOn
+	}
+	return b.acct.MonthFrom
 }
 
 func (b *book) setQuantity(x SetQuantity, day Date) (*Refusal, error) {

@@ -3,7 +3,6 @@ package billing
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -14,7 +13,7 @@ import (
 )
 
 // decideSignup loads what a signup needs and works it out.
-func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x Signup, lock Lock, cleared bool) (*decision, error) {
+func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x Signup, lock Lock, cleared Date) (*decision, error) {
 	q := LoadQuery{Seller: x.Seller, Name: x.Name, NewID: lock != LockNone, Above: AboveShare, AboveToo: e.cache.chainHint(x.Seller)}
 	if lock == LockNone {
 		q.Above = AboveRead
@@ -42,12 +41,13 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 	if seller == nil {
 		return refuse(ErrUnknownSeller, "there is no seller "+string(x.Seller))
 	}
-	day, today, err := e.day(seller, x.On)
-	if errors.Is(err, ErrDayInFuture) {
-		return refuse(ErrDayInFuture, err.Error())
-	}
+	today, err := e.today(seller)
 	if err != nil {
 		return nil, err
+	}
+	day, err := dayOf(x.On, today)
+	if err != nil {
+		return refuse(ErrDayInFuture, err.Error())
 	}
 	chain, appointed, err := gen.chain(ctx, rows, seller)
 	if err != nil {
@@ -61,7 +61,7 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		}
 		above = again.Above
 	}
-	if !cleared {
+	if lock != LockNone && cleared.Before(day) {
 		if err := e.around(ctx, gen, rows, &Account{Above: chain}, above, day); err != nil {
 			return nil, err
 		}
@@ -124,7 +124,13 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		appointed.Double, a.Sells = a.ID, x.Sells
 		d.catalog = &CatalogChange{Base: &loaded.Revision, Sellers: []Seller{appointed}}
 	}
-	if d.part, err = e.join(ctx, Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone}, []Account{a}, above); err != nil {
+	j := Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone}
+	if lock == LockNone {
+		d.part, err = e.foresee(ctx, j, []Account{a}, above, day, false)
+	} else {
+		d.part, err = e.join(ctx, j, []Account{a}, above)
+	}
+	if err != nil {
 		return nil, err
 	}
 	d.book, err = e.newBook(ctx, gen, rows, seller, State{Account: a}, today, plan)
