@@ -90,6 +90,10 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 			return d, err
 		}
 	}
+	if e.present && day.Before(today) {
+		d.refused = &Refusal{Action: act.name(), Account: id, Detail: "it is " + today.String() + " today", sentinel: ErrDayPassed}
+		return d, nil
+	}
 	if lock != LockNone && !billed && cleared.Before(day) {
 		if err := e.around(ctx, gen, rows, &st.Account, loaded.Above, day); err != nil {
 			return nil, err

@@ -61,11 +61,6 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		}
 		above = again.Above
 	}
-	if lock != LockNone && cleared.Before(day) {
-		if err := e.around(ctx, gen, rows, &Account{Above: chain}, above, day); err != nil {
-			return nil, err
-		}
-	}
 	print := fingerprint(x)
 	if k := loaded.Key; k != nil {
 		if !bytes.Equal(k.Fingerprint, print) {
@@ -73,6 +68,14 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		}
 		d.replay, err = replay(ctx, rows, k)
 		return d, err
+	}
+	if e.present && day.Before(today) {
+		return refuse(ErrDayPassed, "it is "+today.String()+" today")
+	}
+	if lock != LockNone && cleared.Before(day) {
+		if err := e.around(ctx, gen, rows, &Account{Above: chain}, above, day); err != nil {
+			return nil, err
+		}
 	}
 	if loaded.Named != 0 {
 		return refuse(ErrAccountExists, fmt.Sprintf("account %d has the name %s", loaded.Named, x.Name))
