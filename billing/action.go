@@ -272,6 +272,9 @@ func (a SetCreditLimit) account() AccountID { return a.Account }
 // AccountOf returns the account that an action is for; 0 for a signup.
 func AccountOf(act Action) AccountID { return act.account() }
 
+// NameOf returns the name of an action: "signup", "set", "change_plan", ...
+func NameOf(act Action) string { return act.name() }
+
 // ActorOf returns who an action says acts.
 func ActorOf(act Action) Actor { return act.request().By }
 

@@ -127,15 +127,20 @@ func (b *book) timely(act Action, day Date) *Refusal {
 		if a.Status == Closed {
 			return nil // refused for being closed
 		}
-		first = a.MonthFrom
-		if first.Before(a.ActedOn) {
-			first = a.ActedOn
-		}
+		first = b.openFrom()
 	}
 	if day.Before(first) {
 		return b.refuse(ErrDayPassed, "", "the books are open from "+first.String()+" on")
 	}
 	return nil
+}
+
+// openFrom is the first day that an action may be of.
+func (b *book) openFrom() Date {
+	if b.acct.MonthFrom.Before(b.acct.ActedOn) {
+		return b.acct.ActedOn
+	}
+	return b.acct.MonthFrom
 }
 
 func (b *book) setQuantity(x SetQuantity, day Date) (*Refusal, error) {
@@ -332,13 +337,7 @@ func (b *book) changePeriod(x ChangePeriod, day Date) (*Refusal, error) {
 	if !b.plan().hasPeriod(x.Period) {
 		return b.refuse(ErrUnknownPeriod, "", "plan "+string(a.Plan)+" has no period "+x.Period.String()), nil
 	}
-	ask := Ask{Action: x.name(), On: day, Period: x.Period, Resources: b.plan().monthly()}
-	for _, h := range b.holds {
-		if h.Quantity.Sign() > 0 && !h.monthly() {
-			ask.Resources = append(ask.Resources, h.Resource)
-		}
-	}
-	if r, err := b.ask(ask); r != nil || err != nil {
+	if r, err := b.askPeriod(x.name(), x.Period, day); r != nil || err != nil {
 		return r, err
 	}
 	switch {
@@ -350,6 +349,17 @@ func (b *book) changePeriod(x ChangePeriod, day Date) (*Refusal, error) {
 		a.PendingPeriod = x.Period
 	}
 	return nil, nil
+}
+
+// askPeriod asks whether the account may have what it has for another period.
+func (b *book) askPeriod(action string, period Period, day Date) (*Refusal, error) {
+	ask := Ask{Action: action, On: day, Period: period, Resources: b.plan().monthly()}
+	for _, h := range b.holds {
+		if h.Quantity.Sign() > 0 && !h.monthly() {
+			ask.Resources = append(ask.Resources, h.Resource)
+		}
+	}
+	return b.ask(ask)
 }
 
 func (b *book) cancel(day Date) (*Refusal, error) {

@@ -49,7 +49,7 @@ func (e *Engine) do(ctx context.Context, act Action) (Result, error) {
 	}
 	var res Result
 	var refused error
-	once := func(cleared bool) error {
+	once := func(cleared Date) error {
 		return e.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows, final bool) error {
 			res, refused = Result{}, nil // the function may be run again
 			d, err := e.decide(ctx, tx, rows, act, LockWait, cleared)
@@ -83,12 +83,16 @@ func (e *Engine) do(ctx context.Context, act Action) (Result, error) {
 			return nil
 		})
 	}
-	err := once(false)
-	if due, ok := errors.AsType[*errDue](err); ok {
+	err := once(Date{})
+	for {
+		due, ok := errors.AsType[*errDue](err)
+		if !ok {
+			break
+		}
 		// They are handled in transactions of their own, and stay so whatever comes of the
-		// action.
+		// action; again if a day has begun meanwhile.
 		if err = e.clear(ctx, due); err == nil {
-			err = once(true)
+			err = once(due.day)
 		}
 	}
 	if err == nil {
@@ -118,7 +122,7 @@ func (e *Engine) Quote(ctx context.Context, act Action) (Result, error) {
 	}
 	var res Result
 	err := e.view(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
-		d, err := e.decide(ctx, tx, rows, act, LockNone, true)
+		d, err := e.decide(ctx, tx, rows, act, LockNone, Date{})
 		switch {
 		case err != nil:
 			return err

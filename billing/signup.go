@@ -3,7 +3,6 @@ package billing
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -14,7 +13,7 @@ import (
 )
 
 // decideSignup loads what a signup needs and works it out.
-func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x Signup, lock Lock, cleared bool) (*decision, error) {
+func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x Signup, lock Lock, cleared Date) (*decision, error) {
 	q := LoadQuery{Seller: x.Seller, Name: x.Name, NewID: lock != LockNone, Above: AboveShare, AboveToo: e.cache.chainHint(x.Seller)}
 	if lock == LockNone {
 		q.Above = AboveRead
@@ -42,12 +41,13 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 	if seller == nil {
 		return refuse(ErrUnknownSeller, "there is no seller "+string(x.Seller))
 	}
-	day, today, err := e.day(seller, x.On)
-	if errors.Is(err, ErrDayInFuture) {
-		return refuse(ErrDayInFuture, err.Error())
-	}
+	today, err := e.today(seller)
 	if err != nil {
 		return nil, err
+	}
+	day, err := dayOf(x.On, today)
+	if err != nil {
+		return refuse(ErrDayInFuture, err.Error())
 	}
 	chain, appointed, err := gen.chain(ctx, rows, seller)
 	if err != nil {
@@ -61,11 +61,6 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		}
 		above = again.Above
 	}
-	if !cleared {
-		if err := e.around(ctx, gen, rows, &Account{Above: chain}, above, day); err != nil {
-			return nil, err
-		}
-	}
 	print := fingerprint(x)
 	if k := loaded.Key; k != nil {
 		if !bytes.Equal(k.Fingerprint, print) {
@@ -73,6 +68,14 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		}
 		d.replay, err = replay(ctx, rows, k)
 		return d, err
+	}
+	if e.present && day.Before(today) {
+		return refuse(ErrDayPassed, "it is "+today.String()+" today")
+	}
+	if lock != LockNone && cleared.Before(day) {
+		if err := e.around(ctx, gen, rows, &Account{Above: chain}, above, day); err != nil {
+			return nil, err
+		}
 	}
 	if loaded.Named != 0 {
 		return refuse(ErrAccountExists, fmt.Sprintf("account %d has the name %s", loaded.Named, x.Name))
@@ -124,7 +127,13 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		appointed.Double, a.Sells = a.ID, x.Sells
 		d.catalog = &CatalogChange{Base: &loaded.Revision, Sellers: []Seller{appointed}}
 	}
-	if d.part, err = e.join(ctx, Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone}, []Account{a}, above); err != nil {
+	j := Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone}
+	if lock == LockNone {
+		d.part, err = e.foresee(ctx, j, []Account{a}, above, day, false)
+	} else {
+		d.part, err = e.join(ctx, j, []Account{a}, above)
+	}
+	if err != nil {
 		return nil, err
 	}
 	d.book, err = e.newBook(ctx, gen, rows, seller, State{Account: a}, today, plan)

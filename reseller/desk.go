@@ -2,6 +2,7 @@ package reseller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -12,8 +13,9 @@ import (
 
 // Desk is one seller's view of the books, and its hand in them: nothing of another
 // seller can be read or done through it, whatever is asked for. What is not the seller's
-// is reported as not there. It is what a reseller's panel is built on; what staff of
-// the seller and its customers may do is a matter of [Can].
+// is reported as not there. It is what a reseller's panel is built on. It acts as the
+// seller's staff, by the table of [Can]; what staff with a narrower task, and customers,
+// may do is to be asked there before.
 type Desk struct {
 	m      *Manager
 	seller billing.SellerID
@@ -22,7 +24,7 @@ type Desk struct {
 // Desk returns a seller's view.
 func (m *Manager) Desk(seller billing.SellerID) *Desk { return &Desk{m, seller} }
 
-// ErrNotHere: the action is not one that a seller can do.
+// ErrNotHere: the action is not one that a seller's staff does, see [Can].
 var ErrNotHere = tierhost.E("", tierhost.KindDenied, "not_here", nil)
 
 // Seller returns the seller itself, without its place in the tree.
@@ -207,36 +209,84 @@ func (d *Desk) CheckMargins(ctx context.Context, terms billing.Terms, rate *Exch
 	return d.m.CheckMargins(ctx, d.seller, terms, rate)
 }
 
+// PublishPlan makes terms the newest version of one of the seller's plans, see
+// [Manager.PublishPlan]; head.Seller is ignored.
+func (d *Desk) PublishPlan(ctx context.Context, head billing.Plan, terms billing.Terms, rate *ExchangeRate) (billing.PlanVersion, []BelowCost, error) {
+	shop, err := d.m.SubjectOf(ctx, d.seller, 0)
+	if err == nil {
+		err = d.may(ActionPlans, shop)
+	}
+	if err != nil {
+		return billing.PlanVersion{}, nil, err
+	}
+	head.Seller = d.seller
+	return d.m.PublishPlan(ctx, head, terms, rate)
+}
+
 // check makes an action the seller's own, or refuses it.
 func (d *Desk) check(ctx context.Context, act billing.Action) (billing.Action, error) {
-	switch x := act.(type) {
-	case nil:
+	if act == nil {
 		return nil, fmt.Errorf("reseller: no action: %w", billing.ErrInvalidInput)
-	case billing.Bill:
-		return nil, fmt.Errorf("reseller: %w", ErrNotHere)
-	case billing.Signup:
-		x.Seller = d.seller
-		if x.Existing != 0 {
-			if _, err := d.own(ctx, x.Existing); err != nil {
-				return nil, err
-			}
-		}
-		return x, nil
-	default:
-		_, err := d.own(ctx, billing.AccountOf(act))
-		return x, err
 	}
+	subject, err := d.m.SubjectOf(ctx, d.seller, billing.AccountOf(act))
+	if err == nil {
+		err = d.may(Action(billing.NameOf(act)), subject)
+	}
+	if err != nil {
+		return nil, err
+	}
+	x, ok := act.(billing.Signup)
+	if !ok {
+		return act, nil
+	}
+	x.Seller = d.seller
+	if x.Existing != 0 {
+		if _, err := d.own(ctx, x.Existing); err != nil {
+			return nil, err
+		}
+	}
+	if x.Sells != "" {
+		if err := d.may(ActionResellers, subject); err != nil {
+			return nil, err
+		}
+	}
+	return x, nil
+}
+
+// may is what the table of [Can] says of the seller's staff; of the host's own desk too,
+// where it is what the staff of any seller may do.
+func (d *Desk) may(action Action, subject Subject) error {
+	staff := Actor{Role: RoleResellerStaff, Seller: d.seller}
+	if len(subject.Above) == 0 {
+		staff.Role = RoleHostStaff
+	}
+	why := Why(staff, action, subject)
+	if roles, ok := action.roles(); why == nil && (!ok || roles&rs == 0) {
+		why = ErrHostOnly
+	}
+	switch {
+	case why == nil:
+		return nil
+	case tierhost.KindOf(why) == tierhost.KindPrecondition || errors.Is(why, billing.ErrMayNotResume):
+		r := billing.Refuse(why, "", "") // as the engine would
+		r.Action, r.Account = string(action), subject.Account
+		return r
+	}
+	return fmt.Errorf("reseller: %s: %w: %w", action, ErrNotHere, why)
 }
 
 // Do does an action on one of the seller's accounts, or signs one up; see
-// billing.Engine.Do. It is done by the seller's staff, or by the customer if the action
-// says so: another role is made the seller's.
+// billing.Engine.Do. A desk takes what [Can] allows the seller's staff, else it is
+// [ErrNotHere] (or a refusal, while the seller sleeps): it records no usage, and bills
+// nobody. It acts today, where the seller is: a day that has passed is
+// billing.ErrDayPassed. It is done by the seller's staff unless the action says that the
+// customer does it, or one of the seller's jobs.
 func (d *Desk) Do(ctx context.Context, act billing.Action) (billing.Result, error) {
 	act, err := d.check(ctx, act)
 	if err != nil {
 		return billing.Result{}, err
 	}
-	res, err := d.m.engine.Do(ctx, asSeller(act))
+	res, err := d.m.engine.Present().Do(ctx, asSeller(act))
 	res.Account = d.shown(res.Account)
 	return res, err
 }
@@ -247,15 +297,16 @@ func (d *Desk) Quote(ctx context.Context, act billing.Action) (billing.Result, e
 	if err != nil {
 		return billing.Result{}, err
 	}
-	res, err := d.m.engine.Quote(ctx, asSeller(act))
+	res, err := d.m.engine.Present().Quote(ctx, asSeller(act))
 	res.Account = d.shown(res.Account)
 	return res, err
 }
 
-// asSeller keeps the customer's role and makes every other one the seller's.
+// asSeller makes the host's role the seller's. The customer's stays, and those of jobs:
+// what they may do is less.
 func asSeller(act billing.Action) billing.Action {
 	by := billing.ActorOf(act)
-	if by.Role != billing.RoleCustomer {
+	if by.Role == billing.RoleHost {
 		by.Role = billing.RoleSeller
 	}
 	return billing.By(act, by)

@@ -120,16 +120,19 @@ func (p *part) fitAll(ctx context.Context, list *billing.PriceList, resources ma
 		return nil, nil
 	}
 	ids := make([]billing.AccountID, len(accounts))
-	periods := make(map[billing.AccountID]billing.Period, len(accounts))
+	byID := make(map[billing.AccountID]*billing.Account, len(accounts))
+	offers := func(id billing.ResourceID, a *billing.Account) bool { // for the period that it has, and the one that it is going to
+		return list.Offers(id, a.Period) && (a.PendingPeriod.IsZero() || list.Offers(id, a.PendingPeriod))
+	}
 	for i := range accounts {
 		a := &accounts[i]
-		ids[i], periods[a.ID] = a.ID, a.Period
+		ids[i], byID[a.ID] = a.ID, a
 		terms, err := p.j.Catalog.Terms(ctx, a.Seller, a.Plan, a.PlanVersion)
 		if err != nil || terms == nil {
 			return nil, err
 		}
 		for _, l := range terms.Resources {
-			if resources[l.Resource].Kind == billing.KindMonthly && !list.Offers(l.Resource, a.Period) {
+			if resources[l.Resource].Kind == billing.KindMonthly && !offers(l.Resource, a) {
 				return billing.Refuse(billing.ErrNotOffered, l.Resource, "customers have it in their plans"), nil
 			}
 		}
@@ -139,7 +142,7 @@ func (p *part) fitAll(ctx context.Context, list *billing.PriceList, resources ma
 		return nil, err
 	}
 	for i := range holdings {
-		if h := &holdings[i]; h.Quantity.Sign() > 0 && !list.Offers(h.Resource, periods[h.Account]) {
+		if h := &holdings[i]; h.Quantity.Sign() > 0 && !offers(h.Resource, byID[h.Account]) {
 			return billing.Refuse(billing.ErrNotOffered, h.Resource, "customers hold it"), nil
 		}
 	}

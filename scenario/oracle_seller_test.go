@@ -277,7 +277,7 @@ func (a *oracleAccount) keeps(period length) bool {
 func (a *oracleAccount) feeds(plan *oraclePlan) bool {
 	for _, x := range a.below() {
 		for _, r := range x.needs() {
-			if !x.closed && !plan.offers(r, x.period) {
+			if !x.closed && (!plan.offers(r, x.period) || x.pending.n > 0 && !plan.offers(r, x.pending)) {
 				return false
 			}
 		}

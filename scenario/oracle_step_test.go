@@ -225,8 +225,8 @@ func (a *oracleAccount) resume(p *paper) {
 	if a.lapsed {
 		a.settle(p, false)
 		a.lapsed = false
-		if a.pending.n > 0 {
-			a.period, a.pending = a.pending, length{}
+		if next := a.nextPeriod(); next.n > 0 {
+			a.period = next
 		}
 		a.anchor, a.nth = p.date, 0
 		a.open(p)
