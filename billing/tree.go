@@ -287,7 +287,7 @@ func awake(ids []AccountID, above []Account) string {
 	for _, id := range ids {
 		i := slices.IndexFunc(above, func(a Account) bool { return a.ID == id })
 		if i < 0 || above[i].Status != Active {
-			return "a reseller above it is not active"
+			return "its seller is not active"
 		}
 	}
 	return ""

@@ -21,7 +21,8 @@ type Desk struct {
 	seller billing.SellerID
 }
 
-// Desk returns a seller's view.
+// Desk returns a seller's view. One of no seller at all shows and does nothing: it fails
+// with billing.ErrUnknownSeller.
 func (m *Manager) Desk(seller billing.SellerID) *Desk { return &Desk{m, seller} }
 
 // ErrNotHere: the action is not one that a seller's staff does, see [Can].
@@ -49,11 +50,51 @@ func (d *Desk) own(ctx context.Context, id billing.AccountID) (billing.Account, 
 // shown leaves out of an account what is a matter of those above.
 func (d *Desk) shown(a billing.Account) billing.Account {
 	a.Above = nil
-	if by := a.Suspension.By.Role; by != billing.RoleSeller && by != billing.RoleCustomer {
-		a.Suspension.By.Name, a.Suspension.Note = "", ""
+	by := a.Suspension.By.Role
+	if a.Suspension.Cause != 0 || by != billing.RoleSeller && by != billing.RoleCustomer {
+		a.Suspension.By.Name, a.Suspension.Note = "", "" // whoever did it, it was above
 	}
 	a.Suspension.Cause = 0
+	if a.Parked.Code != "" {
+		a.Parked.Reason = parkedText
+	}
 	return a
+}
+
+// parkedText is all that a seller is told of books that are broken: the reason may name
+// those above.
+const parkedText = "the books of this account are being looked at"
+
+// masked keeps back what an error says of those above: what broke, and where, is for the
+// log of the host. Kind and code stay.
+func (d *Desk) masked(ctx context.Context, err error) error {
+	if r, ok := errors.AsType[*billing.Refusal](err); ok {
+		if !errors.Is(err, billing.ErrAccountParked) {
+			return err
+		}
+		r = billing.Refuse(billing.ErrAccountParked, r.Resource, parkedText)
+		was, _ := errors.AsType[*billing.Refusal](err)
+		r.Action, r.Account = was.Action, was.Account
+		return r
+	}
+	switch kind := tierhost.KindOf(err); kind {
+	case tierhost.KindInternal, tierhost.KindUnavailable:
+		if ctx.Err() != nil {
+			return err
+		}
+		d.m.log.ErrorContext(ctx, "reseller: a desk could not do it", "seller", d.seller, "error", err)
+		return tierhost.E("reseller.Desk", kind, tierhost.CodeOf(err), nil)
+	}
+	return err
+}
+
+// known fails for a desk of no seller: where a query is scoped to a seller, none would
+// mean all.
+func (d *Desk) known() error {
+	if d.seller == "" {
+		return fmt.Errorf("reseller: a desk of no seller: %w", billing.ErrUnknownSeller)
+	}
+	return nil
 }
 
 // Account returns one of the seller's accounts, or billing.ErrUnknownAccount.
@@ -70,6 +111,9 @@ func (d *Desk) AccountByName(ctx context.Context, name string) (billing.Account,
 // Accounts lists the seller's accounts; q.Seller is ignored.
 func (d *Desk) Accounts(ctx context.Context, q billing.AccountQuery) iter.Seq2[billing.Account, error] {
 	q.Seller = d.seller
+	if err := d.known(); err != nil {
+		return failing[billing.Account](err)
+	}
 	return func(yield func(billing.Account, error) bool) {
 		for a, err := range d.m.engine.Accounts(ctx, q) {
 			if !yield(d.shown(a), err) {
@@ -90,6 +134,9 @@ func (d *Desk) Holdings(ctx context.Context, id billing.AccountID) ([]billing.Ho
 // Entries lists entries of the seller's accounts; q.Seller is ignored.
 func (d *Desk) Entries(ctx context.Context, q billing.EntryQuery) iter.Seq2[billing.Entry, error] {
 	q.Seller = d.seller
+	if err := d.known(); err != nil {
+		return failing[billing.Entry](err)
+	}
 	return d.m.engine.Entries(ctx, q)
 }
 
@@ -104,6 +151,9 @@ func (d *Desk) Explain(ctx context.Context, id billing.EntryID) (billing.Explana
 // Documents lists documents of the seller's accounts; q.Seller is ignored.
 func (d *Desk) Documents(ctx context.Context, q billing.DocumentQuery) iter.Seq2[billing.Document, error] {
 	q.Seller = d.seller
+	if err := d.known(); err != nil {
+		return failing[billing.Document](err)
+	}
 	return d.m.engine.Documents(ctx, q)
 }
 
@@ -117,6 +167,9 @@ func (d *Desk) Document(ctx context.Context, id billing.DocumentID) (billing.Doc
 
 // Series lists the seller's numbered documents of a kind.
 func (d *Desk) Series(ctx context.Context, kind billing.DocumentKind) iter.Seq2[billing.Document, error] {
+	if err := d.known(); err != nil {
+		return failing[billing.Document](err)
+	}
 	return d.m.engine.Series(ctx, d.seller, kind)
 }
 
@@ -168,6 +221,9 @@ func (d *Desk) AccountStatement(ctx context.Context, id billing.AccountID, from,
 
 // Plans lists the seller's plans.
 func (d *Desk) Plans(ctx context.Context) iter.Seq2[billing.Plan, error] {
+	if err := d.known(); err != nil {
+		return failing[billing.Plan](err)
+	}
 	return d.m.engine.Plans(ctx, d.seller)
 }
 
@@ -180,6 +236,9 @@ func (d *Desk) PlanVersion(ctx context.Context, plan billing.PlanID, version int
 // q.Seller is ignored.
 func (d *Desk) Bills(ctx context.Context, q BillQuery) iter.Seq2[Bill, error] {
 	q.Seller = d.seller
+	if err := d.known(); err != nil {
+		return failing[Bill](err)
+	}
 	return d.m.Bills(ctx, q)
 }
 
@@ -288,7 +347,7 @@ func (d *Desk) Do(ctx context.Context, act billing.Action) (billing.Result, erro
 	}
 	res, err := d.m.engine.Present().Do(ctx, asSeller(act))
 	res.Account = d.shown(res.Account)
-	return res, err
+	return res, d.masked(ctx, err)
 }
 
 // Quote returns what Do would do.
@@ -299,7 +358,7 @@ func (d *Desk) Quote(ctx context.Context, act billing.Action) (billing.Result, e
 	}
 	res, err := d.m.engine.Present().Quote(ctx, asSeller(act))
 	res.Account = d.shown(res.Account)
-	return res, err
+	return res, d.masked(ctx, err)
 }
 
 // asSeller makes the host's role the seller's. The customer's stays, and those of jobs:

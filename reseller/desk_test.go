@@ -18,6 +18,7 @@ import (
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/reseller"
+	"github.com/tierhost/tierhost/storage"
 )
 
 // TestADeskShowsNothingOfAnotherSeller calls every read method of a desk with every
@@ -44,7 +45,8 @@ func TestADeskShowsNothingOfAnotherSeller(t *testing.T) {
 		for _, seller := range sellers {
 			for _, said := range readAll(t, s, s.m.Desk(seller)) {
 				for _, other := range sellers {
-					if other != seller && (strings.Contains(said, "mark-"+string(other)) || strings.Contains(said, "Seller:"+string(other)+" ")) {
+					if other != seller && (strings.Contains(said, "mark-"+string(other)) || strings.Contains(said, "Seller:"+string(other)+" ") ||
+						strings.Contains(said, "seller "+string(other))) {
 						rt.Fatalf("the desk of %s shows a row of %s: %s", seller, other, said)
 					}
 				}
@@ -114,8 +116,15 @@ func readAll(t *testing.T, s *shop, d *reseller.Desk) []string {
 		}
 		for _, call := range calls {
 			out := v.Method(i).Call(call)
-			if len(out) == 2 && !out[1].IsNil() {
-				continue // an error: it is not there
+			if len(out) == 2 && !out[1].IsNil() { // it is not there
+				text := fmt.Sprintf("%s: %v", name, out[1])
+				for _, arg := range call { // what was asked for may be said again
+					if arg.Kind() == reflect.String && arg.Len() > 0 {
+						text = strings.ReplaceAll(text, arg.String(), "")
+					}
+				}
+				said = append(said, text)
+				continue
 			}
 			if out[0].Kind() != reflect.Func {
 				said = append(said, fmt.Sprintf("%s: %+v", name, out[0]))
@@ -124,6 +133,8 @@ func readAll(t *testing.T, s *shop, d *reseller.Desk) []string {
 			for x, err := range iter.Seq2[reflect.Value, reflect.Value](out[0].Seq2()) {
 				if err.IsNil() {
 					said = append(said, fmt.Sprintf("%s: %+v", name, x))
+				} else {
+					said = append(said, fmt.Sprintf("%s: %v", name, err))
 				}
 			}
 		}
@@ -331,4 +342,101 @@ func TestADeskKeepsTheRoleOfJobs(t *testing.T) {
 	require.Equal(t, billing.RoleSeller, s.account(alice).Suspension.By.Role)
 	_, err = d.Do(s.ctx, billing.Resume{Request: debts, Account: alice})
 	require.ErrorIs(t, err, billing.ErrMayNotResume, "it was not for debt")
+}
+
+// A desk of no seller, as a handler makes it for a request that has none, shows nothing.
+func TestADeskOfNobody(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 1)
+	s.enroll("acme", "host")
+	alice := s.signup("acme", "alice")
+	s.to(1, 3)
+	d := s.m.Desk("")
+	for _, said := range readAll(t, s, d) {
+		require.Regexp(t, "not found|unknown_seller|unknown_account|needs", said)
+	}
+	_, err := d.Do(s.ctx, billing.Suspend{Account: alice})
+	require.ErrorIs(t, err, billing.ErrUnknownAccount)
+	_, err = d.Do(s.ctx, billing.Signup{Name: "bob", Plan: "home"})
+	require.ErrorIs(t, err, billing.ErrUnknownSeller)
+}
+
+// Whoever is suspended with its reseller does not learn who has suspended that one; nor
+// does its seller.
+func TestADeskDoesNotNameWhoSuspendedAbove(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 2)
+	s.enroll("acme", "host")
+	bit := s.enroll("bit", "acme")
+	eve := s.signup("bit", "eve")
+	s.do(billing.Suspend{Request: billing.Request{By: billing.Actor{Role: billing.RoleSeller, Name: "anna@acme.example"}}, Account: bit.ID, Note: "acme has had enough"})
+	a, err := s.m.Desk("bit").Account(s.ctx, eve)
+	require.NoError(t, err)
+	require.Equal(t, billing.Suspended, a.Status)
+	require.Equal(t, billing.ReasonReseller, a.Suspension.Reason)
+	require.NotContains(t, fmt.Sprintf("%+v", a), "acme")
+	_, err = s.m.Desk("bit").Do(s.ctx, billing.Signup{Name: "ned", Plan: "home"})
+	require.ErrorIs(t, err, billing.ErrSellerInactive)
+	require.NotContains(t, err.Error(), "acme")
+	require.NotContains(t, err.Error(), "reseller above")
+}
+
+// What breaks above is no matter of those below: they get the code, the host's log the rest.
+func TestADeskDoesNotSayWhatBrokeAbove(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 2)
+	s.enroll("acme", "host")
+	s.enroll("bit", "acme")
+	eve := s.signup("bit", "eve")
+	require.NoError(t, s.set(eve, "mailbox", 2))
+	require.NoError(t, s.store.Update(s.ctx, func(ctx context.Context, tx storage.Tx) error {
+		rows, err := s.store.Reseller(tx)
+		if err != nil {
+			return err
+		}
+		return rows.Write(ctx, &reseller.Batch{Stocks: []reseller.Stock{{Seller: "acme", Resource: "mailbox"}, {Seller: "bit", Resource: "mailbox"}}})
+	}))
+	d := s.m.Desk("bit")
+	_, err := d.Do(s.ctx, billing.SetQuantity{Account: eve, Resource: "mailbox"})
+	require.ErrorIs(t, err, tierhost.ErrInternal)
+	require.NotContains(t, err.Error(), "acme")
+	s.clock.Set(time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC))
+	_, err = s.m.Run(s.ctx, billing.NewDate(2026, 2, 1), billing.RunOptions{})
+	require.NoError(t, err)
+	a, err := d.Account(s.ctx, eve)
+	require.NoError(t, err)
+	require.NotEmpty(t, a.Parked.Code)
+	require.NotContains(t, fmt.Sprintf("%+v", a), "acme")
+	_, err = d.Do(s.ctx, billing.SetQuantity{Account: eve, Resource: "mailbox", Quantity: decimal.NewFromInt(1)})
+	require.ErrorIs(t, err, billing.ErrAccountParked)
+	require.NotContains(t, err.Error(), "acme")
+}
+
+// A foreign account and one that is not there are the same to a desk, in every answer.
+func TestADeskTellsForeignAccountsFromNoneByNothing(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 1)
+	s.enroll("acme", "host")
+	s.enroll("other", "host")
+	theirs := s.signup("other", "bob")
+	none := theirs + 1000
+	d := s.m.Desk("acme")
+	for name, ask := range map[string]func(id billing.AccountID) error{
+		"Account":  func(id billing.AccountID) error { _, err := d.Account(s.ctx, id); return err },
+		"Holdings": func(id billing.AccountID) error { _, err := d.Holdings(s.ctx, id); return err },
+		"Margins": func(id billing.AccountID) error {
+			_, err := d.Margins(s.ctx, reseller.MarginQuery{Account: id})
+			return err
+		},
+		"Do":        func(id billing.AccountID) error { _, err := d.Do(s.ctx, billing.Suspend{Account: id}); return err },
+		"Quote":     func(id billing.AccountID) error { _, err := d.Quote(s.ctx, billing.Close{Account: id}); return err },
+		"SubjectOf": func(id billing.AccountID) error { _, err := s.m.SubjectOf(s.ctx, "acme", id); return err },
+	} {
+		of := func(id billing.AccountID) string {
+			err := ask(id)
+			require.ErrorIs(t, err, billing.ErrUnknownAccount, name)
+			return strings.ReplaceAll(err.Error(), fmt.Sprint(id), "N")
+		}
+		require.Equal(t, of(none), of(theirs), name)
+	}
 }
