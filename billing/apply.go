@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/shopspring/decimal"
@@ -28,14 +29,17 @@ func (b *book) refuse(sentinel error, id ResourceID, detail string) *Refusal {
 func (b *book) apply(act Action, day Date, want wanted) (*Refusal, error) {
 	b.begin(day)
 	refusal, err := b.act(act, day, want)
+	if err == nil && refusal == nil {
+		err = b.finish()
+	}
+	if errors.Is(err, money.ErrOverflow) {
+		refusal, err = b.tooLarge(), nil
+	}
 	if refusal != nil || err != nil {
 		if refusal != nil {
 			refusal.Action = act.name()
 		}
 		return refusal, err
-	}
-	if err := b.finish(); err != nil {
-		return nil, err
 	}
 	if !onMoney(act) {
 		if _, usage := act.(RecordUsage); !usage {
@@ -44,6 +48,12 @@ func (b *book) apply(act Action, day Date, want wanted) (*Refusal, error) {
 	}
 	b.schedule()
 	return nil, nil
+}
+
+// tooLarge refuses what would take an amount, a total or the balance beyond what a ledger
+// can hold.
+func (b *book) tooLarge() *Refusal {
+	return b.refuse(ErrInvalidAmount, "", "an amount, a total or the balance would be larger than a ledger can hold")
 }
 
 func (b *book) act(act Action, day Date, want wanted) (*Refusal, error) {
@@ -487,7 +497,7 @@ func (b *book) money(kind EntryKind, amount money.Money, sign int, reference str
 	if sign < 0 {
 		amount = amount.Neg()
 	}
-	return nil, b.moneyEntry(Entry{Kind: kind, Date: day, Amount: amount, Reference: reference, Basis: Basis{Cause: CauseManual}})
+	return b.moneyEntry(Entry{Kind: kind, Date: day, Amount: amount, Reference: reference, Basis: Basis{Cause: CauseManual}})
 }
 
 // bill books a reseller's day.
@@ -505,14 +515,25 @@ func (b *book) bill(x Bill) (*Refusal, error) {
 	return nil, nil
 }
 
-func (b *book) moneyEntry(e Entry) error {
+// maxDebt is the deepest debt, in minor units, into which an account is brought by hand: a
+// ledger holds nine times as much, so that there is room for what falls due. An account
+// that cannot be charged is parked, and what stands above it waits.
+const maxDebt = 1e18
+
+func (b *book) moneyEntry(e Entry) (*Refusal, error) {
 	minor, err := e.Amount.Minor()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b.write(&e)
 	b.event(EntryPosted{Account: b.acct.ID, Entry: b.acct.EntrySeq, Kind: e.Kind, Amount: e.Amount})
-	return b.charge(minor, e.Date)
+	if err := b.charge(minor, e.Date); err != nil {
+		return nil, err
+	}
+	if balance, err := b.acct.Balance.Minor(); err != nil || minor > 0 && balance < -maxDebt {
+		return b.refuse(ErrInvalidAmount, "", "the account would owe more than is booked by hand"), err
+	}
+	return nil, nil
 }
 
 func (b *book) reverse(x Reverse, day Date, want wanted) (*Refusal, error) {
@@ -524,7 +545,7 @@ func (b *book) reverse(x Reverse, day Date, want wanted) (*Refusal, error) {
 	case want.reversed:
 		return b.refuse(ErrNotReversible, "", "it is reversed already"), nil
 	default:
-		return nil, b.moneyEntry(Entry{Kind: e.Kind, Date: day, Amount: e.Amount.Neg(), Reference: x.Reference,
+		return b.moneyEntry(Entry{Kind: e.Kind, Date: day, Amount: e.Amount.Neg(), Reference: x.Reference,
 			Corrects: e.Seq, Basis: Basis{Cause: CauseReversal}})
 	}
 }

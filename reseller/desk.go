@@ -52,7 +52,7 @@ func (d *Desk) shown(a billing.Account) billing.Account {
 	if by := a.Suspension.By.Role; by != billing.RoleSeller && by != billing.RoleCustomer {
 		a.Suspension.By.Name, a.Suspension.Note = "", ""
 	}
-	a.Suspension.Cause = 0
+	a.Suspension.Cause, a.Parked.Reason = 0, ""
 	return a
 }
 
