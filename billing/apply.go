@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/shopspring/decimal"
@@ -28,14 +29,17 @@ func (b *book) refuse(sentinel error, id ResourceID, detail string) *Refusal {
 func (b *book) apply(act Action, day Date, want wanted) (*Refusal, error) {
 	b.begin(day)
 	refusal, err := b.act(act, day, want)
+	if err == nil && refusal == nil {
+		err = b.finish()
+	}
+	if errors.Is(err, money.ErrOverflow) {
+		refusal, err = b.tooLarge(), nil
+	}
 	if refusal != nil || err != nil {
 		if refusal != nil {
 			refusal.Action = act.name()
 		}
 		return refusal, err
-	}
-	if err := b.finish(); err != nil {
-		return nil, err
 	}
 	if !onMoney(act) {
 		if _, usage := act.(RecordUsage); !usage {
@@ -44,6 +48,12 @@ func (b *book) apply(act Action, day Date, want wanted) (*Refusal, error) {
 	}
 	b.schedule()
 	return nil, nil
+}
+
+// tooLarge refuses what would take an amount, a total or the balance beyond what a ledger
+// can hold.
+func (b *book) tooLarge() *Refusal {
+	return b.refuse(ErrInvalidAmount, "", "an amount, a total or the balance would be larger than a ledger can hold")
 }
 
 func (b *book) act(act Action, day Date, want wanted) (*Refusal, error) {
@@ -218,7 +228,7 @@ func (b *book) recordUsage(x RecordUsage, day Date, keyed *UsageRecord) (*Refusa
 
 // ask asks those above whether the account may have something.
 func (b *book) ask(ask Ask) (*Refusal, error) {
-	if b.permit == nil || len(b.acct.Above) == 0 && ask.Target == nil {
+	if b.permit == nil || len(b.acct.Above) == 0 && b.acct.Sells == "" {
 		return nil, nil
 	}
 	ask.Account = &b.acct
@@ -233,7 +243,7 @@ func (b *book) ask(ask Ask) (*Refusal, error) {
 // has, what it holds and what it would acquire must be on offer; of a double, all that
 // the accounts below it have too.
 func (b *book) askPlan(action string, to *pricedPlan, period Period, day Date) (*Refusal, error) {
-	ask := Ask{Action: action, On: day, Period: period, Resources: to.monthly()}
+	ask := Ask{Action: action, On: day, Period: period, Resources: to.monthly(), Plan: to.ref()}
 	for _, h := range b.holds {
 		if h.Quantity.Sign() > 0 && !slices.Contains(ask.Resources, h.Resource) {
 			ask.Resources = append(ask.Resources, h.Resource)
@@ -250,9 +260,6 @@ func (b *book) askPlan(action string, to *pricedPlan, period Period, day Date) (
 		if by.Sign() > 0 {
 			ask.Grow = append(ask.Grow, Growth{l.Resource, by})
 		}
-	}
-	if b.acct.Sells != "" {
-		ask.Target = &PlanVersion{Seller: to.seller, Plan: to.id, Version: to.version}
 	}
 	return b.ask(ask)
 }
@@ -487,7 +494,7 @@ func (b *book) money(kind EntryKind, amount money.Money, sign int, reference str
 	if sign < 0 {
 		amount = amount.Neg()
 	}
-	return nil, b.moneyEntry(Entry{Kind: kind, Date: day, Amount: amount, Reference: reference, Basis: Basis{Cause: CauseManual}})
+	return b.moneyEntry(Entry{Kind: kind, Date: day, Amount: amount, Reference: reference, Basis: Basis{Cause: CauseManual}})
 }
 
 // bill books a reseller's day.
@@ -505,14 +512,25 @@ func (b *book) bill(x Bill) (*Refusal, error) {
 	return nil, nil
 }
 
-func (b *book) moneyEntry(e Entry) error {
+// maxDebt is the deepest debt, in minor units, into which an account is brought by hand: a
+// ledger holds nine times as much, so that there is room for what falls due. An account
+// that cannot be charged is parked, and what stands above it waits.
+const maxDebt = 1e18
+
+func (b *book) moneyEntry(e Entry) (*Refusal, error) {
 	minor, err := e.Amount.Minor()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b.write(&e)
 	b.event(EntryPosted{Account: b.acct.ID, Entry: b.acct.EntrySeq, Kind: e.Kind, Amount: e.Amount})
-	return b.charge(minor, e.Date)
+	if err := b.charge(minor, e.Date); err != nil {
+		return nil, err
+	}
+	if balance, err := b.acct.Balance.Minor(); err != nil || minor > 0 && balance < -maxDebt {
+		return b.refuse(ErrInvalidAmount, "", "the account would owe more than is booked by hand"), err
+	}
+	return nil, nil
 }
 
 func (b *book) reverse(x Reverse, day Date, want wanted) (*Refusal, error) {
@@ -524,7 +542,7 @@ func (b *book) reverse(x Reverse, day Date, want wanted) (*Refusal, error) {
 	case want.reversed:
 		return b.refuse(ErrNotReversible, "", "it is reversed already"), nil
 	default:
-		return nil, b.moneyEntry(Entry{Kind: e.Kind, Date: day, Amount: e.Amount.Neg(), Reference: x.Reference,
+		return b.moneyEntry(Entry{Kind: e.Kind, Date: day, Amount: e.Amount.Neg(), Reference: x.Reference,
 			Corrects: e.Seq, Basis: Basis{Cause: CauseReversal}})
 	}
 }

@@ -110,9 +110,9 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 	}
 	if due := st.Account.Next; !due.IsZero() && !due.After(day) && !billed {
 		if st.Account.Parked.Code != "" {
-			if !onMoney(act) {
+			if !whileParked(act) {
 				d.refused = &Refusal{Action: act.name(), Account: id, sentinel: ErrAccountParked,
-					Detail: st.Account.Parked.Reason + "; unpark it first"}
+					Detail: st.Account.Parked.Code + " since " + st.Account.Parked.On.String() + "; unpark it first"}
 				return d, nil
 			}
 		} else if !q.Usage {
@@ -153,6 +153,18 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 	advanced := d.book.acct.Next != st.Account.Next
 	holds := cloneHolds(d.book.holds)
 	refusal, err := d.book.apply(act, day, want)
+	if err == nil && refusal == nil {
+		if st.Account.Parked.Code == "" || !whileParked(act) { // they may be booked whatever is wrong
+			err = d.book.check()
+		}
+		if err == nil {
+			err = d.apply(ctx)
+		}
+		if errors.Is(err, money.ErrOverflow) { // those above cannot hold it
+			refusal, err = d.book.tooLarge(), nil
+			refusal.Action = act.name()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -166,16 +178,7 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 		}
 		return d, err
 	}
-	if st.Account.Parked.Code == "" || !onMoney(act) { // money may be booked whatever is wrong
-		err = d.book.check()
-	}
-	if err == nil {
-		err = d.apply(ctx)
-	}
-	if err == nil {
-		err = e.follow(ctx, gen, rows, d, act, loaded.Above, lock)
-	}
-	return d, err
+	return d, e.follow(ctx, gen, rows, d, act, loaded.Above, lock)
 }
 
 // apply tells the hook what happened to the account.
@@ -212,7 +215,14 @@ func cloneHolds(holds []*hold) []*hold {
 	return out
 }
 
-// onMoney reports whether an action only books money, which parked accounts allow.
+// whileParked reports whether an action needs none of the boundaries that a parked account
+// has not handled: money, and measurements, which would be lost otherwise.
+func whileParked(act Action) bool {
+	_, usage := act.(RecordUsage)
+	return usage || onMoney(act)
+}
+
+// onMoney reports whether an action only books money.
 func onMoney(act Action) bool {
 	switch act.(type) {
 	case Pay, Credit, Debit, Reverse, Bill:

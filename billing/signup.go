@@ -3,6 +3,7 @@ package billing
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -159,6 +160,7 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		return nil, err
 	}
 	if refusal != nil {
+		refusal.Account = 0
 		d.refused, d.book, d.key = refusal, nil, nil
 		return d, nil
 	}
@@ -168,7 +170,13 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 	if err := d.book.check(); err != nil {
 		return nil, err
 	}
-	return d, d.apply(ctx)
+	err = d.apply(ctx)
+	if errors.Is(err, money.ErrOverflow) {
+		r := d.book.tooLarge()
+		r.Action, r.Account = x.name(), 0
+		d.refused, d.book, d.key, d.catalog, err = r, nil, nil, nil, nil
+	}
+	return d, err
 }
 
 // precedes reports whether a day is before one of the accounts above was opened. Of today
@@ -179,7 +187,7 @@ func precedes(day Date, above []Account) bool {
 
 // askSignup asks those above for all that a new account gets.
 func (b *book) askSignup(action string, p *pricedPlan, day Date) (*Refusal, error) {
-	ask := Ask{Action: action, On: day, Period: b.acct.Period, Resources: p.monthly(), Opens: true}
+	ask := Ask{Action: action, On: day, Period: b.acct.Period, Resources: p.monthly(), Plan: p.ref(), Opens: true}
 	if b.acct.TrialEnds.IsZero() && b.acct.Sells == "" {
 		ask.TrialDays = p.terms.Trial.Days
 	}

@@ -54,10 +54,7 @@ func (d *Desk) shown(a billing.Account) billing.Account {
 	if a.Suspension.Cause != 0 || by != billing.RoleSeller && by != billing.RoleCustomer {
 		a.Suspension.By.Name, a.Suspension.Note = "", "" // whoever did it, it was above
 	}
-	a.Suspension.Cause = 0
-	if a.Parked.Code != "" {
-		a.Parked.Reason = parkedText
-	}
+	a.Suspension.Cause, a.Parked.Reason = 0, ""
 	return a
 }
 
