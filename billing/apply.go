@@ -64,12 +64,12 @@ func (b *book) act(act Action, day Date, want wanted) (*Refusal, error) {
 	case ChangePeriod:
 		return b.changePeriod(x, day)
 	case Cancel:
-		return b.cancel(day)
+		return b.cancel(x, day)
 	case Keep:
 		if r := b.mustBeOpen(false); r != nil {
 			return r, nil
 		}
-		b.acct.Cancelling = false
+		b.acct.Cancelling, b.acct.Leaving = false, false
 		return nil, nil
 	case Suspend:
 		return b.suspend(x, day), nil
@@ -348,7 +348,7 @@ func (b *book) changePeriod(x ChangePeriod, day Date) (*Refusal, error) {
 	return nil, nil
 }
 
-func (b *book) cancel(day Date) (*Refusal, error) {
+func (b *book) cancel(x Cancel, day Date) (*Refusal, error) {
 	if r := b.mustBeOpen(false); r != nil {
 		return r, nil
 	}
@@ -358,7 +358,7 @@ func (b *book) cancel(day Date) (*Refusal, error) {
 	if b.acct.Lapsed || !b.acct.TrialEnds.IsZero() {
 		return nil, b.closeAccount(day)
 	}
-	b.acct.Cancelling = true
+	b.acct.Cancelling, b.acct.Leaving = true, x.Leaving
 	return nil, nil
 }
 

@@ -9,7 +9,8 @@ import (
 
 // CatchUp handles an account's boundaries up to a day, as a run of that day would, for
 // this account only: those of the doubles above it are not looked at. In a host's
-// transaction (see [Engine.In]) it is part of it. An account that cannot be billed is
+// transaction (see [Engine.In]) it is part of it. One that leaves goes on elsewhere, see
+// [Leaver]. An account that cannot be billed is
 // parked, and in the report. ErrUnknownAccount if there is none.
 func (e *Engine) CatchUp(ctx context.Context, id AccountID, day Date) (RunReport, error) {
 	report := RunReport{Day: day}
@@ -34,5 +35,14 @@ func (e *Engine) CatchUp(ctx context.Context, id AccountID, day Date) (RunReport
 	r := &runner{e: e, day: day, o: RunOptions{Batch: 1, Workers: 1}}
 	part, err := r.attempt(ctx, unit{one}, LockWait)
 	report.add(part)
+	if err != nil || len(r.leaving) == 0 {
+		return report, err
+	}
+	part, err = e.depart(ctx, id, day)
+	report.add(part)
+	if err == nil { // it may stay after all, and renew
+		part, err = r.attempt(ctx, unit{one}, LockWait)
+		report.add(part)
+	}
 	return report, err
 }

@@ -83,6 +83,9 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 		if err := e.around(ctx, gen, rows, &st.Account, loaded.Above, day); err != nil {
 			return nil, err
 		}
+		if e.upTo(&st.Account, day) != day {
+			return nil, &errDue{st.Account, day}
+		}
 	}
 	if d.part, err = e.join(ctx, Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone, Many: st.Account.Sells != ""},
 		[]Account{st.Account}, loaded.Above); err != nil {
@@ -116,8 +119,19 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 		return nil, err
 	}
 	guard(ctx, d.book, d.part)
+	until := day
+	if lock != LockNone {
+		if r := e.lingers(act, &st.Account, day); r != nil {
+			d.refused, d.key, d.book = r, nil, nil
+			return d, nil
+		}
+		until = e.upTo(&st.Account, day)
+		if _, ok := act.(Keep); ok && st.Account.leaves(day) { // it has not left yet, and stays
+			until = st.Account.PeriodTo.AddDays(-1)
+		}
+	}
 	if st.Account.Parked.Code == "" && !billed {
-		if err := d.book.advance(day); err != nil {
+		if err := d.book.advance(until); err != nil {
 			return nil, err
 		}
 		if err := d.book.check(); err != nil {
@@ -357,7 +371,7 @@ func (b *book) rows(out *Batch, ids tierhost.IDs, unchanged bool) {
 func (b *book) touched(before *Account) bool {
 	a := &b.acct
 	return len(b.entries)+len(b.documents)+len(b.periods)+len(b.events) > 0 ||
-		a.Next != before.Next || a.ActedOn != before.ActedOn || a.Status != before.Status || a.Cancelling != before.Cancelling ||
+		a.Next != before.Next || a.ActedOn != before.ActedOn || a.Status != before.Status || a.Cancelling != before.Cancelling || a.Leaving != before.Leaving ||
 		a.PendingPeriod != before.PendingPeriod || a.PendingPlan != before.PendingPlan || a.PendingVersion != before.PendingVersion ||
 		a.Period != before.Period || a.Exemption != before.Exemption || a.CreditLimit != before.CreditLimit ||
 		a.Plan != before.Plan || a.PlanVersion != before.PlanVersion || a.Lapsed != before.Lapsed || a.MonthCharged != before.MonthCharged ||

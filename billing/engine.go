@@ -42,6 +42,8 @@ type Engine struct {
 	opt   Options
 	cache *catalog
 	tx    storage.Tx // set by In
+	// departing: it works for a [Leaver], and closes what leaves.
+	departing bool
 }
 
 // New returns an engine on a store. Several engines, in one process or many, may use

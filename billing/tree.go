@@ -18,7 +18,7 @@ import (
 // The IDs of those above are always smaller, so that it is the order of IDs throughout.
 
 // ErrNotDouble: the account cannot be the seller's double: it is another seller's
-// customer, is closed, in a trial or another's double already.
+// customer, is closed or cancelled, in a trial or another's double already.
 var ErrNotDouble = code(tierhost.KindPrecondition, "not_double")
 
 // below returns the sellers below one, parents first.
@@ -96,7 +96,7 @@ func (c *catalog) chainHint(id SellerID) []AccountID {
 }
 
 // Appoint makes an account the double of a seller: an open account of the seller's
-// parent that is nobody's double yet and not in a trial. From then on the seller signs up customers. Doing
+// parent that is nobody's double yet, not in a trial and not cancelled. From then on the seller signs up customers. Doing
 // it again with the same account does nothing. Errors: ErrUnknownSeller,
 // ErrUnknownAccount, ErrNotDouble, and ErrSellerFixed for a seller that has another.
 func (e *Engine) Appoint(ctx context.Context, seller SellerID, double AccountID) error {
@@ -122,7 +122,7 @@ func (e *Engine) Appoint(ctx context.Context, seller SellerID, double AccountID)
 			return nil
 		case s.Double != 0:
 			return fmt.Errorf("billing: seller %s has account %d: %w", seller, s.Double, ErrSellerFixed)
-		case s.Parent == "" || a.Seller != s.Parent || a.Status == Closed || !a.TrialEnds.IsZero() || a.Sells != "":
+		case s.Parent == "" || a.Seller != s.Parent || a.Status == Closed || a.Cancelling || !a.TrialEnds.IsZero() || a.Sells != "":
 			return fmt.Errorf("billing: account %d for seller %s: %w", double, seller, ErrNotDouble)
 		}
 		s.Double, a.Sells = double, seller
@@ -224,7 +224,11 @@ func (e *Engine) clear(ctx context.Context, d *errDue) error {
 		}
 	}
 	if d.account.Sells == "" {
-		return nil
+		if e.upTo(&d.account, d.day) == d.day {
+			return nil
+		}
+		_, err := e.depart(ctx, d.account.ID, d.day)
+		return err
 	}
 	var sellers []SellerID
 	err := e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
@@ -245,14 +249,23 @@ func (e *Engine) clear(ctx context.Context, d *errDue) error {
 			due, err = rows.Due(ctx, q, after, r.o.Batch)
 			return err
 		})
-		if err != nil || len(due) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(due) == 0 {
+			break
 		}
 		if _, err := r.attempt(ctx, due, LockWait); err != nil {
 			return err
 		}
 		after = due[len(due)-1].ID
 	}
+	for _, id := range r.leaving {
+		if _, err := e.depart(ctx, id, d.day); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // awake tells which of the doubles above is not active; "" if all are.
@@ -353,7 +366,7 @@ func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *deci
 			step = Resume{Request: Request{On: day, By: act.request().By}, Account: x.ID}
 		}
 		if x.Parked.Code == "" {
-			if err := b.advance(day); err != nil {
+			if err := b.advance(e.upTo(x, day)); err != nil {
 				return err
 			}
 		}

@@ -77,8 +77,8 @@ func (m *Manager) Close(ctx context.Context, until billing.Date) (CloseReport, e
 	return report, errors.Join(failed...)
 }
 
-// Run closes the days before a day, moves the customers whose transfer is due, then
-// runs the engine up to the day (spec section 7). It may be run late, again and by
+// Run closes the days before a day, then runs the engine up to the day (spec section 7),
+// and ends the transfers of customers who do not leave any more. It may be run late, again and by
 // several processes at once, as the engine's run.
 func (m *Manager) Run(ctx context.Context, day billing.Date, o billing.RunOptions) (billing.RunReport, error) {
 	if m.tx != nil {
@@ -88,12 +88,11 @@ func (m *Manager) Run(ctx context.Context, day billing.Date, o billing.RunOption
 	if closed != nil && ctx.Err() != nil {
 		return billing.RunReport{Day: day}, closed
 	}
-	moved := m.transfers(ctx, day)
-	if moved != nil && ctx.Err() != nil {
-		return billing.RunReport{Day: day}, moved
-	}
 	report, err := m.engine.Run(ctx, day, o)
-	return report, errors.Join(closed, moved, err)
+	if err != nil && ctx.Err() != nil {
+		return report, err
+	}
+	return report, errors.Join(closed, err, m.endTransfers(ctx, day))
 }
 
 // resellerOf is a reseller with the time zones that its days end in.

@@ -8,10 +8,12 @@ import (
 	"github.com/tierhost/tierhost/billing"
 )
 
-// hook joins the transactions of a billing engine, see [billing.Hook].
+// hook joins the transactions of a billing engine, see [billing.Hook], and has accounts
+// leave, see [billing.Leaver].
 type hook struct {
 	store    Store
 	maxTrial int
+	m        *Manager
 }
 
 // Join implements [billing.Hook].

@@ -24,6 +24,8 @@ type shop struct {
 	m     *reseller.Manager
 	e     *billing.Engine
 	eur   money.Currency
+
+	drained []string // types of events
 }
 
 // newShop opens a shop on 1 January 2026. Its host sells the plans "reseller" and
