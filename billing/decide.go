@@ -22,7 +22,6 @@ type decision struct {
 	keyed   *UsageRecord
 	catalog *CatalogChange // what is written with it
 	part    Part           // the hook's; nil: nobody is above
-	others  []*book        // accounts below that follow
 }
 
 // decide loads what an action needs and works it out. Unless the boundaries around the
@@ -336,9 +335,6 @@ func (d *decision) batch(ids tierhost.IDs) *Batch {
 		return out
 	}
 	d.book.rows(out, ids, !d.created && !d.book.touched(&d.before.Account))
-	for _, b := range d.others {
-		b.rows(out, ids, false)
-	}
 	if d.key != nil && d.refused == nil {
 		d.key.EntryLast, d.key.DocumentLast = d.book.acct.EntrySeq, d.book.acct.DocumentSeq
 		out.Keys = append(out.Keys, *d.key)

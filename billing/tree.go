@@ -280,7 +280,8 @@ func awake(ids []AccountID, above []Account) string {
 }
 
 // follow works out what becomes of the accounts below a double that is suspended or
-// resumed: the active ones are suspended with it, and exactly those are resumed.
+// resumed, and writes it: the active ones are suspended with it, and exactly those are
+// resumed. It is the last that a decision comes to.
 func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *decision, act Action, above []Account, lock Lock) error {
 	a := &d.book.acct
 	if a.Sells == "" {
@@ -320,23 +321,51 @@ func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *deci
 			after = page[len(page)-1].ID
 		}
 	}
-	if len(ids) == 0 {
-		return nil
-	}
 	slices.Sort(ids)
+	now := append(slices.Clone(above), *a) // as they are after the action
+	for some := range slices.Chunk(ids, followBatch) {
+		batch := &Batch{}
+		if now, err = e.followSome(ctx, gen, rows, d, act, some, now, lock, batch); err != nil {
+			return err
+		}
+		if lock == LockNone || batch.empty() {
+			continue
+		}
+		if d.part != nil {
+			if err := d.part.Write(ctx); err != nil {
+				return err
+			}
+		}
+		if err := rows.Write(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followBatch is how many accounts that follow their reseller are worked on, and
+// written, at once; all are one transaction.
+const followBatch = 500
+
+// followSome works out what becomes of some accounts, into a batch. now are the accounts
+// above, as they are by now; it returns them with the doubles among those that followed.
+func (e *Engine) followSome(ctx context.Context, gen *generation, rows Rows, d *decision, act Action, ids []AccountID, now []Account, lock Lock, batch *Batch) ([]Account, error) {
+	a := &d.book.acct
+	_, resuming := act.(Resume)
 	loaded, err := rows.Load(ctx, LoadQuery{IDs: ids, Lock: lock, Usage: resuming})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	accounts := make([]Account, len(loaded.States))
 	for i := range loaded.States {
 		accounts[i] = loaded.States[i].Account
+		if accounts[i].Sells != "" { // it stands above others
+			now = append(now, accounts[i])
+		}
 	}
-	now := append(slices.Clone(above), *a) // as they are after the action
-	now = append(now, accounts...)
 	if d.part != nil {
 		if err := d.part.Load(ctx, accounts, now); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, st := range loaded.States {
@@ -346,18 +375,18 @@ func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *deci
 		}
 		seller, err := gen.sellerOf(ctx, rows, x.Seller)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		day, today, err := e.day(seller, act.request().On)
 		if err != nil {
 			if day, err = e.today(seller); err != nil { // their day has not begun there
-				return err
+				return nil, err
 			}
 			today = day
 		}
 		b, err := e.newBook(ctx, gen, rows, seller, st, today, nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		guard(ctx, b, d.part)
 		b.cause = a.ID
@@ -367,25 +396,25 @@ func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *deci
 		}
 		if x.Parked.Code == "" {
 			if err := b.advance(e.upTo(x, day)); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		refusal, err := b.apply(step, day, wanted{})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if refusal != nil {
 			continue // it was closed or resumed at a boundary before
 		}
 		if err := b.check(); err != nil {
-			return err
+			return nil, err
 		}
 		if d.part != nil {
 			if err := d.part.Apply(ctx, b.happened(false)); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		d.others = append(d.others, b)
+		b.rows(batch, e.opt.IDs, false)
 	}
-	return nil
+	return now, nil
 }
