@@ -42,6 +42,7 @@ type Account struct {
 	MonthCharged         bool // whether the month opened charged
 	Lapsed               bool // suspended when its period ended: no period is open
 	Cancelling           bool // closes when its paid period ends
+	Leaving              bool // Cancelling, and goes on elsewhere: a [Leaver] closes it
 	TrialEnds            Date // the day a trial ends; zero when not in trial
 
 	PendingPeriod  Period // change of period asked for, zero: none

@@ -113,6 +113,9 @@ type ChangePeriod struct {
 type Cancel struct {
 	Request
 	Account AccountID
+	// Leaving: the customer goes on in another account, see [Leaver]. A later Cancel
+	// without it only cancels.
+	Leaving bool
 }
 
 // Keep takes a Cancel back.

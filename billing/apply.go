@@ -74,12 +74,12 @@ func (b *book) act(act Action, day Date, want wanted) (*Refusal, error) {
 	case ChangePeriod:
 		return b.changePeriod(x, day)
 	case Cancel:
-		return b.cancel(day)
+		return b.cancel(x, day)
 	case Keep:
 		if r := b.mustBeOpen(false); r != nil {
 			return r, nil
 		}
-		b.acct.Cancelling = false
+		b.acct.Cancelling, b.acct.Leaving = false, false
 		return nil, nil
 	case Suspend:
 		return b.suspend(x, day), nil
@@ -369,7 +369,7 @@ func (b *book) askPeriod(action string, period Period, day Date) (*Refusal, erro
 	return b.ask(ask)
 }
 
-func (b *book) cancel(day Date) (*Refusal, error) {
+func (b *book) cancel(x Cancel, day Date) (*Refusal, error) {
 	if r := b.mustBeOpen(false); r != nil {
 		return r, nil
 	}
@@ -379,7 +379,7 @@ func (b *book) cancel(day Date) (*Refusal, error) {
 	if b.acct.Lapsed || !b.acct.TrialEnds.IsZero() {
 		return nil, b.closeAccount(day)
 	}
-	b.acct.Cancelling = true
+	b.acct.Cancelling, b.acct.Leaving = true, x.Leaving
 	return nil, nil
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/money"
 	"github.com/tierhost/tierhost/storage"
 )
@@ -70,7 +69,7 @@ func (h *hold) monthly() bool { return h.res.Kind == KindMonthly }
 type broken struct{ msg string }
 
 func (b *broken) Error() string { return "billing: broken invariant: " + b.msg }
-func (b *broken) Unwrap() error { return tierhost.ErrInternal }
+func (b *broken) Unwrap() error { return ErrBroken }
 
 func brokenf(format string, args ...any) error { return &broken{fmt.Sprintf(format, args...)} }
 

@@ -6,8 +6,9 @@ import (
 
 // CatchUp handles an account's boundaries up to a day, as a run of that day would: first
 // those of the doubles above it, the highest first, then its own, which the report counts.
-// In a host's transaction (see [Engine.In]) it is part of it. An account that cannot be
-// billed is parked, and in the report. ErrUnknownAccount if there is none.
+// In a host's transaction (see [Engine.In]) it is part of it. One that leaves goes on
+// elsewhere, see [Leaver]. An account that cannot be billed is parked, and in the report.
+// ErrUnknownAccount if there is none.
 func (e *Engine) CatchUp(ctx context.Context, id AccountID, day Date) (RunReport, error) {
 	report := RunReport{Day: day}
 	a, err := e.Account(ctx, id)
@@ -21,8 +22,18 @@ func (e *Engine) CatchUp(ctx context.Context, id AccountID, day Date) (RunReport
 	if len(a.Above) > 0 {
 		one.Top = a.Above[0]
 	}
-	part, err := e.catchUpRunner(day).attempt(ctx, unit{one}, LockWait)
+	r := e.catchUpRunner(day)
+	part, err := r.attempt(ctx, unit{one}, LockWait)
 	report.add(part)
+	if err != nil || len(r.leaving) == 0 {
+		return report, err
+	}
+	part, err = e.depart(ctx, id, day)
+	report.add(part)
+	if err == nil { // it may stay after all, and renew
+		part, err = r.attempt(ctx, unit{one}, LockWait)
+		report.add(part)
+	}
 	return report, err
 }
 

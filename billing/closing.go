@@ -69,7 +69,7 @@ func (b *book) end(day Date) error {
 		b.moveAll(MoveEnd, day)
 	}
 	a.Status, a.Closed, a.Suspension, b.closed = Closed, day, Suspension{}, true
-	a.Cancelling, a.PendingPeriod, a.PendingPlan, a.PendingVersion = false, Period{}, "", 0
+	a.Cancelling, a.Leaving, a.PendingPeriod, a.PendingPlan, a.PendingVersion = false, false, Period{}, "", 0
 	for _, h := range b.holds {
 		if h.Quantity.Sign() > 0 || h.Paid.Sign() > 0 || h.Top.Sign() > 0 || len(h.Limits) > 0 {
 			h.Quantity, h.Paid, h.Top, h.Limits = decimal.Decimal{}, decimal.Decimal{}, decimal.Decimal{}, nil

@@ -22,7 +22,6 @@ type decision struct {
 	keyed   *UsageRecord
 	catalog *CatalogChange // what is written with it
 	part    Part           // the hook's; nil: nobody is above
-	others  []*book        // accounts below that follow
 }
 
 // decide loads what an action needs and works it out. It looks for boundaries around the
@@ -98,6 +97,9 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 		if err := e.around(ctx, gen, rows, &st.Account, loaded.Above, day); err != nil {
 			return nil, err
 		}
+		if e.upTo(&st.Account, day) != day {
+			return nil, &errDue{st.Account, day}
+		}
 	}
 	j := Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone, Many: st.Account.Sells != ""}
 	if lock == LockNone && !billed {
@@ -136,8 +138,19 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 		return nil, err
 	}
 	guard(ctx, d.book, d.part)
+	until := day
+	if lock != LockNone {
+		if r := e.lingers(act, &st.Account, day); r != nil {
+			d.refused, d.key, d.book = r, nil, nil
+			return d, nil
+		}
+		until = e.upTo(&st.Account, day)
+		if _, ok := act.(Keep); ok && st.Account.leaves(day) { // it has not left yet, and stays
+			until = st.Account.PeriodTo.AddDays(-1)
+		}
+	}
 	if st.Account.Parked.Code == "" && !billed {
-		if err := d.book.advance(day); err != nil {
+		if err := d.book.advance(until); err != nil {
 			return nil, err
 		}
 		if err := d.book.check(); err != nil {
@@ -377,9 +390,6 @@ func (d *decision) batch(ids tierhost.IDs) *Batch {
 		return out
 	}
 	d.book.rows(out, ids, !d.created && !d.book.touched(&d.before.Account))
-	for _, b := range d.others {
-		b.rows(out, ids, false)
-	}
 	if d.key != nil && d.refused == nil {
 		d.key.EntryLast, d.key.DocumentLast = d.book.acct.EntrySeq, d.book.acct.DocumentSeq
 		out.Keys = append(out.Keys, *d.key)
@@ -412,7 +422,7 @@ func (b *book) rows(out *Batch, ids tierhost.IDs, unchanged bool) {
 func (b *book) touched(before *Account) bool {
 	a := &b.acct
 	return len(b.entries)+len(b.documents)+len(b.periods)+len(b.events) > 0 ||
-		a.Next != before.Next || a.ActedOn != before.ActedOn || a.Status != before.Status || a.Cancelling != before.Cancelling ||
+		a.Next != before.Next || a.ActedOn != before.ActedOn || a.Status != before.Status || a.Cancelling != before.Cancelling || a.Leaving != before.Leaving ||
 		a.PendingPeriod != before.PendingPeriod || a.PendingPlan != before.PendingPlan || a.PendingVersion != before.PendingVersion ||
 		a.Period != before.Period || a.Exemption != before.Exemption || a.CreditLimit != before.CreditLimit ||
 		a.Plan != before.Plan || a.PlanVersion != before.PlanVersion || a.Lapsed != before.Lapsed || a.MonthCharged != before.MonthCharged ||

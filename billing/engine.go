@@ -44,6 +44,8 @@ type Engine struct {
 	tx    storage.Tx // set by In
 	// present: actions are of today, see Present.
 	present bool
+	// departing: it works for a [Leaver], and closes what leaves.
+	departing bool
 }
 
 // New returns an engine on a store. Several engines, in one process or many, may use

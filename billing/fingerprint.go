@@ -73,15 +73,19 @@ func (a RecordUsage) encode(e *encoder)  { e.str(string(a.Resource)); e.dec(a.Am
 func (a ChangePlan) encode(e *encoder)   { e.str(string(a.Plan)) }
 func (a MoveVersion) encode(e *encoder)  { e.str(string(a.Plan)); e.int(int64(a.Version)) }
 func (a ChangePeriod) encode(e *encoder) { e.str(a.Period.String()) }
-func (a Cancel) encode(*encoder)         {}
-func (a Keep) encode(*encoder)           {}
-func (a Suspend) encode(e *encoder)      { e.str(string(a.Reason)); e.str(a.Note) }
-func (a Resume) encode(*encoder)         {}
-func (a Convert) encode(*encoder)        {}
-func (a Close) encode(e *encoder)        { e.str(string(a.Billing)) }
-func (a Pay) encode(e *encoder)          { e.amount(a.Amount); e.str(a.Reference) }
-func (a Credit) encode(e *encoder)       { e.amount(a.Amount); e.str(a.Reference) }
-func (a Debit) encode(e *encoder)        { e.amount(a.Amount); e.str(a.Reference) }
+func (a Cancel) encode(e *encoder) {
+	if a.Leaving {
+		e.bool(a.Leaving)
+	}
+}
+func (a Keep) encode(*encoder)      {}
+func (a Suspend) encode(e *encoder) { e.str(string(a.Reason)); e.str(a.Note) }
+func (a Resume) encode(*encoder)    {}
+func (a Convert) encode(*encoder)   {}
+func (a Close) encode(e *encoder)   { e.str(string(a.Billing)) }
+func (a Pay) encode(e *encoder)     { e.amount(a.Amount); e.str(a.Reference) }
+func (a Credit) encode(e *encoder)  { e.amount(a.Amount); e.str(a.Reference) }
+func (a Debit) encode(e *encoder)   { e.amount(a.Amount); e.str(a.Reference) }
 func (a Bill) encode(e *encoder) {
 	e.int(int64(len(a.Lines)))
 	for _, l := range a.Lines {

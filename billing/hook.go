@@ -48,7 +48,8 @@ type Part interface {
 	// error nothing of it is kept; one of [ErrBroken] or money.ErrOverflow parks the
 	// account.
 	Apply(ctx context.Context, h Happened) error
-	// Write writes what the part has to write, before the engine's own rows.
+	// Write writes what the part has to write, before the engine's own rows of the same
+	// accounts. The engine may go on with others, which it loads first.
 	Write(ctx context.Context) error
 }
 

@@ -72,7 +72,8 @@ func (r *RunReport) add(o RunReport) {
 //
 // A boundary is handled once its day has begun in the seller's zone, so a run in UTC
 // leaves accounts of sellers further west to the next one; that of a double once its day
-// has begun at any seller below it too. A day that has begun
+// has begun at any seller below it too. The end of a Leaving account's
+// period is the hook's to handle ([Leaver]), which may have to leave it due for now. A day that has begun
 // nowhere yet is [ErrDayInFuture]. On an error the report says what was done until then.
 func (e *Engine) Run(ctx context.Context, day Date, o RunOptions) (RunReport, error) {
 	report := RunReport{Day: day}
@@ -95,6 +96,13 @@ func (e *Engine) Run(ctx context.Context, day Date, o RunOptions) (RunReport, er
 		r.failed = nil // they are tried again
 		err = r.pass(ctx, &report, LockWait)
 	}
+	if err == nil && len(r.leaving) > 0 {
+		// Those that leave come last, and what they leave to be done: they stay after all,
+		// or have gone on in accounts that are due.
+		if err = r.leave(ctx, &report); err == nil {
+			err = r.pass(ctx, &report, LockWait)
+		}
+	}
 	err = errors.Join(append([]error{err}, r.failed...)...)
 	if e.opt.Observer != nil {
 		e.opt.Observer.Ran(report, e.opt.Clock.Now().Sub(began), err)
@@ -112,6 +120,7 @@ type runner struct {
 	mu        sync.Mutex // guards the report and the progress
 	done, due int64
 	failed    []error // accounts that could not be read or written
+	leaving   []AccountID
 }
 
 // fail notes an account that could not be billed for a reason outside its books.
@@ -144,6 +153,23 @@ func (r *runner) pass(ctx context.Context, report *RunReport, lock Lock) error {
 		}
 		return nil
 	})
+}
+
+// leave has the accounts leave that a pass has left to it. One that cannot does not hold
+// up the others.
+func (r *runner) leave(ctx context.Context, report *RunReport) error {
+	slices.Sort(r.leaving)
+	for _, id := range slices.Compact(r.leaving) {
+		part, err := r.e.depart(ctx, id, r.day)
+		report.add(part)
+		if ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			r.fail(fmt.Errorf("billing.Run: account %d, which leaves: %w", id, err))
+		}
+	}
+	return nil
 }
 
 // unit is accounts that are billed in one transaction, by ID.
@@ -304,8 +330,9 @@ func (r *runner) batch(ctx context.Context, u unit, lock Lock) (RunReport, error
 
 func (r *runner) attempt(ctx context.Context, u unit, lock Lock) (RunReport, error) {
 	var part RunReport
+	var leaving []AccountID
 	err := r.e.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows, final bool) error {
-		part = RunReport{}
+		part, leaving = RunReport{}, nil
 		ids, err := r.claim(ctx, rows, u, lock)
 		if err != nil || len(ids) == 0 {
 			return err
@@ -332,11 +359,15 @@ func (r *runner) attempt(ctx context.Context, u unit, lock Lock) (RunReport, err
 				return err
 			}
 		}
+		leaving = w.leaving
 		return w.write(ctx, final)
 	})
 	if err != nil {
 		return RunReport{}, err
 	}
+	r.mu.Lock()
+	r.leaving = append(r.leaving, leaving...)
+	r.mu.Unlock()
 	return part, nil
 }
 
@@ -386,6 +417,8 @@ type work struct {
 	rows  Rows
 	part  Part // the hook's; nil: nobody is above the accounts
 	batch *Batch
+	// leaving are those whose period has ended: they are a [Leaver]'s.
+	leaving []AccountID
 }
 
 func (r *runner) open(ctx context.Context, tx storage.Tx, rows Rows, loaded Loaded) (*work, error) {
@@ -417,7 +450,11 @@ func (w *work) write(ctx context.Context, final bool) error {
 
 // account bills one account into the batch, or parks it.
 func (r *runner) account(ctx context.Context, w *work, st State, part *RunReport) error {
-	b, n, at, err := r.e.bill(ctx, w.gen, w.rows, w.part, st, r.day, false)
+	day, err := r.until(ctx, w, &st.Account)
+	if err != nil {
+		return err
+	}
+	b, n, at, err := r.e.bill(ctx, w.gen, w.rows, w.part, st, day, false)
 	if err == nil && w.part != nil {
 		if err = w.part.Apply(ctx, b.happened(false)); err != nil {
 			n, at = 0, st.Account.Next // nothing of it is kept
@@ -460,6 +497,24 @@ func (r *runner) account(ctx context.Context, w *work, st State, part *RunReport
 	}
 	b.rows(w.batch, r.e.opt.IDs, false)
 	return nil
+}
+
+// until is the day up to which an account's boundaries are handled here: the end of a
+// period with which it leaves, where that has begun, is left to a [Leaver].
+func (r *runner) until(ctx context.Context, w *work, a *Account) (Date, error) {
+	until := r.e.upTo(a, r.day)
+	if until == r.day {
+		return until, nil
+	}
+	seller, err := w.gen.sellerOf(ctx, w.rows, a.Seller)
+	if err != nil {
+		return until, err
+	}
+	today, err := r.e.today(seller)
+	if err == nil && !a.PeriodTo.After(today) {
+		w.leaving = append(w.leaving, a.ID)
+	}
+	return until, err
 }
 
 // bill works out an account's boundaries up to a day, or up to today in its seller's

@@ -18,7 +18,7 @@ import (
 // The IDs of those above are always smaller, so that it is the order of IDs throughout.
 
 // ErrNotDouble: the account cannot be the seller's double: it is another seller's
-// customer, is closed, in a trial or another's double already.
+// customer, is closed or cancelled, in a trial or another's double already.
 var ErrNotDouble = code(tierhost.KindPrecondition, "not_double")
 
 // below returns the sellers below one, parents first.
@@ -96,7 +96,7 @@ func (c *catalog) chainHint(id SellerID) []AccountID {
 }
 
 // Appoint makes an account the double of a seller: an open account of the seller's
-// parent that is nobody's double yet and not in a trial. From then on the seller signs up customers. Doing
+// parent that is nobody's double yet, not in a trial and not cancelled. From then on the seller signs up customers. Doing
 // it again with the same account does nothing. Errors: ErrUnknownSeller,
 // ErrUnknownAccount, ErrNotDouble, and ErrSellerFixed for a seller that has another.
 func (e *Engine) Appoint(ctx context.Context, seller SellerID, double AccountID) error {
@@ -122,7 +122,7 @@ func (e *Engine) Appoint(ctx context.Context, seller SellerID, double AccountID)
 			return nil
 		case s.Double != 0:
 			return fmt.Errorf("billing: seller %s has account %d: %w", seller, s.Double, ErrSellerFixed)
-		case s.Parent == "" || a.Seller != s.Parent || a.Status == Closed || !a.TrialEnds.IsZero() || a.Sells != "":
+		case s.Parent == "" || a.Seller != s.Parent || a.Status == Closed || a.Cancelling || !a.TrialEnds.IsZero() || a.Sells != "":
 			return fmt.Errorf("billing: account %d for seller %s: %w", double, seller, ErrNotDouble)
 		}
 		s.Double, a.Sells = double, seller
@@ -251,7 +251,11 @@ func (e *Engine) clear(ctx context.Context, d *errDue) error {
 		return err
 	}
 	if d.account.Sells == "" {
-		return nil
+		if e.upTo(&d.account, d.day) == d.day {
+			return nil
+		}
+		_, err := e.depart(ctx, d.account.ID, d.day)
+		return err
 	}
 	var sellers []SellerID
 	err := e.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
@@ -272,14 +276,23 @@ func (e *Engine) clear(ctx context.Context, d *errDue) error {
 			due, err = rows.Due(ctx, q, after, r.o.Batch)
 			return err
 		})
-		if err != nil || len(due) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(due) == 0 {
+			break
 		}
 		if _, err := r.attempt(ctx, due, LockWait); err != nil {
 			return err
 		}
 		after = due[len(due)-1].ID
 	}
+	for _, id := range r.leaving {
+		if _, err := e.depart(ctx, id, d.day); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // awake tells which of the doubles above is not active; "" if all are.
@@ -294,7 +307,8 @@ func awake(ids []AccountID, above []Account) string {
 }
 
 // follow works out what becomes of the accounts below a double that is suspended or
-// resumed: the active ones are suspended with it, and exactly those are resumed.
+// resumed, and writes it: the active ones are suspended with it, and exactly those are
+// resumed. It is the last that a decision comes to.
 func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *decision, act Action, above []Account, lock Lock) error {
 	a := &d.book.acct
 	if a.Sells == "" {
@@ -334,24 +348,52 @@ func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *deci
 			after = page[len(page)-1].ID
 		}
 	}
-	if len(ids) == 0 {
-		return nil
-	}
 	slices.Sort(ids)
+	now := append(slices.Clone(above), *a) // as they are after the action
+	for some := range slices.Chunk(ids, followBatch) {
+		batch := &Batch{}
+		if now, err = e.followSome(ctx, gen, rows, d, act, some, now, lock, batch); err != nil {
+			return err
+		}
+		if lock == LockNone || batch.empty() {
+			continue
+		}
+		if d.part != nil {
+			if err := d.part.Write(ctx); err != nil {
+				return err
+			}
+		}
+		if err := rows.Write(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followBatch is how many accounts that follow their reseller are worked on, and
+// written, at once; all are one transaction.
+const followBatch = 500
+
+// followSome works out what becomes of some accounts, into a batch. now are the accounts
+// above, as they are by now; it returns them with the doubles among those that followed.
+func (e *Engine) followSome(ctx context.Context, gen *generation, rows Rows, d *decision, act Action, ids []AccountID, now []Account, lock Lock, batch *Batch) ([]Account, error) {
+	a := &d.book.acct
+	_, resuming := act.(Resume)
 	// A month may end first, whether they fall asleep or wake up.
 	loaded, err := rows.Load(ctx, LoadQuery{IDs: ids, Lock: lock, Usage: true})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	accounts := make([]Account, len(loaded.States))
 	for i := range loaded.States {
 		accounts[i] = loaded.States[i].Account
+		if accounts[i].Sells != "" { // it stands above others
+			now = append(now, accounts[i])
+		}
 	}
-	now := append(slices.Clone(above), *a) // as they are after the action
-	now = append(now, accounts...)
 	if d.part != nil {
 		if err := d.part.Load(ctx, accounts, now); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, st := range loaded.States {
@@ -361,15 +403,15 @@ func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *deci
 		}
 		seller, err := gen.sellerOf(ctx, rows, x.Seller)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		today, err := e.today(seller)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		latest, err := e.latest(ctx, gen, rows, x, today)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		day, err := dayOf(act.request().On, latest)
 		if err != nil {
@@ -377,7 +419,7 @@ func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *deci
 		}
 		b, err := e.newBook(ctx, gen, rows, seller, st, today, nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		guard(ctx, b, d.part)
 		b.cause = a.ID
@@ -386,8 +428,8 @@ func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *deci
 			step = Resume{Request: Request{On: day, By: act.request().By}, Account: x.ID}
 		}
 		if x.Parked.Code == "" {
-			if err := b.advance(day); err != nil {
-				return err
+			if err := b.advance(e.upTo(x, day)); err != nil {
+				return nil, err
 			}
 		}
 		if first := b.openFrom(); day.Before(first) {
@@ -395,22 +437,22 @@ func (e *Engine) follow(ctx context.Context, gen *generation, rows Rows, d *deci
 		}
 		refusal, err := b.apply(step, day, wanted{})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if refusal != nil {
 			continue // it was closed or resumed at a boundary before
 		}
 		if x.Parked.Code == "" { // else it is known to be broken, and follows all the same
 			if err := b.check(); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		if d.part != nil {
 			if err := d.part.Apply(ctx, b.happened(false)); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		d.others = append(d.others, b)
+		b.rows(batch, e.opt.IDs, false)
 	}
-	return nil
+	return now, nil
 }

@@ -85,9 +85,9 @@ func (m *Manager) Close(ctx context.Context, until billing.Date) (CloseReport, e
 	return report, errors.Join(failed...)
 }
 
-// Run closes the days before a day, moves the customers whose transfer is due, then
-// runs the engine up to the day (spec section 7). It may be run late, again and by
-// several processes at once, as the engine's run. A reseller whose days cannot be closed
+// Run closes the days before a day, then runs the engine up to the day (spec section 7),
+// and ends the transfers of customers who do not leave any more. It may be run late, again
+// and by several processes at once, as the engine's run. A reseller whose days cannot be closed
 // holds up neither the others nor its own customers: their boundaries are handled, and
 // what is late is billed with the first day that is open, as always, which then is an
 // earlier one. What the reseller owes in all is the same.
@@ -99,12 +99,11 @@ func (m *Manager) Run(ctx context.Context, day billing.Date, o billing.RunOption
 	if closed != nil && ctx.Err() != nil {
 		return billing.RunReport{Day: day}, closed
 	}
-	moved := m.transfers(ctx, day)
-	if moved != nil && ctx.Err() != nil {
-		return billing.RunReport{Day: day}, moved
-	}
 	report, err := m.engine.Run(ctx, day, o)
-	return report, errors.Join(closed, moved, err)
+	if err != nil && ctx.Err() != nil {
+		return report, err
+	}
+	return report, errors.Join(closed, err, m.endTransfers(ctx, day))
 }
 
 // resellerOf is a reseller with the time zones that its days end in.

@@ -52,7 +52,9 @@
 // of documents last. An action on a customer holds the doubles above it shared, so that
 // customers of one reseller do not wait for each other; what writes a double, a close of
 // its day among it, waits for them. A nightly run takes a reseller of the highest level
-// with all that is below it, batch by batch.
+// with all that is below it, batch by batch. A transfer takes the account that closes and
+// all doubles above either seller, exclusively and in the same order, before anything
+// else: nobody is at work below them, so it waits for nobody afterwards.
 //
 // # Implementing a Store
 //

@@ -54,7 +54,8 @@ func New(store Store, o Options) (*Manager, error) {
 	if o.MaxTrialDays == 0 {
 		o.MaxTrialDays = 31
 	}
-	o.Billing.Hook = hook{store, o.MaxTrialDays, o.FreeTrials}
+	m := &Manager{store: store}
+	o.Billing.Hook = hook{store: store, maxTrial: o.MaxTrialDays, freeTrials: o.FreeTrials, m: m}
 	if o.Billing.Clock == nil {
 		o.Billing.Clock = tierhost.SystemClock()
 	}
@@ -68,7 +69,8 @@ func New(store Store, o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{store: store, engine: engine, opt: o, clock: o.Billing.Clock, ids: o.Billing.IDs, log: o.Billing.Logger}, nil
+	m.engine, m.opt, m.clock, m.ids, m.log = engine, o, o.Billing.Clock, o.Billing.IDs, o.Billing.Logger
+	return m, nil
 }
 
 // Billing returns the engine. What is done through it to accounts below resellers has

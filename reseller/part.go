@@ -10,11 +10,13 @@ import (
 	"github.com/tierhost/tierhost/billing"
 )
 
-// hook joins the transactions of a billing engine, see [billing.Hook].
+// hook joins the transactions of a billing engine, see [billing.Hook], and has accounts
+// leave, see [billing.Leaver].
 type hook struct {
 	store      Store
 	maxTrial   int
 	freeTrials bool
+	m          *Manager
 }
 
 // Join implements [billing.Hook].
@@ -23,7 +25,8 @@ func (h hook) Join(_ context.Context, j billing.Joint) (billing.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &part{j: j, rows: rows, maxTrial: h.maxTrial, freeTrials: h.freeTrials, doubles: map[billing.AccountID]*double{}, holdings: map[holdingKey]*Holding{},
+	return &part{j: j, rows: rows, maxTrial: h.maxTrial, freeTrials: h.freeTrials, doubles: map[billing.AccountID]*double{}, holdings: map[holdingKey]*Holding{}, held: map[billing.AccountID][]holdingKey{},
+		noted:  map[holdingKey]bool{},
 		stocks: map[StockKey]*stock{}, books: map[billing.SellerID]billing.Date{}, asked: map[StockKey]decimal.Decimal{}}, nil
 }
 
@@ -37,12 +40,14 @@ type part struct {
 
 	doubles  map[billing.AccountID]*double
 	holdings map[holdingKey]*Holding
+	held     map[billing.AccountID][]holdingKey // the keys of holdings
 	stocks   map[StockKey]*stock
 	books    map[billing.SellerID]billing.Date // closed through
 	locked   bool                              // the stocks are locked
 	asked    map[StockKey]decimal.Decimal      // what the account at hand has been permitted
 
-	changed []holdingKey // in the order of their first change
+	changed []holdingKey        // in the order of their first change
+	noted   map[holdingKey]bool // the keys of changed
 	moved   []StockKey
 	shadows []*Shadow
 }
@@ -101,7 +106,7 @@ func (p *part) Load(ctx context.Context, accounts []billing.Account, above []bil
 	}
 	for i := range loaded.Holdings {
 		h := &loaded.Holdings[i]
-		p.holdings[holdingKey{h.Account, h.Seller, h.Resource}] = h
+		p.hold(holdingKey{h.Account, h.Seller, h.Resource}, h)
 	}
 	for _, s := range loaded.Stocks {
 		if p.stocks[s.Key()] == nil {
@@ -115,6 +120,14 @@ func (p *part) Load(ctx context.Context, accounts []billing.Account, above []bil
 		return p.lock(ctx, q.Sellers, nil)
 	}
 	return nil
+}
+
+// hold keeps a holding as it is now.
+func (p *part) hold(k holdingKey, h *Holding) {
+	if p.holdings[k] == nil {
+		p.held[k.account] = append(p.held[k.account], k)
+	}
+	p.holdings[k] = h
 }
 
 // know keeps an account above as it is now.
@@ -270,5 +283,13 @@ func (p *part) Write(ctx context.Context) error {
 	for _, k := range p.moved {
 		b.Stocks = append(b.Stocks, p.stocks[k].Stock)
 	}
-	return p.rows.Write(ctx, b)
+	if err := p.rows.Write(ctx, b); err != nil {
+		return err
+	}
+	// Others may come: these are done with.
+	p.changed, p.moved, p.shadows = nil, nil, nil
+	clear(p.noted)
+	clear(p.holdings)
+	clear(p.held)
+	return nil
 }

@@ -22,10 +22,11 @@ type step struct {
 func (s *step) keep() {
 	p := s.part
 	for k, h := range s.holdings {
-		if !slices.Contains(p.changed, k) {
+		if !p.noted[k] {
+			p.noted[k] = true
 			p.changed = append(p.changed, k)
 		}
-		p.holdings[k] = h
+		p.hold(k, h)
 	}
 	for k, x := range s.stocks {
 		if !slices.Contains(p.moved, k) {
@@ -308,13 +309,13 @@ func (s *step) each(ctx context.Context, d *double, a *billing.Account, fn func(
 		return err
 	}
 	var ids []billing.ResourceID
-	for k := range s.part.holdings {
-		if k.account == a.ID && k.seller == d.account.Sells {
+	for _, k := range s.part.held[a.ID] {
+		if k.seller == d.account.Sells {
 			ids = append(ids, k.resource)
 		}
 	}
-	for k := range s.holdings {
-		if k.account == a.ID && k.seller == d.account.Sells && !slices.Contains(ids, k.resource) {
+	for k := range s.holdings { // of this account
+		if k.seller == d.account.Sells && !slices.Contains(ids, k.resource) {
 			ids = append(ids, k.resource)
 		}
 	}

@@ -20,17 +20,24 @@ type shop struct {
 	t     *testing.T
 	ctx   context.Context
 	clock *tierhost.TestClock
-	store *memory.Store
+	store reseller.Store
 	m     *reseller.Manager
 	e     *billing.Engine
 	eur   money.Currency
+
+	drained []string // types of events
 }
 
 // newShop opens a shop on 1 January 2026. Its host sells the plans "reseller" and
 // "dear" to resellers, with pools of 5 mailboxes.
 func newShop(t *testing.T, depth int) *shop {
 	t.Helper()
-	s := &shop{t: t, ctx: context.Background(), store: memory.New(),
+	return newShopOn(t, memory.New(), depth)
+}
+
+func newShopOn(t *testing.T, store reseller.Store, depth int) *shop {
+	t.Helper()
+	s := &shop{t: t, ctx: context.Background(), store: store,
 		clock: tierhost.NewTestClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))}
 	var err error
 	s.m, err = reseller.New(s.store, reseller.Options{Billing: billing.Options{Clock: s.clock, MaxDepth: depth}})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -27,20 +28,20 @@ func (s *Stock) pooled(day billing.Date) decimal.Decimal {
 	return sum
 }
 
-// keptReturns is how many days a stock keeps apart: runs that come later than that find
-// the older units returned.
+// keptReturns is for how many days after its day a stock keeps a return apart: runs that
+// come later than that find the older units returned.
 const keptReturns = 62
 
-// later notes units that come back on a day.
-func (s *Stock) later(on billing.Date, units decimal.Decimal) {
+// later notes units that come back on a day, and forgets returns that are long over.
+func (s *Stock) later(on billing.Date, units decimal.Decimal, today billing.Date) {
 	s.Returns = slices.Clone(s.Returns)
 	i, found := slices.BinarySearchFunc(s.Returns, on, func(r Return, d billing.Date) int { return r.On.Compare(d) })
 	if found {
 		s.Returns[i].Units = s.Returns[i].Units.Add(units)
-		return
+	} else {
+		s.Returns = slices.Insert(s.Returns, i, Return{on, units})
 	}
-	s.Returns = slices.Insert(s.Returns, i, Return{on, units})
-	for len(s.Returns) > keptReturns {
+	for len(s.Returns) > 0 && s.Returns[0].On.AddDays(keptReturns).Before(today) {
 		s.Pooled = s.Pooled.Sub(s.Returns[0].Units)
 		s.Returns = s.Returns[1:]
 	}
@@ -168,7 +169,7 @@ func (s *step) giveBack(ctx context.Context, d *double, a *billing.Account, id b
 		}
 		return nil
 	}
-	x.later(on, units)
+	x.later(on, units, billing.DateIn(s.part.j.Now, time.UTC))
 	return nil
 }
 

@@ -214,8 +214,11 @@ type Transfer struct {
 	Opened    billing.AccountID
 	Requested billing.Date
 	Ended     billing.Date // when it was done or failed
-	Reason    string       // why it failed: a stable code
-	By        billing.Actor
+	// Reason is why it failed, a stable code: what the new seller refused it for, as
+	// "seller_inactive"; "account_suspended"; or what became of the account meanwhile:
+	// "closed", "cancelled", "kept".
+	Reason string
+	By     billing.Actor
 }
 
 // TransferState is how far a transfer has come.
@@ -225,7 +228,7 @@ type TransferState string
 const (
 	TransferWaiting TransferState = "waiting" // for the period's end
 	TransferDone    TransferState = "done"
-	TransferFailed  TransferState = "failed" // the customer stays where it was
+	TransferFailed  TransferState = "failed" // it came to nothing
 )
 
 // Bill is the sum of a reseller's shadows of one resource that are billed with a day.

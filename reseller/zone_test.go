@@ -13,7 +13,6 @@ import (
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
-	"github.com/tierhost/tierhost/storage/memory"
 )
 
 // ahead is a shop on 31 January at noon, when in Auckland it is 1 February: the day on
@@ -139,7 +138,7 @@ func TestSuspendingReachesCustomersWhoseDayHasGoneOn(t *testing.T) {
 
 // busyOnce is a store in which the first claim of an account finds it taken.
 type busyOnce struct {
-	*memory.Store
+	reseller.Store
 	account billing.AccountID
 	done    *bool
 }

@@ -29,14 +29,29 @@ func main() {
 	actions := flag.Int("actions", 4_000, "actions per measurement")
 	resellers := flag.Int("resellers", 200, "resellers whose customers the accounts are in the second part; 0: leave it out")
 	workers := flag.Int("workers", 0, "workers of the run; 0: 2 on PostgreSQL, 1 on SQLite")
+	asleep := flag.Int("asleep", 0, "instead of the rest: suspend and resume a reseller of so many customers")
+	entries := flag.Int("entries", 0, "instead of the rest: actions on customers of one reseller, while its ledger grows from 10,000 to so many entries")
 	flag.Parse()
-	if err := bench(context.Background(), *store, *accounts, *actions, *workers, *resellers); err != nil {
+	ctx := context.Background()
+	var err error
+	switch {
+	case *asleep > 0:
+		err = on(ctx, *store, func(out *tabwriter.Writer, db database) error { return benchAsleep(ctx, out, db, *asleep) })
+	case *entries > 0:
+		err = on(ctx, *store, func(out *tabwriter.Writer, db database) error { return benchGrowth(ctx, out, db, *entries, *actions) })
+	default:
+		err = on(ctx, *store, func(out *tabwriter.Writer, db database) error {
+			return bench(ctx, out, db, *accounts, *actions, *workers, *resellers)
+		})
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, where string, accounts, actions, workers, resellers int) error {
+// on opens a database and prints what do measures on it.
+func on(ctx context.Context, where string, do func(out *tabwriter.Writer, db database) error) error {
 	if where == "" {
 		dir, err := os.MkdirTemp("", "tierhost-bench")
 		if err != nil {
@@ -50,16 +65,25 @@ func bench(ctx context.Context, where string, accounts, actions, workers, resell
 		return err
 	}
 	defer db.Close()
+	fmt.Printf("%s, %d CPUs, %s\n\n", runtime.Version(), runtime.NumCPU(), strings.SplitN(where, ":", 2)[0])
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "what\trate\tfloor\tratio\tnotes")
+	if err := do(out, db); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+func bench(ctx context.Context, out *tabwriter.Writer, db database, accounts, actions, workers, resellers int) error {
 	if workers == 0 {
 		workers = db.writers()
 	}
+	w := start()
 	c, err := newCompany(ctx, db.store(), accounts, 0)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s, %d CPUs, %s\n\n", runtime.Version(), runtime.NumCPU(), strings.SplitN(where, ":", 2)[0])
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "what\trate\tfloor\tratio\tnotes")
+	fmt.Fprintf(out, "signups, 500 a transaction\t%s\t\t\t\n", perSecond(accounts, w.seconds()))
 	for _, clients := range []int{1, 8} {
 		if err := benchActions(ctx, out, db, c, clients, actions); err != nil {
 			return err
@@ -70,11 +94,9 @@ func bench(ctx context.Context, where string, accounts, actions, workers, resell
 		return err
 	}
 	if resellers > 0 {
-		if err := benchResellers(ctx, out, db, accounts, resellers, actions, workers, plain); err != nil {
-			return err
-		}
+		return benchResellers(ctx, out, db, accounts, resellers, actions, workers, plain)
 	}
-	return out.Flush()
+	return nil
 }
 
 // stopwatch measures by the system's clock.
@@ -83,6 +105,26 @@ type stopwatch struct{ began time.Time }
 func start() stopwatch                        { return stopwatch{tierhost.SystemClock().Now()} }
 func (s stopwatch) seconds() float64          { return tierhost.SystemClock().Now().Sub(s.began).Seconds() }
 func perSecond(n int, seconds float64) string { return fmt.Sprintf("%.0f/s", float64(n)/seconds) }
+
+// memory watches how the heap grows.
+type memory struct{ before, peak uint64 }
+
+func watchMemory() *memory {
+	runtime.GC()
+	m := &memory{}
+	m.look()
+	m.before = m.peak
+	return m
+}
+
+func (m *memory) look() {
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	m.peak = max(m.peak, s.HeapAlloc)
+}
+
+// grown is by how many MiB it has grown at most.
+func (m *memory) grown() float64 { return float64(m.peak-m.before) / (1 << 20) }
 
 // benchActions measures actions, each in its own transaction, against commits of one
 // bare row by as many clients.
@@ -107,15 +149,8 @@ func benchActions(ctx context.Context, out *tabwriter.Writer, db database, c *co
 // benchRun measures the nightly run over all accounts, the same run again, and the
 // floor: its rows inserted into empty tables of the same form.
 func benchRun(ctx context.Context, out *tabwriter.Writer, db database, c *company, workers int) (took float64, err error) {
-	peak := uint64(0)
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	before := m.HeapAlloc
-	o := billing.RunOptions{Workers: workers, Progress: func(p billing.RunProgress) {
-		runtime.ReadMemStats(&m)
-		peak = max(peak, m.HeapAlloc)
-	}}
+	mem := watchMemory()
+	o := billing.RunOptions{Workers: workers, Progress: func(p billing.RunProgress) { mem.look() }}
 	day := c.nextMonth()
 	w := start()
 	report, err := c.manager.Run(ctx, day, o)
@@ -140,7 +175,7 @@ func benchRun(ctx context.Context, out *tabwriter.Writer, db database, c *compan
 		return 0, err
 	}
 	fmt.Fprintf(out, "run, rows\t%s\t%s\t%.2f\t%d rows, %d workers; floor: %s\n", perSecond(rows, took), perSecond(rows, seconds), seconds/took, rows, workers, db.floorName())
-	fmt.Fprintf(out, "run, accounts\t%s\t\t\t%.1f s, heap grew by %.0f MiB\n", perSecond(c.accounts, took), took, float64(max(peak, before)-before)/(1<<20))
+	fmt.Fprintf(out, "run, accounts\t%s\t\t\t%.1f s, heap grew by %.0f MiB\n", perSecond(c.accounts, took), took, mem.grown())
 	fmt.Fprintf(out, "run again\t%.3f s\t\t%.4f\tof the first\n", second, second/took)
 	return took, nil
 }

@@ -57,10 +57,12 @@ func benchResellers(ctx context.Context, out *tabwriter.Writer, db database, acc
 		return err
 	}
 	defer done()
+	signing := start()
 	c, err := newCompany(ctx, store, accounts, resellers)
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(out, "signups of customers\t%s\t\t\t500 a transaction\n", perSecond(accounts, signing.seconds()))
 	var hot []billing.AccountID
 	for i := 0; i < len(c.ids); i += resellers {
 		hot = append(hot, c.ids[i])

@@ -64,6 +64,14 @@ func Dump(ctx context.Context, w *World, o DumpOptions) (string, error) {
 		}
 		b.WriteString(part)
 	}
+	lines, err := d.transfers(ctx)
+	if err != nil {
+		return "", err
+	}
+	slices.Sort(lines)
+	for _, line := range lines {
+		put(&b, line)
+	}
 	if !o.Retail {
 		if err := d.wholesale(ctx, &b); err != nil {
 			return "", err
@@ -409,7 +417,9 @@ func Events(ctx context.Context, e *billing.Engine, store storage.OutboxStore, c
 		if err := json.Unmarshal(ev.Data, &data); err != nil {
 			return fmt.Errorf("event %s: %w", ev.ID, err)
 		}
-		delete(data, "account")
+		for _, number := range []string{"account", "from", "to"} { // of accounts
+			delete(data, number)
+		}
 		name, known := names[ev.Subject]
 		if !known {
 			return fmt.Errorf("event %s is about %s, which is not there", ev.ID, ev.Subject)

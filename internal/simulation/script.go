@@ -63,6 +63,9 @@ type Step struct {
 	limit  *limit           // of the reseller Seller
 	enroll billing.SellerID // the reseller that gets its account, by act
 	shut   billing.SellerID // the reseller that is closed with all below it
+
+	goes   *goes  // where the customer is to go
+	before *moved // the account that it had before
 }
 
 // String describes the step in one line.
@@ -84,6 +87,8 @@ func (s Step) String() string {
 		fmt.Fprintf(&b, " %s %s to %v", s.Seller, s.limit.resource, s.limit.most)
 	case s.shut != "":
 		fmt.Fprintf(&b, " %s", s.shut)
+	case s.goes != nil:
+		fmt.Fprintf(&b, " %s/%s to %s/%s", s.Seller, s.Account, s.goes.to, s.goes.plan)
 	}
 	return b.String()
 }
@@ -151,6 +156,9 @@ func NewScript(seed uint64, o Options) *Script {
 	for i := range o.Accounts {
 		g.account(i)
 	}
+	if o.Resellers {
+		g.transfers()
+	}
 	slices.SortStableFunc(g.steps, func(a, b Step) int { return a.Day.Compare(b.Day) })
 	s.Steps = g.steps
 	return s
@@ -167,6 +175,8 @@ type generator struct {
 	s       *Script
 	steps   []Step
 	periods map[billing.SellerID][]billing.Period
+
+	customers []*customer // by their signup
 }
 
 // add numbers a step and gives its action a key of its own.
@@ -234,6 +244,8 @@ type customer struct {
 	money  []int  // IDs of the steps that booked money
 	done   int    // actions after closing
 	double bool   // a reseller's own account
+	from   billing.Date
+	before *moved // the account that it had before
 }
 
 // account draws the life of the n-th account.
@@ -251,6 +263,8 @@ func (g *generator) account(n int) {
 			period = pick(g.dice, of.Terms.Periods...)
 		}
 	}
+	c.from = signup
+	g.customers = append(g.customers, c)
 	g.signup(c, n, signup, period)
 	g.life(c, signup, period)
 }
@@ -381,7 +395,8 @@ func (g *generator) action(c *customer, day billing.Date) {
 	if g.o.Plain && (name == "change_plan" && !c.double || name == "move_version" || name == "close") {
 		name = "set"
 	}
-	st := Step{Day: day, Account: c.name, Seller: c.seller.ID, Name: name, request: g.request(c, day, billing.RoleHost, billing.RoleHost, billing.RoleCustomer)}
+	st := Step{Day: day, Account: c.name, Seller: c.seller.ID, Name: name, before: c.before,
+		request: g.request(c, day, billing.RoleHost, billing.RoleHost, billing.RoleCustomer)}
 	switch name {
 	case "again", "reuse":
 		g.again(c, st)

@@ -22,7 +22,9 @@ import (
 //   - shadows are in the parent's currency, of accounts below the reseller, billed on
 //     their day or later, and name the retail entry of the same event;
 //   - what is drawn from a pool is what holdings have of it and what comes back later;
-//   - what counts for a limit is what the open accounts below hold.
+//   - what counts for a limit is what the open accounts below hold;
+//   - each customer that was moved has one account at the other seller, from the day on
+//     which the old one was closed; the others have none.
 func (w *World) Wholesale(ctx context.Context) ([]string, error) {
 	c := &checker{w: w}
 	err := c.wholesale(ctx)
@@ -68,6 +70,9 @@ func (c *checker) wholesale(ctx context.Context) error {
 		if a.Sells != "" && sellers[a.Sells].Double != id {
 			c.fail("account %s says that it sells for %s, whose account is %d", a.Name, a.Sells, sellers[a.Sells].Double)
 		}
+	}
+	if err := c.transfers(ctx, accounts); err != nil {
+		return err
 	}
 	for _, s := range sellers {
 		if s.Double == 0 {

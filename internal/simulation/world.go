@@ -143,6 +143,11 @@ func (w *World) step(ctx context.Context, st *Step) (string, error) {
 		return w.enroll(ctx, st)
 	case st.shut != "":
 		return w.shut(ctx, st)
+	case st.goes != nil:
+		return w.transfer(ctx, st)
+	}
+	if err := w.follow(ctx, st); err != nil {
+		return "", err
 	}
 	act, err := w.Action(ctx, st)
 	if err != nil {
@@ -178,13 +183,14 @@ func answer(err error) (string, error) {
 	if refusal, ok := errors.AsType[*billing.Refusal](err); ok {
 		return refusal.Code(), nil
 	}
-	if code := tierhost.CodeOf(err); err != nil && (code == "not_a_reseller" || code == "closing_changed") {
+	if err == nil {
+		return "ok", nil
+	}
+	switch code := tierhost.CodeOf(err); code {
+	case "not_a_reseller", "closing_changed", "not_transferable", "unknown_transfer", "unknown_account":
 		return code, nil
 	}
-	if err != nil {
-		return "", err
-	}
-	return "ok", nil
+	return "", err
 }
 
 // enroll makes a reseller, in one of the ways to do so.

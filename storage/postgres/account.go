@@ -13,7 +13,7 @@ func accountTable() table {
 		bigintType, "plan_version",
 		textType, "period status",
 		dateType, "signed_up activated anchor closed period_from period_to month_from month_to",
-		boolType, "month_charged lapsed cancelling",
+		boolType, "month_charged lapsed cancelling leaving",
 		dateType, "trial_ends",
 		textType, "pending_period pending_plan",
 		bigintType, "pending_version",
@@ -59,6 +59,7 @@ func (rs *rowset) account(a *billing.Account) {
 	rs.bool(a.MonthCharged)
 	rs.bool(a.Lapsed)
 	rs.bool(a.Cancelling)
+	rs.bool(a.Leaving)
 	rs.date(a.TrialEnds)
 	rs.period(a.PendingPeriod)
 	rs.text(string(a.PendingPlan))
@@ -155,6 +156,7 @@ func (s *scan) account(a *billing.Account) {
 	a.MonthCharged = s.bool()
 	a.Lapsed = s.bool()
 	a.Cancelling = s.bool()
+	a.Leaving = s.bool()
 	a.TrialEnds = s.date()
 	a.PendingPeriod = s.period()
 	a.PendingPlan = billing.PlanID(s.text())

@@ -48,7 +48,7 @@ func sameTerms(a, b *billing.Account) bool {
 	return a.Seller == b.Seller && a.Name == b.Name && slices.Equal(a.Above, b.Above) && a.Sells == b.Sells &&
 		a.Plan == b.Plan && a.PlanVersion == b.PlanVersion && a.Period == b.Period && a.Status == b.Status &&
 		a.SignedUp == b.SignedUp && a.Activated == b.Activated && a.Anchor == b.Anchor && a.Closed == b.Closed &&
-		a.Lapsed == b.Lapsed && a.Cancelling == b.Cancelling && a.TrialEnds == b.TrialEnds &&
+		a.Lapsed == b.Lapsed && a.Cancelling == b.Cancelling && a.Leaving == b.Leaving && a.TrialEnds == b.TrialEnds &&
 		a.PendingPeriod == b.PendingPeriod && a.PendingPlan == b.PendingPlan && a.PendingVersion == b.PendingVersion &&
 		a.RefundPercent.Equal(b.RefundPercent) && a.MoneyBackDays == b.MoneyBackDays &&
 		a.Suspension == b.Suspension && a.Exemption == b.Exemption && a.Parked == b.Parked &&

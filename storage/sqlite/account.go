@@ -15,19 +15,19 @@ const (
 		"stretches = ?, tax_charged = ?, balance = ?, entry_seq = ?, document_seq = ?, period_seq = ?, " +
 		"meter_scan = ?, meter_seen = ?, last_run = ?, last_run_on = ?, acted_on = ?, debt_since = ?"
 	restColumns = "seller, name, plan, plan_version, period, status, signed_up, activated, anchor, closed, " +
-		"lapsed, cancelling, trial_ends, pending_period, pending_plan, pending_version, " +
+		"lapsed, cancelling, leaving, trial_ends, pending_period, pending_plan, pending_version, " +
 		"refund_percent, money_back_days, suspended_for, suspended_by_role, suspended_by, suspended_on, suspended_note, " +
 		"promotions, exemption_code, exemption_from, currency, credit_limit, parked_code, parked_reason, parked_on, " +
 		"above, sells, suspended_cause"
 	restSet = "seller = ?, name = ?, plan = ?, plan_version = ?, period = ?, status = ?, signed_up = ?, activated = ?, " +
-		"anchor = ?, closed = ?, lapsed = ?, cancelling = ?, trial_ends = ?, pending_period = ?, pending_plan = ?, " +
+		"anchor = ?, closed = ?, lapsed = ?, cancelling = ?, leaving = ?, trial_ends = ?, pending_period = ?, pending_plan = ?, " +
 		"pending_version = ?, refund_percent = ?, money_back_days = ?, suspended_for = ?, suspended_by_role = ?, " +
 		"suspended_by = ?, suspended_on = ?, suspended_note = ?, promotions = ?, exemption_code = ?, exemption_from = ?, " +
 		"currency = ?, credit_limit = ?, parked_code = ?, parked_reason = ?, parked_on = ?, " +
 		"above = ?, sells = ?, suspended_cause = ?"
 
 	accountColumns = "id, version, " + runColumns + ", next, " + restColumns
-	accountCount   = 54
+	accountCount   = 55
 
 	// Not to name next, where it stays, spares the index of those who are due.
 	queryUpdateStay    = "UPDATE billing_accounts SET " + runSet + " WHERE id = ? AND version = ?"
@@ -73,6 +73,7 @@ func bindRest(b *binder, a *billing.Account) {
 	b.date(a.Closed)
 	b.flag(a.Lapsed)
 	b.flag(a.Cancelling)
+	b.flag(a.Leaving)
 	b.date(a.TrialEnds)
 	b.period(a.PendingPeriod)
 	b.string(string(a.PendingPlan))
@@ -131,6 +132,7 @@ func (r *row) account(a *billing.Account) {
 	a.Closed = r.date()
 	a.Lapsed = r.flag()
 	a.Cancelling = r.flag()
+	a.Leaving = r.flag()
 	a.TrialEnds = r.date()
 	a.PendingPeriod = r.period()
 	a.PendingPlan = billing.PlanID(r.string())

@@ -38,7 +38,7 @@ func (m *image) sameRest(a *billing.Account) bool {
 	return o.Seller == a.Seller && o.Name == a.Name && slices.Equal(o.Above, a.Above) && o.Sells == a.Sells &&
 		o.Plan == a.Plan && o.PlanVersion == a.PlanVersion && o.Period == a.Period && o.Status == a.Status &&
 		o.SignedUp == a.SignedUp && o.Activated == a.Activated && o.Anchor == a.Anchor && o.Closed == a.Closed &&
-		o.Lapsed == a.Lapsed && o.Cancelling == a.Cancelling && o.TrialEnds == a.TrialEnds &&
+		o.Lapsed == a.Lapsed && o.Cancelling == a.Cancelling && o.Leaving == a.Leaving && o.TrialEnds == a.TrialEnds &&
 		o.PendingPeriod == a.PendingPeriod && o.PendingPlan == a.PendingPlan && o.PendingVersion == a.PendingVersion &&
 		o.RefundPercent.Equal(a.RefundPercent) && o.MoneyBackDays == a.MoneyBackDays &&
 		o.Suspension == a.Suspension && o.Exemption == a.Exemption && o.Parked == a.Parked &&
