@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -29,6 +30,11 @@ const (
 type EntryID struct {
 	Account AccountID
 	Seq     int64
+}
+
+// Compare orders entries by account and number.
+func (id EntryID) Compare(o EntryID) int {
+	return cmp.Or(cmp.Compare(id.Account, o.Account), cmp.Compare(id.Seq, o.Seq))
 }
 
 // Entry is one immutable line of the ledger. A charge is positive; a refund,

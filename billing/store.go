@@ -229,6 +229,9 @@ type BookRows interface {
 	// Entries returns up to limit entries that match, with an ID after the given one,
 	// by account and Seq.
 	Entries(ctx context.Context, q EntryQuery, after EntryID, limit int) ([]Entry, error)
+	// EntriesByID returns those of some entries that are there, each once, by account and
+	// Seq.
+	EntriesByID(ctx context.Context, ids []EntryID) ([]Entry, error)
 	// Documents returns up to limit documents that match, with an ID after the given
 	// one, by account and Seq.
 	Documents(ctx context.Context, q DocumentQuery, after DocumentID, limit int) ([]Document, error)

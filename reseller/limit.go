@@ -69,7 +69,10 @@ func (m *Manager) SetLimit(ctx context.Context, seller billing.SellerID, resourc
 			if err != nil {
 				return err
 			}
-			if s.Held, err = heldBelow(ctx, engine, books, seller, resource); err != nil {
+			here := func(ctx context.Context, fn func(context.Context, Rows, billing.Rows) error) error {
+				return fn(ctx, rows, books)
+			}
+			if s.Held, err = m.In(tx).heldBelow(ctx, here, seller, resource); err != nil {
 				return err
 			}
 		}
@@ -77,10 +80,11 @@ func (m *Manager) SetLimit(ctx context.Context, seller billing.SellerID, resourc
 	})
 }
 
-// heldBelow adds up what the open accounts below a reseller hold of a resource.
-func heldBelow(ctx context.Context, engine *billing.Engine, rows billing.Rows, seller billing.SellerID, resource billing.ResourceID) (decimal.Decimal, error) {
+// heldBelow adds up what the open accounts below a reseller hold of a resource, page by
+// page.
+func (m *Manager) heldBelow(ctx context.Context, view viewer, seller billing.SellerID, resource billing.ResourceID) (decimal.Decimal, error) {
 	sum := decimal.Decimal{}
-	below, err := engine.SellersBelow(ctx, seller)
+	below, err := m.engine.SellersBelow(ctx, seller)
 	if err != nil {
 		return sum, err
 	}
@@ -90,25 +94,29 @@ func heldBelow(ctx context.Context, engine *billing.Engine, rows billing.Rows, s
 	}
 	for _, id := range sellers {
 		for after := billing.AccountID(0); ; {
-			accounts, err := rows.Accounts(ctx, billing.AccountQuery{Seller: id, Open: true}, after, pageSize)
+			var accounts []billing.Account
+			var holdings []billing.Holding
+			err := view(ctx, func(ctx context.Context, _ Rows, books billing.Rows) (err error) {
+				accounts, err = books.Accounts(ctx, billing.AccountQuery{Seller: id, Open: true}, after, pageSize)
+				if err != nil || resource == Customers || len(accounts) == 0 {
+					return err
+				}
+				ids := make([]billing.AccountID, len(accounts))
+				for i := range accounts {
+					ids[i] = accounts[i].ID
+				}
+				holdings, err = books.Holdings(ctx, ids)
+				return err
+			})
 			if err != nil {
 				return sum, err
 			}
 			if resource == Customers {
 				sum = sum.Add(decimal.New(int64(len(accounts)), 0))
-			} else if len(accounts) > 0 {
-				ids := make([]billing.AccountID, len(accounts))
-				for i := range accounts {
-					ids[i] = accounts[i].ID
-				}
-				holdings, err := rows.Holdings(ctx, ids)
-				if err != nil {
-					return sum, err
-				}
-				for i := range holdings {
-					if holdings[i].Resource == resource {
-						sum = sum.Add(holdings[i].Quantity)
-					}
+			}
+			for i := range holdings {
+				if resource != Customers && holdings[i].Resource == resource {
+					sum = sum.Add(holdings[i].Quantity)
 				}
 			}
 			if len(accounts) < pageSize {

@@ -23,7 +23,7 @@ const (
 	ByPlan     MarginBy = "plan"     // the seller's plans
 	ByResource MarginBy = "resource" //
 	ByDay      MarginBy = "day"      // the dates of the events
-	ByNothing  MarginBy = "nothing"  // one line
+	ByNothing  MarginBy = "nothing"  // one line, and one of its own costs
 )
 
 // MarginQuery selects what margins are made of. Empty fields select all; dates are
@@ -50,6 +50,9 @@ type Margin struct {
 	Plan     billing.PlanID
 	Resource billing.ResourceID
 	Day      billing.Date
+	// Own is what the seller pays for its own account at its parent, usage rolled up to it
+	// among it: no customer is the cause of it. Its Retail is zero.
+	Own bool
 
 	// Retail is what the seller has charged, less refunds and discounts, without taxes;
 	// what it charges resellers at wholesale is part of it.
@@ -67,9 +70,15 @@ type Margin struct {
 
 // Margins sets what a seller charges against what it pays, see [MarginQuery], in the
 // order of the key that it is grouped by. What lies below a reseller of the seller's is
-// attributed to that reseller's account. All is read in one view; the order of events
-// within a day plays no part. Wholesale charged to resellers below counts when their day
-// has closed, the cost of it at once.
+// attributed to that reseller's account. Wholesale charged to resellers below counts when
+// their day has closed, the cost of it at once. What the seller pays for its own account
+// is in lines of their own, the last, unless a customer or a plan is asked for; by
+// resource or day where margins are grouped so. So the costs of a time whose days are
+// closed are what the seller was charged in it: its bills, and what its own account was
+// charged, without taxes.
+//
+// It is read page by page, each in a view of its own: events that come meanwhile may be
+// counted on one side only. Ask for days that are over, or in a transaction ([Manager.In]).
 //
 // Errors: billing.ErrUnknownSeller, billing.ErrUnknownAccount, [ErrRateNeeded],
 // [ErrRateCurrency], tierhost.Invalid.
@@ -81,16 +90,12 @@ func (m *Manager) Margins(ctx context.Context, q MarginQuery) (list []Margin, er
 		is.Add("by", billing.FaultKind, "margins are not grouped by %.40q", string(q.By))
 		return nil, is.Err()
 	}
-	err = m.view(ctx, func(ctx context.Context, tx storage.Tx, _ Rows) error {
-		b := &marginBook{q: q, m: m.In(tx), lines: map[marginKey]*Margin{}, owner: map[billing.AccountID]billing.AccountID{},
-			own: map[billing.AccountID]*ownAccount{}}
-		if err := b.read(ctx); err != nil {
-			return err
-		}
-		list, err = b.result()
-		return err
-	})
-	return list, err
+	b := &marginBook{q: q, m: m, lines: map[marginKey]*Margin{}, owner: map[billing.AccountID]billing.AccountID{},
+		own: map[billing.AccountID]*ownAccount{}}
+	if err := b.read(ctx); err != nil {
+		return nil, err
+	}
+	return b.result()
 }
 
 type marginKey struct {
@@ -98,6 +103,7 @@ type marginKey struct {
 	plan     billing.PlanID
 	resource billing.ResourceID
 	day      billing.Date
+	own      bool
 }
 
 // ownAccount is one of the seller's own accounts.
@@ -145,7 +151,43 @@ func (b *marginBook) read(ctx context.Context) (err error) {
 	if err := b.retail(ctx); err != nil || b.seller.Double == 0 {
 		return err
 	}
-	return b.shadows(ctx)
+	if err := b.shadows(ctx); err != nil || b.q.Account != 0 || b.q.Plan != "" {
+		return err
+	}
+	return b.ownCosts(ctx)
+}
+
+// ownCosts adds what the seller's own account was charged, but for its customers.
+func (b *marginBook) ownCosts(ctx context.Context) error {
+	q := billing.EntryQuery{Account: b.seller.Double, Resource: b.q.Resource, Since: b.q.Since, Until: b.until()}
+	for en, err := range b.m.engine.Entries(ctx, q) {
+		if err != nil {
+			return err
+		}
+		if !isRetail(en.Kind) || en.Kind == billing.EntryWholesale {
+			continue
+		}
+		key := marginKey{own: true}
+		switch b.q.By {
+		case ByResource:
+			key.resource = en.Resource
+		case ByDay:
+			key.day = en.Date
+		}
+		line := b.at(key)
+		if line.Cost, err = line.Cost.Add(en.Amount); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// until is the last day that counts; the zero Date: all do.
+func (b *marginBook) until() billing.Date {
+	if !b.through.IsZero() && (b.q.Until.IsZero() || b.through.Before(b.q.Until)) {
+		return b.through
+	}
+	return b.q.Until
 }
 
 // costCurrency returns a seller, and the currency in which it pays: its parent's; the
@@ -222,6 +264,24 @@ func (b *marginBook) below(ctx context.Context, id billing.SellerID) error {
 // billed with a day that is still open.
 func (b *marginBook) findOpen(ctx context.Context) error {
 	b.open = map[billing.DocumentID]bool{}
+	var ids []billing.EntryID
+	look := func() error {
+		err := b.m.view(ctx, func(ctx context.Context, tx storage.Tx, _ Rows) error {
+			books, err := b.m.store.Billing(tx)
+			if err != nil {
+				return err
+			}
+			entries, err := entriesOf(ctx, books, ids)
+			for _, en := range entries {
+				if en.Seller == b.seller.ID && en.Document != 0 {
+					b.open[billing.DocumentID{Account: en.Account, Seq: en.Document}] = true
+				}
+			}
+			return err
+		})
+		ids = ids[:0]
+		return err
+	}
 	for s, err := range b.m.Shadows(ctx, ShadowQuery{Seller: b.seller.ID, Since: b.through.AddDays(1)}) {
 		if err != nil {
 			return err
@@ -229,15 +289,13 @@ func (b *marginBook) findOpen(ctx context.Context) error {
 		if s.Date.After(b.through) || s.Entry == 0 {
 			continue
 		}
-		en, err := b.m.engine.Entry(ctx, billing.EntryID{Account: s.Account, Seq: s.Entry})
-		if err != nil {
-			return err
-		}
-		if en.Seller == b.seller.ID && en.Document != 0 {
-			b.open[billing.DocumentID{Account: en.Account, Seq: en.Document}] = true
+		if ids = append(ids, billing.EntryID{Account: s.Account, Seq: s.Entry}); len(ids) == pageSize {
+			if err := look(); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return look()
 }
 
 // isRetail reports whether entries of a kind are what a seller sells for.
@@ -250,10 +308,7 @@ func isRetail(kind billing.EntryKind) bool {
 }
 
 func (b *marginBook) retail(ctx context.Context) error {
-	q := billing.EntryQuery{Seller: b.seller.ID, Account: b.q.Account, Resource: b.q.Resource, Since: b.q.Since, Until: b.q.Until}
-	if !b.through.IsZero() && (q.Until.IsZero() || b.through.Before(q.Until)) {
-		q.Until = b.through
-	}
+	q := billing.EntryQuery{Seller: b.seller.ID, Account: b.q.Account, Resource: b.q.Resource, Since: b.q.Since, Until: b.until()}
 	for en, err := range b.m.engine.Entries(ctx, q) {
 		if err != nil {
 			return err
@@ -335,13 +390,18 @@ func (b *marginBook) line(ctx context.Context, account billing.AccountID, plan b
 	case ByDay:
 		key.day = day
 	}
+	return b.at(key), nil
+}
+
+// at returns the line of a key.
+func (b *marginBook) at(key marginKey) *Margin {
 	line := b.lines[key]
 	if line == nil {
-		line = &Margin{Account: key.account, Plan: key.plan, Resource: key.resource, Day: key.day,
+		line = &Margin{Account: key.account, Plan: key.plan, Resource: key.resource, Day: key.day, Own: key.own,
 			Retail: money.Zero(b.seller.Currency), Cost: money.Zero(b.cost)}
 		b.lines[key] = line
 	}
-	return line, nil
+	return line
 }
 
 // planOn returns the plan that one of the seller's own accounts was on: what opened the
@@ -368,7 +428,7 @@ func (b *marginBook) planOn(ctx context.Context, id billing.AccountID, day billi
 	return a.plan, nil
 }
 
-// result finishes the lines, in the order of their keys.
+// result finishes the lines, in the order of their keys, own costs last.
 func (b *marginBook) result() ([]Margin, error) {
 	list := make([]Margin, 0, len(b.lines))
 	for _, line := range b.lines {
@@ -378,6 +438,12 @@ func (b *marginBook) result() ([]Margin, error) {
 		list = append(list, *line)
 	}
 	slices.SortFunc(list, func(x, y Margin) int {
+		if x.Own != y.Own {
+			if x.Own {
+				return 1
+			}
+			return -1
+		}
 		return cmp.Or(cmp.Compare(x.Account, y.Account), cmp.Compare(x.Plan, y.Plan), cmp.Compare(x.Resource, y.Resource), x.Day.Compare(y.Day))
 	})
 	return list, nil

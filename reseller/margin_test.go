@@ -3,6 +3,7 @@ package reseller_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,12 +51,16 @@ func shortMargins(list []reseller.Margin) []string {
 			key = fmt.Sprint(x.Account)
 		case !x.Day.IsZero():
 			key = x.Day.String()
+		case x.Own:
 		default:
 			key = string(x.Plan) + string(x.Resource)
 		}
 		percent := "-"
 		if x.Percent != nil {
 			percent = x.Percent.String() + "%"
+		}
+		if x.Own {
+			key = strings.TrimSpace("own " + key + string(x.Resource))
 		}
 		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s - %s = %s %s", key, x.Retail.Digits(), x.CostRetail.Digits(), x.Margin.Digits(), percent)))
 	}
@@ -68,19 +73,21 @@ func TestMargins(t *testing.T) {
 	key := func(id billing.AccountID) string { return fmt.Sprint(id) }
 	// jane: 5 for her account, 7 mailboxes at 1 with 1 setup; 1 for the account, 2 outside the pool.
 	jane := " 19.00 - 1.60 = 17.40 91.58%"
+	own := "own 0.00 - 20.00 = -20.00 -" // what acme pays for its own account
 	for _, c := range []struct {
 		name string
 		q    reseller.MarginQuery
 		want []string
 	}{
 		{"customers", reseller.MarginQuery{Seller: "acme"}, []string{
-			key(s.deep.ID) + " 22.00 - 2.00 = 20.00 90.91%", key(s.jane) + jane}},
-		{"plans", reseller.MarginQuery{Seller: "acme", By: reseller.ByPlan}, []string{"home" + jane, "reseller 22.00 - 2.00 = 20.00 90.91%"}},
+			key(s.deep.ID) + " 22.00 - 2.00 = 20.00 90.91%", key(s.jane) + jane, own}},
+		{"plans", reseller.MarginQuery{Seller: "acme", By: reseller.ByPlan}, []string{"home" + jane, "reseller 22.00 - 2.00 = 20.00 90.91%", own}},
 		{"resources", reseller.MarginQuery{Seller: "acme", By: reseller.ByResource}, []string{
-			"account 27.00 - 3.00 = 24.00 88.89%", "mailbox 14.00 - 0.60 = 13.40 95.71%"}},
-		{"days", reseller.MarginQuery{Seller: "acme", By: reseller.ByDay}, []string{"2026-01-01 41.00 - 3.60 = 37.40 91.22%"}},
-		{"all", reseller.MarginQuery{Seller: "acme", By: reseller.ByNothing}, []string{"41.00 - 3.60 = 37.40 91.22%"}},
-		{"closed", reseller.MarginQuery{Seller: "acme", By: reseller.ByNothing, ClosedOnly: true}, []string{"41.00 - 3.60 = 37.40 91.22%"}},
+			"account 27.00 - 3.00 = 24.00 88.89%", "mailbox 14.00 - 0.60 = 13.40 95.71%",
+			"own account 0.00 - 20.00 = -20.00 -"}},
+		{"days", reseller.MarginQuery{Seller: "acme", By: reseller.ByDay}, []string{"2026-01-01 41.00 - 3.60 = 37.40 91.22%", "own 2026-01-01 0.00 - 20.00 = -20.00 -"}},
+		{"all", reseller.MarginQuery{Seller: "acme", By: reseller.ByNothing}, []string{"41.00 - 3.60 = 37.40 91.22%", own}},
+		{"closed", reseller.MarginQuery{Seller: "acme", By: reseller.ByNothing, ClosedOnly: true}, []string{"41.00 - 3.60 = 37.40 91.22%", own}},
 		{"one customer", reseller.MarginQuery{Seller: "acme", Account: s.jane}, []string{key(s.jane) + jane}},
 		{"one customer by resource", reseller.MarginQuery{Seller: "acme", Account: s.jane, By: reseller.ByResource}, []string{
 			"account 5.00 - 1.00 = 4.00 80%", "mailbox 14.00 - 0.60 = 13.40 95.71%"}},
@@ -89,7 +96,7 @@ func TestMargins(t *testing.T) {
 		{"one resource", reseller.MarginQuery{Seller: "acme", Resource: "mailbox", By: reseller.ByNothing}, []string{"14.00 - 0.60 = 13.40 95.71%"}},
 		{"later", reseller.MarginQuery{Seller: "acme", Since: billing.NewDate(2026, 1, 2)}, []string{}},
 		{"earlier", reseller.MarginQuery{Seller: "acme", Until: billing.NewDate(2025, 12, 31)}, []string{}},
-		{"below", reseller.MarginQuery{Seller: "deep"}, []string{key(s.joe) + " 5.00 - 2.00 = 3.00 60%"}},
+		{"below", reseller.MarginQuery{Seller: "deep"}, []string{key(s.joe) + " 5.00 - 2.00 = 3.00 60%", "own 0.00 - 20.00 = -20.00 -"}},
 		{"the host", reseller.MarginQuery{Seller: "host", ClosedOnly: true}, []string{key(s.acme.ID) + " 23.60 - 0.00 = 23.60 100%"}},
 	} {
 		require.Equal(t, c.want, s.margins(c.q), c.name)
@@ -123,7 +130,7 @@ func TestAResellersMarginsAreThoseOfClosedDays(t *testing.T) {
 	q := reseller.MarginQuery{Seller: "acme", By: reseller.ByNothing, ClosedOnly: true}
 	require.Empty(t, s.margins(q))
 	s.to(time.January, 3)
-	first := []string{"5.00 - 1.00 = 4.00 80%"}
+	first := []string{"5.00 - 1.00 = 4.00 80%", "own 0.00 - 20.00 = -20.00 -"}
 	require.Equal(t, first, s.margins(q))
 
 	late := billing.SetQuantity{Account: jane, Resource: "mailbox", Quantity: decimal.NewFromInt(7)}
@@ -136,7 +143,9 @@ func TestAResellersMarginsAreThoseOfClosedDays(t *testing.T) {
 	require.Equal(t, all, s.margins(q))
 }
 
-// Whatever margins are grouped by, they come to the sum of all entries and shadows.
+// Whatever margins are grouped by, they come to the sum of all entries, and of all shadows
+// and what the seller's own account was charged: to what it owes, once all days are
+// closed.
 func TestMarginsAddUp(t *testing.T) {
 	t.Parallel()
 	s := newStreet(t)
@@ -150,6 +159,7 @@ func TestMarginsAddUp(t *testing.T) {
 		s.do(usage)
 	}
 	s.to(time.April, 2)
+	s.to(time.April, 4) // and what came late is billed
 	for _, seller := range []billing.SellerID{"host", "acme", "deep"} {
 		retail, cost := money.Zero(s.eur), money.Zero(s.eur)
 		for en, err := range s.e.Entries(s.ctx, billing.EntryQuery{Seller: seller}) {
@@ -159,6 +169,17 @@ func TestMarginsAddUp(t *testing.T) {
 		for x, err := range s.m.Shadows(s.ctx, reseller.ShadowQuery{Seller: seller}) {
 			require.NoError(t, err)
 			cost, _ = cost.Add(x.Amount)
+		}
+		owed := money.Zero(s.eur) // bills, and its own account's entries
+		if seller != "host" {
+			for en, err := range s.e.Entries(s.ctx, billing.EntryQuery{Account: s.double(seller)}) {
+				require.NoError(t, err)
+				owed, _ = owed.Add(en.Amount)
+				if en.Kind != billing.EntryWholesale {
+					cost, _ = cost.Add(en.Amount)
+				}
+			}
+			require.Equal(t, owed.String(), cost.String(), "%s: all days are closed", seller)
 		}
 		for _, by := range []reseller.MarginBy{reseller.ByCustomer, reseller.ByPlan, reseller.ByResource, reseller.ByDay, reseller.ByNothing} {
 			list, err := s.m.Margins(s.ctx, reseller.MarginQuery{Seller: seller, By: by})
@@ -205,7 +226,7 @@ func TestMarginsAcrossCurrencies(t *testing.T) {
 	r := rateOf("EUR", "USD", "1.0837")
 	q.Rate = &r
 	// 19.00 USD of 1.60 EUR, converted as a sum: 1.73392
-	require.Equal(t, []string{"19.00 - 1.73 = 17.27 90.89%"}, s.margins(q))
+	require.Equal(t, []string{"19.00 - 1.73 = 17.27 90.89%", "own 0.00 - 21.67 = -21.67 -"}, s.margins(q))
 	list, err := s.m.Margins(s.ctx, q)
 	require.NoError(t, err)
 	require.Equal(t, "1.60 EUR", list[0].Cost.String())
@@ -252,4 +273,112 @@ func TestEntryMargins(t *testing.T) {
 		_, err = x.Margin(new(rateOf("EUR", "USD", "1.1")))
 		require.ErrorIs(t, err, reseller.ErrRateCurrency)
 	}
+}
+
+// What is rolled up to the reseller is its own cost: no customer's margin shows it, and
+// no cost is missing.
+func TestRolledUpUsageIsAnOwnCost(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 1)
+	terms := wholesale("1", "0.20")
+	terms.Resources[2].Rollup = true
+	terms.Wholesale.Resources = terms.Wholesale.Resources[:2]
+	s.publish("host", "reseller", terms)
+	s.enroll("acme", "host")
+	jane := s.signup("acme", "jane")
+	s.do(billing.RecordUsage{Account: jane, Resource: "traffic", Amount: decimal.NewFromInt(11)})
+	s.to(time.February, 1)
+	s.to(time.February, 3)
+	q := reseller.MarginQuery{Seller: "acme", By: reseller.ByResource, Until: billing.NewDate(2026, 2, 1)}
+	require.Equal(t, []string{
+		"account 10.00 - 2.00 = 8.00 80%",
+		"traffic 30.00 - 0.00 = 30.00 100%", // 10 above what is free, at 3
+		"own account 0.00 - 40.00 = -40.00 -",
+		"own traffic 0.00 - 22.00 = -22.00 -", // 11 at 2
+	}, s.margins(q))
+	q.Resource = "traffic"
+	require.Len(t, s.margins(q), 2)
+	for _, q := range []reseller.MarginQuery{{Seller: "acme", Account: jane}, {Seller: "acme", Plan: "home"}} {
+		for _, line := range s.margins(q) {
+			require.NotContains(t, line, "own", "it is nobody's")
+		}
+	}
+	owed := money.Zero(s.eur)
+	for en, err := range s.e.Entries(s.ctx, billing.EntryQuery{Account: s.double("acme")}) {
+		require.NoError(t, err)
+		owed, _ = owed.Add(en.Amount)
+	}
+	all, err := s.m.Margins(s.ctx, reseller.MarginQuery{Seller: "acme"})
+	require.NoError(t, err)
+	cost := money.Zero(s.eur)
+	for _, x := range all {
+		cost, _ = cost.Add(x.Cost)
+	}
+	require.Equal(t, owed.String(), cost.String())
+}
+
+// Margins and the trial balance read page by page, each page in a view of its own.
+func TestMarginsReadByThePage(t *testing.T) {
+	t.Parallel()
+	s, store := crowd(t)
+	reset := func() { store.views, store.calls, store.most = 0, map[string]int{}, 0 }
+	for _, by := range []reseller.MarginBy{reseller.ByCustomer, reseller.ByPlan, reseller.ByResource, reseller.ByDay, reseller.ByNothing} {
+		reset()
+		_, err := s.m.Margins(s.ctx, reseller.MarginQuery{Seller: "acme", By: by, ClosedOnly: true})
+		require.NoError(t, err)
+		require.Equal(t, 1, store.most, "by %q", by)
+		require.Less(t, store.total(), 40, "by %q: %v", by, store.calls)
+	}
+	reset()
+	_, err := s.m.TrialBalance(s.ctx)
+	require.NoError(t, err)
+	require.Equal(t, 1, store.most)
+	require.Less(t, store.total(), 40, "%v", store.calls)
+}
+
+// The trial balance adds up while people are at work and days are closed.
+func TestTrialBalanceOnLiveData(t *testing.T) {
+	t.Parallel()
+	s := newStreet(t)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for w, id := range []billing.AccountID{s.jane, s.joe} {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if err := s.set(id, "mailbox", int64((n+w)%9)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for day := 3; day < 28; day++ {
+			s.at(time.January, day, 12)
+			if _, err := s.m.Close(s.ctx, billing.NewDate(2026, time.January, day-1)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 60 {
+		lines, err := s.m.TrialBalance(s.ctx)
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		for _, l := range lines {
+			if !l.Sound() {
+				t.Errorf("%+v", l)
+			}
+		}
+	}
+	close(done)
+	wg.Wait()
+	s.sound()
 }

@@ -44,14 +44,12 @@ func (l TrialLine) Sound() bool {
 
 // TrialBalance adds up all books, as a bookkeeper checks them: a line for each seller
 // and currency, by seller and currency, then a total for each currency. It reads
-// everything there is, in one view: run it where that may take its time.
+// everything there is, page by page, each in a view of its own, while others may be at
+// work: an account is added up to the entry that was its last when its balance was
+// read, so that each adds up by itself.
 func (m *Manager) TrialBalance(ctx context.Context) ([]TrialLine, error) {
-	var b *trialBook
-	err := m.view(ctx, func(ctx context.Context, tx storage.Tx, _ Rows) error {
-		b = &trialBook{m: m.In(tx), lines: map[trialKey]*TrialLine{}, currency: map[billing.SellerID]money.Currency{}}
-		return b.read(ctx)
-	})
-	if err != nil {
+	b := &trialBook{m: m, lines: map[trialKey]*TrialLine{}, currency: map[billing.SellerID]money.Currency{}, last: map[billing.AccountID]int64{}}
+	if err := b.read(ctx); err != nil {
 		return nil, err
 	}
 	return b.result()
@@ -66,6 +64,7 @@ type trialBook struct {
 	m        *Manager
 	lines    map[trialKey]*TrialLine
 	currency map[billing.SellerID]money.Currency
+	last     map[billing.AccountID]int64 // of doubles: the last entry that counts
 }
 
 // line returns the line of a seller and currency; a total's seller is "".
@@ -130,26 +129,19 @@ func (b *trialBook) read(ctx context.Context) error {
 		b.currency[s.ID] = s.Currency
 		b.line(s.ID, s.Currency)
 	}
-	for a, err := range b.m.engine.Accounts(ctx, billing.AccountQuery{}) {
+	for after := billing.AccountID(0); ; {
+		page, err := b.accounts(ctx, after)
 		if err != nil {
 			return err
 		}
-		l := b.line(a.Seller, a.Balance.Currency())
-		l.Accounts++
-		if err := add(a.Balance, &l.Balances); err != nil {
-			return err
+		if len(page) > 0 {
+			if err := b.entriesOf(ctx, page); err != nil {
+				return err
+			}
+			after = page[len(page)-1].ID
 		}
-	}
-	for en, err := range b.m.engine.Entries(ctx, billing.EntryQuery{}) {
-		if err != nil {
-			return err
-		}
-		sum := b.line(en.Seller, en.Amount.Currency()).of(en.Kind)
-		if sum == nil {
-			return fmt.Errorf("reseller: entry %d of account %d is of kind %q: %w", en.Seq, en.Account, en.Kind, billing.ErrBroken)
-		}
-		if err := add(en.Amount, sum); err != nil {
-			return err
+		if len(page) < pageSize {
+			break
 		}
 	}
 	for _, s := range sellers {
@@ -163,22 +155,104 @@ func (b *trialBook) read(ctx context.Context) error {
 	return nil
 }
 
-// costs adds what a reseller's customers cost it.
-func (b *trialBook) costs(ctx context.Context, s billing.Seller) error {
-	l := b.line(s.ID, b.currency[s.Parent])
-	for x, err := range b.m.Bills(ctx, BillQuery{Seller: s.ID}) {
+// accounts adds the balances of a page of accounts.
+func (b *trialBook) accounts(ctx context.Context, after billing.AccountID) (page []billing.Account, err error) {
+	err = b.m.view(ctx, func(ctx context.Context, tx storage.Tx, _ Rows) error {
+		books, err := b.m.store.Billing(tx)
 		if err != nil {
 			return err
 		}
-		if err := add(x.Amount, &l.Billed); err != nil {
-			return err
+		page, err = books.Accounts(ctx, billing.AccountQuery{}, after, pageSize)
+		return err
+	})
+	for i := range page {
+		a := &page[i]
+		l := b.line(a.Seller, a.Balance.Currency())
+		l.Accounts++
+		if err := add(a.Balance, &l.Balances); err != nil {
+			return nil, err
+		}
+		if a.Sells != "" {
+			b.last[a.ID] = a.EntrySeq
 		}
 	}
-	open, err := b.m.Open(ctx, s.ID)
+	return page, err
+}
+
+// entriesOf adds the entries of a page of accounts, each up to the last that was there
+// when its balance was read.
+func (b *trialBook) entriesOf(ctx context.Context, accounts []billing.Account) error {
+	last := make(map[billing.AccountID]int64, len(accounts))
+	for i := range accounts {
+		last[accounts[i].ID] = accounts[i].EntrySeq
+	}
+	end := accounts[len(accounts)-1].ID
+	for after := (billing.EntryID{Account: accounts[0].ID}); ; {
+		var page []billing.Entry
+		err := b.m.view(ctx, func(ctx context.Context, tx storage.Tx, _ Rows) error {
+			books, err := b.m.store.Billing(tx)
+			if err != nil {
+				return err
+			}
+			page, err = books.Entries(ctx, billing.EntryQuery{}, after, pageSize)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			en := &page[i]
+			if en.Account > end {
+				return nil
+			}
+			if en.Seq > last[en.Account] {
+				continue
+			}
+			sum := b.line(en.Seller, en.Amount.Currency()).of(en.Kind)
+			if sum == nil {
+				return fmt.Errorf("reseller: entry %d of account %d is of kind %q: %w", en.Seq, en.Account, en.Kind, billing.ErrBroken)
+			}
+			if err := add(en.Amount, sum); err != nil {
+				return err
+			}
+		}
+		if len(page) < pageSize {
+			return nil
+		}
+		after = page[len(page)-1].ID()
+	}
+}
+
+// costs adds what a reseller's customers cost it. A day that was closed after the
+// double's balance was read counts as not billed.
+func (b *trialBook) costs(ctx context.Context, s billing.Seller) error {
+	l := b.line(s.ID, b.currency[s.Parent])
+	through, err := b.m.ClosedThrough(ctx, s.ID)
 	if err != nil {
 		return err
 	}
-	for _, x := range open {
+	if !through.IsZero() {
+		for x, err := range b.m.Bills(ctx, BillQuery{Seller: s.ID, Until: through}) {
+			if err != nil {
+				return err
+			}
+			sum := &l.Billed
+			if x.Entry > b.last[s.Double] {
+				sum = &l.Unbilled
+			}
+			if err := add(x.Amount, sum); err != nil {
+				return err
+			}
+		}
+	}
+	q := ShadowQuery{Seller: s.ID}
+	if !through.IsZero() {
+		q.Since = through.AddDays(1)
+	}
+	for x, err := range b.m.Shadows(ctx, q) {
+		if err != nil {
+			return err
+		}
 		if err := add(x.Amount, &l.Unbilled); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/shopspring/decimal"
 
@@ -39,9 +40,11 @@ const (
 // Verify looks for anything in the wholesale books that must not be: for every closed
 // day of every reseller the sums of shadows against the bills and the double's entries,
 // amounts against the figures they came from, pools and limits against what is held. It
-// reads live data, reseller by reseller, each in one consistent view, and changes
-// nothing. Nothing is yielded when all is well. See also billing's Verify, which looks
-// at the retail side.
+// reads live data, reseller by reseller and page by page, each page in a view of its
+// own, and changes nothing. Shadows of days that are open are checked one by one, and
+// not added up. Pools and limits change meanwhile: where they do not agree they are
+// looked at again in one view. Nothing is yielded when all is well. See also billing's
+// Verify, which looks at the retail side.
 func (m *Manager) Verify(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		sellers, err := m.engine.SellersBelow(ctx, "")
@@ -57,15 +60,8 @@ func (m *Manager) Verify(ctx context.Context) iter.Seq2[Finding, error] {
 			if s.Double == 0 {
 				continue
 			}
-			v := &verifier{seller: s, parent: byID[s.Parent]}
-			err := m.view(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
-				v.found, v.engine = nil, m.engine.In(tx)
-				books, err := m.store.Billing(tx)
-				if err != nil {
-					return err
-				}
-				return v.verify(ctx, rows, books)
-			})
+			v := &verifier{m: m, seller: s, parent: byID[s.Parent], sums: map[dayResource]money.Money{}, below: map[billing.AccountID]bool{}}
+			err := v.verify(ctx)
 			for _, f := range v.found {
 				if !yield(f, nil) {
 					return
@@ -80,13 +76,13 @@ func (m *Manager) Verify(ctx context.Context) iter.Seq2[Finding, error] {
 }
 
 type verifier struct {
-	engine         *billing.Engine
+	m              *Manager
 	seller, parent billing.Seller
 	found          []Finding
-}
 
-func (v *verifier) add(code string, account billing.AccountID, format string, args ...any) {
-	v.found = append(v.found, Finding{v.seller.ID, code, account, fmt.Sprintf(format, args...)})
+	through billing.Date // the last day that was closed when it began
+	sums    map[dayResource]money.Money
+	below   map[billing.AccountID]bool // of the accounts of shadows: whether they are below the seller
 }
 
 type dayResource struct {
@@ -94,67 +90,138 @@ type dayResource struct {
 	resource billing.ResourceID
 }
 
-func (v *verifier) verify(ctx context.Context, rows Rows, books billing.Rows) error {
-	sums, err := v.shadows(ctx, rows, books)
-	if err != nil {
-		return err
-	}
-	if err := v.bills(ctx, rows, books, sums); err != nil {
-		return err
-	}
-	return v.stocks(ctx, rows, books)
+func (v *verifier) add(code string, account billing.AccountID, format string, args ...any) {
+	v.found = append(v.found, Finding{v.seller.ID, code, account, fmt.Sprintf(format, args...)})
 }
 
-// shadows checks each shadow and returns the sums by day and resource.
-func (v *verifier) shadows(ctx context.Context, rows Rows, books billing.Rows) (map[dayResource]money.Money, error) {
-	sums := map[dayResource]money.Money{}
-	below := map[billing.AccountID]bool{}
-	for after := (ShadowID{}); ; {
-		page, err := rows.Shadows(ctx, ShadowQuery{Seller: v.seller.ID}, after, pageSize)
+func (v *verifier) verify(ctx context.Context) (err error) {
+	if v.through, err = v.m.ClosedThrough(ctx, v.seller.ID); err != nil {
+		return err
+	}
+	if err := v.shadows(ctx); err != nil {
+		return err
+	}
+	if err := v.bills(ctx); err != nil {
+		return err
+	}
+	return v.stocks(ctx)
+}
+
+// viewer runs fn in a view.
+type viewer func(ctx context.Context, fn func(ctx context.Context, rows Rows, books billing.Rows) error) error
+
+// page is a viewer that makes a view of each call.
+func (v *verifier) page(ctx context.Context, fn func(ctx context.Context, rows Rows, books billing.Rows) error) error {
+	return v.m.view(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
+		books, err := v.m.store.Billing(tx)
 		if err != nil {
-			return nil, err
+			return err
+		}
+		return fn(ctx, rows, books)
+	})
+}
+
+// shadows checks each shadow, and adds up those of closed days.
+func (v *verifier) shadows(ctx context.Context) error {
+	for after := (ShadowID{}); ; {
+		var page []Shadow
+		var entries map[billing.EntryID]*billing.Entry
+		err := v.page(ctx, func(ctx context.Context, rows Rows, books billing.Rows) (err error) {
+			if page, err = rows.Shadows(ctx, ShadowQuery{Seller: v.seller.ID}, after, pageSize); err != nil {
+				return err
+			}
+			var ids []billing.EntryID
+			var unknown []billing.AccountID
+			for i := range page {
+				if s := &page[i]; s.Entry != 0 {
+					ids = append(ids, billing.EntryID{Account: s.Account, Seq: s.Entry})
+				}
+				if _, known := v.below[page[i].Account]; !known {
+					unknown = append(unknown, page[i].Account)
+				}
+			}
+			if err := v.place(ctx, books, unknown); err != nil {
+				return err
+			}
+			entries, err = entriesOf(ctx, books, ids)
+			return err
+		})
+		if err != nil {
+			return err
 		}
 		for i := range page {
 			s := &page[i]
-			known, ok := below[s.Account]
-			if !ok {
-				loaded, err := books.Load(ctx, billing.LoadQuery{IDs: []billing.AccountID{s.Account}})
-				if err != nil {
-					return nil, err
-				}
-				for _, st := range loaded.States {
-					for _, id := range st.Account.Above {
-						known = known || id == v.seller.Double
-					}
-				}
-				below[s.Account] = known
-			}
-			if !known {
+			if !v.below[s.Account] {
 				v.add(FindingForeign, s.Account, "shadow %d is of an account that is not below it", s.Seq)
 			}
-			if err := v.shadow(ctx, books, s); err != nil {
-				return nil, err
+			if err := v.shadow(s, entries[billing.EntryID{Account: s.Account, Seq: s.Entry}]); err != nil {
+				return err
 			}
-			key := dayResource{s.Day, s.Resource}
-			sum, ok := sums[key]
-			if !ok {
-				sum = money.Zero(v.parent.Currency)
+			if err := v.sum(s); err != nil {
+				return err
 			}
-			if s.Amount.Currency() == v.parent.Currency {
-				if sum, err = sum.Add(s.Amount); err != nil {
-					return nil, err
-				}
-			}
-			sums[key] = sum
 		}
 		if len(page) < pageSize {
-			return sums, nil
+			return nil
 		}
 		after = page[len(page)-1].ID()
 	}
 }
 
-func (v *verifier) shadow(ctx context.Context, books billing.Rows, s *Shadow) error {
+// place notes which accounts are below the seller.
+func (v *verifier) place(ctx context.Context, books billing.Rows, ids []billing.AccountID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	loaded, err := books.Load(ctx, billing.LoadQuery{IDs: ids})
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		v.below[id] = false
+	}
+	for i := range loaded.States {
+		a := &loaded.States[i].Account
+		v.below[a.ID] = slices.Contains(a.Above, v.seller.Double)
+	}
+	return nil
+}
+
+// entriesOf reads entries, by their IDs.
+func entriesOf(ctx context.Context, books billing.Rows, ids []billing.EntryID) (map[billing.EntryID]*billing.Entry, error) {
+	out := make(map[billing.EntryID]*billing.Entry, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	list, err := books.EntriesByID(ctx, ids)
+	for i := range list {
+		out[list[i].ID()] = &list[i]
+	}
+	return out, err
+}
+
+// sum adds a shadow to those of its day, if that was closed when the verification
+// began: then no other comes.
+func (v *verifier) sum(s *Shadow) (err error) {
+	if s.Day.After(v.through) {
+		return nil
+	}
+	key := dayResource{s.Day, s.Resource}
+	sum, ok := v.sums[key]
+	if !ok {
+		sum = money.Zero(v.parent.Currency)
+	}
+	if s.Amount.Currency() == v.parent.Currency {
+		sum, err = sum.Add(s.Amount)
+	}
+	v.sums[key] = sum
+	return err
+}
+
+// shadow checks one shadow; en is the entry that it names, nil if that is not there.
+func (v *verifier) shadow(s *Shadow, en *billing.Entry) error {
 	cur := v.parent.Currency
 	if s.Amount.Currency() != cur || !s.Amount.IsWhole() {
 		v.add(FindingShadow, s.Account, "shadow %d is %s, the parent keeps its books in %s", s.Seq, s.Amount, cur.Code)
@@ -177,103 +244,114 @@ func (v *verifier) shadow(ctx context.Context, books billing.Rows, s *Shadow) er
 	if s.Day.Before(s.Date) {
 		v.add(FindingShadow, s.Account, "shadow %d of %s is billed on %s", s.Seq, s.Date, s.Day)
 	}
-	if s.Entry == 0 {
-		return nil
-	}
-	page, err := books.Entries(ctx, billing.EntryQuery{Account: s.Account}, billing.EntryID{Account: s.Account, Seq: s.Entry - 1}, 1)
-	if err != nil {
-		return err
-	}
-	if len(page) != 1 || page[0].Seq != s.Entry || page[0].Resource != s.Resource || page[0].Kind != s.Kind || page[0].Date != s.Date {
+	if s.Entry != 0 && (en == nil || en.Resource != s.Resource || en.Kind != s.Kind || en.Date != s.Date) {
 		v.add(FindingRetail, s.Account, "shadow %d names entry %d, which is not of its event", s.Seq, s.Entry)
 	}
 	return nil
 }
 
 // bills checks the bills of closed days against the sums and the double's entries.
-func (v *verifier) bills(ctx context.Context, rows Rows, books billing.Rows, sums map[dayResource]money.Money) error {
-	through := billing.Date{}
-	b, err := rows.Books(ctx, v.seller.ID)
-	switch {
-	case err == nil:
-		through = b.Through
-	case !isNotFound(err):
-		return err
-	}
+func (v *verifier) bills(ctx context.Context) error {
 	var day billing.Date
 	var resource billing.ResourceID
 	for {
-		page, err := rows.Bills(ctx, BillQuery{Seller: v.seller.ID}, day, resource, pageSize)
+		var page []Bill
+		var entries map[billing.EntryID]*billing.Entry
+		var through billing.Date
+		err := v.page(ctx, func(ctx context.Context, rows Rows, books billing.Rows) (err error) {
+			if page, err = rows.Bills(ctx, BillQuery{Seller: v.seller.ID}, day, resource, pageSize); err != nil {
+				return err
+			}
+			b, err := rows.Books(ctx, v.seller.ID)
+			if err != nil && !isNotFound(err) {
+				return err
+			}
+			through = b.Through
+			var ids []billing.EntryID
+			for i := range page {
+				if page[i].Entry != 0 {
+					ids = append(ids, billing.EntryID{Account: page[i].Account, Seq: page[i].Entry})
+				}
+			}
+			entries, err = entriesOf(ctx, books, ids)
+			return err
+		})
 		if err != nil {
 			return err
 		}
 		for i := range page {
-			if err := v.bill(ctx, books, &page[i], through, sums); err != nil {
-				return err
-			}
+			b := &page[i]
+			v.bill(b, through, entries[billing.EntryID{Account: b.Account, Seq: b.Entry}])
 		}
 		if len(page) < pageSize {
 			break
 		}
 		day, resource = page[len(page)-1].Day, page[len(page)-1].Resource
 	}
-	for key, sum := range sums {
-		if !key.day.After(through) {
-			v.add(FindingBill, v.seller.Double, "day %s is closed, %s of %s is not billed", key.day, sum, key.resource)
-		}
+	for key, sum := range v.sums {
+		v.add(FindingBill, v.seller.Double, "day %s is closed, %s of %s is not billed", key.day, sum, key.resource)
 	}
 	return nil
 }
 
-// bill checks one bill, and takes its sum off those that are to be billed.
-func (v *verifier) bill(ctx context.Context, books billing.Rows, b *Bill, through billing.Date, sums map[dayResource]money.Money) error {
+// bill checks one bill, and takes its sum off those that are to be billed. through is
+// the last day that is closed, en the entry that the bill names, nil if that is not
+// there.
+func (v *verifier) bill(b *Bill, through billing.Date, en *billing.Entry) {
 	key := dayResource{b.Day, b.Resource}
-	sum, ok := sums[key]
-	delete(sums, key)
+	sum, ok := v.sums[key]
+	delete(v.sums, key)
 	switch {
+	case b.Day.After(through):
+		v.add(FindingBill, b.Account, "the bill of %s for %s is there before the day is closed", b.Day, b.Resource)
+	case b.Day.After(v.through): // closed meanwhile
 	case !ok:
 		v.add(FindingBill, b.Account, "the bill of %s for %s has no shadows", b.Day, b.Resource)
 	case !sum.Equal(b.Amount):
 		v.add(FindingBill, b.Account, "the bill of %s for %s is %s, its shadows are %s", b.Day, b.Resource, b.Amount, sum)
-	case b.Day.After(through):
-		v.add(FindingBill, b.Account, "the bill of %s for %s is there before the day is closed", b.Day, b.Resource)
 	}
-	if b.Entry == 0 {
+	switch {
+	case b.Entry == 0:
 		if b.Amount.Sign() != 0 {
 			v.add(FindingEntry, b.Account, "the bill of %s for %s has no entry", b.Day, b.Resource)
 		}
-		return nil
-	}
-	page, err := books.Entries(ctx, billing.EntryQuery{Account: b.Account}, billing.EntryID{Account: b.Account, Seq: b.Entry - 1}, 1)
-	if err != nil {
-		return err
-	}
-	if len(page) != 1 || page[0].Seq != b.Entry || page[0].Kind != billing.EntryWholesale || page[0].Resource != b.Resource ||
-		page[0].Date != b.Day || !page[0].Amount.Equal(b.Amount) {
+	case en == nil || en.Kind != billing.EntryWholesale || en.Resource != b.Resource || en.Date != b.Day || !en.Amount.Equal(b.Amount):
 		v.add(FindingEntry, b.Account, "the bill of %s for %s is not what entry %d says", b.Day, b.Resource, b.Entry)
 	}
-	return nil
 }
 
-// stocks checks pools and limits against what is held.
-func (v *verifier) stocks(ctx context.Context, rows Rows, books billing.Rows) error {
-	pooled := map[billing.ResourceID]decimal.Decimal{}
-	var account billing.AccountID
-	var resource billing.ResourceID
-	for {
-		page, err := rows.Holdings(ctx, v.seller.ID, account, resource, pageSize)
+// stocks checks pools and limits against what is held: page by page, and if something
+// does not agree in one view, as it may have changed from page to page.
+func (v *verifier) stocks(ctx context.Context) error {
+	before := len(v.found)
+	if err := v.stocksIn(ctx, v.page); err != nil || len(v.found) == before {
+		return err
+	}
+	whole := *v
+	err := v.m.view(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
+		books, err := v.m.store.Billing(tx)
 		if err != nil {
 			return err
 		}
-		for i := range page {
-			pooled[page[i].Resource] = pooled[page[i].Resource].Add(page[i].Pooled)
-		}
-		if len(page) < pageSize {
-			break
-		}
-		account, resource = page[len(page)-1].Account, page[len(page)-1].Resource
+		whole.m, whole.found = v.m.In(tx), v.found[:before:before]
+		return whole.stocksIn(ctx, func(ctx context.Context, fn func(context.Context, Rows, billing.Rows) error) error {
+			return fn(ctx, rows, books)
+		})
+	})
+	v.found = whole.found
+	return err
+}
+
+func (v *verifier) stocksIn(ctx context.Context, view viewer) error {
+	pooled, err := v.pooled(ctx, view)
+	if err != nil {
+		return err
 	}
-	stocks, err := rows.Stocks(ctx, v.seller.ID)
+	var stocks []Stock
+	err = view(ctx, func(ctx context.Context, rows Rows, _ billing.Rows) (err error) {
+		stocks, err = rows.Stocks(ctx, v.seller.ID)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -290,7 +368,7 @@ func (v *verifier) stocks(ctx context.Context, rows Rows, books billing.Rows) er
 		if s.Limit == nil {
 			continue
 		}
-		held, err := heldBelow(ctx, v.engine, books, v.seller.ID, s.Resource)
+		held, err := v.m.heldBelow(ctx, view, v.seller.ID, s.Resource)
 		if err != nil {
 			return err
 		}
@@ -304,4 +382,28 @@ func (v *verifier) stocks(ctx context.Context, rows Rows, books billing.Rows) er
 		}
 	}
 	return nil
+}
+
+// pooled adds up what holdings have drawn, by resource.
+func (v *verifier) pooled(ctx context.Context, view viewer) (map[billing.ResourceID]decimal.Decimal, error) {
+	sums := map[billing.ResourceID]decimal.Decimal{}
+	var account billing.AccountID
+	var resource billing.ResourceID
+	for {
+		var page []Holding
+		err := view(ctx, func(ctx context.Context, rows Rows, _ billing.Rows) (err error) {
+			page, err = rows.Holdings(ctx, v.seller.ID, account, resource, pageSize)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			sums[page[i].Resource] = sums[page[i].Resource].Add(page[i].Pooled)
+		}
+		if len(page) < pageSize {
+			return sums, nil
+		}
+		account, resource = page[len(page)-1].Account, page[len(page)-1].Resource
+	}
 }

@@ -32,6 +32,7 @@ type hooks struct {
 	accounts    func(next billing.Rows, ctx context.Context, q billing.AccountQuery, after billing.AccountID, limit int) ([]billing.Account, error)
 	holdings    func(next billing.Rows, ctx context.Context, ids []billing.AccountID) ([]billing.Holding, error)
 	entries     func(next billing.Rows, ctx context.Context, q billing.EntryQuery, after billing.EntryID, limit int) ([]billing.Entry, error)
+	entriesByID func(next billing.Rows, ctx context.Context, ids []billing.EntryID) ([]billing.Entry, error)
 	documents   func(next billing.Rows, ctx context.Context, q billing.DocumentQuery, after billing.DocumentID, limit int) ([]billing.Document, error)
 	series      func(next billing.Rows, ctx context.Context, seller billing.SellerID, kind billing.DocumentKind, after int64, limit int) ([]billing.Document, error)
 	periods     func(next billing.Rows, ctx context.Context, id billing.AccountID, after int64, limit int) ([]billing.PeriodRow, error)
@@ -166,6 +167,13 @@ func (r *brokenRows) Entries(ctx context.Context, q billing.EntryQuery, after bi
 		return r.h.entries(r.Rows, ctx, q, after, limit)
 	}
 	return r.Rows.Entries(ctx, q, after, limit)
+}
+
+func (r *brokenRows) EntriesByID(ctx context.Context, ids []billing.EntryID) ([]billing.Entry, error) {
+	if r.h.entriesByID != nil {
+		return r.h.entriesByID(r.Rows, ctx, ids)
+	}
+	return r.Rows.EntriesByID(ctx, ids)
 }
 
 func (r *brokenRows) Documents(ctx context.Context, q billing.DocumentQuery, after billing.DocumentID, limit int) ([]billing.Document, error) {

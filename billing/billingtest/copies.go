@@ -128,6 +128,9 @@ func looks(id billing.KeyID) map[string]func(ctx context.Context, rows billing.R
 		"Entries": func(ctx context.Context, rows billing.Rows) (any, error) {
 			return rows.Entries(ctx, billing.EntryQuery{}, billing.EntryID{}, 10)
 		},
+		"EntriesByID": func(ctx context.Context, rows billing.Rows) (any, error) {
+			return rows.EntriesByID(ctx, []billing.EntryID{{Account: 1, Seq: 1}})
+		},
 		"Documents": func(ctx context.Context, rows billing.Rows) (any, error) {
 			return rows.Documents(ctx, billing.DocumentQuery{}, billing.DocumentID{}, 10)
 		},

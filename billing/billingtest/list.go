@@ -312,5 +312,46 @@ func bookRules() []Rule {
 				t.Equal(sum(3, billing.Date{}), int64(11), "sum of all, of an entry without a date")
 			},
 		},
+		{
+			ID: "BOOK-5", Name: "entries by ID",
+			Text: "EntriesByID returns those of the entries asked for that are there, each once, by account and Seq.",
+			Why:  "What stands beside an entry, a shadow or a bill, is checked against it by the hundred.",
+			Check: func(t *conformance.T, h Harness) {
+				st := openBooks(t, h)
+				b := &billing.Batch{}
+				for _, seq := range []int64{2, 9, 1, 3} {
+					for _, id := range []billing.AccountID{12, 3, 2} {
+						b.Entries = append(b.Entries, entryOf(sellerOf(id), id, seq, seq))
+					}
+				}
+				write(t, st, b)
+				all := sorted(b.Entries, func(a, b billing.Entry) int { return a.ID().Compare(b.ID()) })
+				var every []billing.EntryID
+				for i := range 20 {
+					for _, id := range []billing.AccountID{99, 12, 1, 2, 3} {
+						every = append(every, billing.EntryID{Account: id, Seq: int64(20 - i)})
+					}
+				}
+				for _, ids := range [][]billing.EntryID{
+					nil, {{Account: 12, Seq: 9}}, {{Account: 12, Seq: 4}}, {{Account: 1, Seq: 1}}, {{Account: 99, Seq: 1}}, {{Account: 12}},
+					{{Account: 12, Seq: 1}, {Account: 2, Seq: 3}, {Account: 3, Seq: 2}, {Account: 2, Seq: 1}},
+					{{Account: 2, Seq: 9}, {Account: 2, Seq: 8}, {Account: 2, Seq: 9}}, every,
+				} {
+					var want []billing.Entry
+					for _, e := range all {
+						if slices.Contains(ids, e.ID()) {
+							want = append(want, e)
+						}
+					}
+					got := read(t, st, func(ctx context.Context, rows billing.Rows) ([]billing.Entry, error) {
+						return rows.EntriesByID(ctx, ids)
+					})
+					t.Equal(len(got), len(want), "entries %v", ids)
+					for i := range min(len(got), len(want)) {
+						t.Equal(got[i], want[i], "entry %d of %v", i, ids)
+					}
+				}
+			},
+		},
 	}
 }

@@ -19,6 +19,9 @@ func listMutants() []mutant {
 	entries := func(f func(next billing.Rows, ctx context.Context, q billing.EntryQuery, after billing.EntryID, limit int) ([]billing.Entry, error)) func() hooks {
 		return func() hooks { return hooks{entries: f} }
 	}
+	byID := func(f func(next billing.Rows, ctx context.Context, ids []billing.EntryID) ([]billing.Entry, error)) func() hooks {
+		return func() hooks { return hooks{entriesByID: f} }
+	}
 	documents := func(f func(next billing.Rows, ctx context.Context, q billing.DocumentQuery, after billing.DocumentID, limit int) ([]billing.Document, error)) func() hooks {
 		return func() hooks { return hooks{documents: f} }
 	}
@@ -255,6 +258,53 @@ func listMutants() []mutant {
 				return next.Usage(ctx, id, after-1, limit)
 			}}
 		}},
+		{name: "entries in the order of the question", rules: []string{"BOOK-5"}, hooks: byID(
+			func(next billing.Rows, ctx context.Context, ids []billing.EntryID) (all []billing.Entry, err error) {
+				for _, id := range slices.Compact(slices.Clone(ids)) {
+					one, err := next.EntriesByID(ctx, []billing.EntryID{id})
+					if err != nil {
+						return nil, err
+					}
+					all = append(all, one...)
+				}
+				return all, nil
+			})},
+		{name: "an entry asked for twice comes twice", rules: []string{"BOOK-5"}, hooks: byID(
+			func(next billing.Rows, ctx context.Context, ids []billing.EntryID) (all []billing.Entry, err error) {
+				ids = slices.Clone(ids)
+				slices.SortFunc(ids, billing.EntryID.Compare)
+				for _, id := range ids {
+					one, err := next.EntriesByID(ctx, []billing.EntryID{id})
+					if err != nil {
+						return nil, err
+					}
+					all = append(all, one...)
+				}
+				return all, nil
+			})},
+		{name: "the next entry for one that is not there", rules: []string{"BOOK-5"}, hooks: byID(
+			func(next billing.Rows, ctx context.Context, ids []billing.EntryID) (all []billing.Entry, err error) {
+				ids = slices.Clone(ids)
+				slices.SortFunc(ids, billing.EntryID.Compare)
+				for _, id := range slices.Compact(ids) {
+					page, err := next.Entries(ctx, billing.EntryQuery{Account: id.Account}, billing.EntryID{Account: id.Account, Seq: id.Seq - 1}, 1)
+					if err != nil {
+						return nil, err
+					}
+					all = append(all, page...)
+				}
+				return all, nil
+			})},
+		{name: "some of all accounts and all numbers", rules: []string{"BOOK-5"}, hooks: byID(
+			func(next billing.Rows, ctx context.Context, ids []billing.EntryID) ([]billing.Entry, error) {
+				var crossed []billing.EntryID
+				for _, a := range ids {
+					for _, b := range ids {
+						crossed = append(crossed, billing.EntryID{Account: a.Account, Seq: b.Seq})
+					}
+				}
+				return next.EntriesByID(ctx, crossed)
+			})},
 		{name: "the sum of all days", rules: []string{"BOOK-4", "MODEL-1"}, hooks: sum(
 			func(next billing.Rows, ctx context.Context, id billing.AccountID, _ billing.Date) (int64, error) {
 				return next.Sum(ctx, id, billing.Date{})

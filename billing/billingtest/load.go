@@ -306,6 +306,9 @@ func loadRules() []Rule {
 						func() (any, error) { return rows.Accounts(ctx, billing.AccountQuery{InDebt: true}, 0, 10) },
 						func() (any, error) { return rows.Holdings(ctx, []billing.AccountID{2}) },
 						func() (any, error) { return rows.Entries(ctx, billing.EntryQuery{}, billing.EntryID{}, 10) },
+						func() (any, error) {
+							return rows.EntriesByID(ctx, []billing.EntryID{{Account: 2, Seq: 1}, {Account: 1, Seq: 1}})
+						},
 						func() (any, error) { return rows.Documents(ctx, billing.DocumentQuery{}, billing.DocumentID{}, 10) },
 						func() (any, error) { return rows.Series(ctx, host, billing.Invoice, 0, 10) },
 						func() (any, error) { return rows.Periods(ctx, 2, 0, 10) },

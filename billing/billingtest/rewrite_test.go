@@ -105,6 +105,10 @@ func rewriting(in, out *change) hooks {
 		page, err := next.Usage(ctx, id, after, limit)
 		return each(page, out.usage), err
 	}
+	h.entriesByID = func(next billing.Rows, ctx context.Context, ids []billing.EntryID) ([]billing.Entry, error) {
+		all, err := next.EntriesByID(ctx, ids)
+		return each(all, out.entry), err
+	}
 	h.entries = func(next billing.Rows, ctx context.Context, q billing.EntryQuery, after billing.EntryID, limit int) ([]billing.Entry, error) {
 		page, err := next.Entries(ctx, q, after, limit)
 		return each(page, out.entry), err

@@ -105,13 +105,19 @@ func margins(ctx context.Context, c *company, w io.Writer) error {
 		}
 		amounts := map[billing.ResourceID]money.Money{}
 		for _, m := range list {
-			amounts[m.Resource] = m.Margin
+			if !m.Own {
+				amounts[m.Resource] = m.Margin
+			}
 		}
 		q.By = reseller.ByNothing
 		if list, err = c.manager.Margins(ctx, q); err != nil {
 			return err
 		}
-		for _, m := range list { // one line, or none if nothing was sold
+		for _, m := range list { // what was sold, and what its own account cost
+			if m.Own {
+				sums.add(string(p.id)+", own account", "", m.Cost.String(), m.CostRetail.String(), m.Margin.String(), "")
+				continue
+			}
 			percent := ""
 			if m.Percent != nil {
 				percent = m.Percent.StringFixed(2)
@@ -127,7 +133,7 @@ func margins(ctx context.Context, c *company, w io.Writer) error {
 			fmt.Fprintf(w, "\n  Costs of %s are set against its prices at %s.\n", p.id, p.rate)
 		}
 	}
-	fmt.Fprintln(w, "  What was used on days that are not closed yet is in it; the fee of a reseller's own account, and traffic rolled up, are not.")
+	fmt.Fprintln(w, "  What was used on days that are not closed yet is in it. The fee of a reseller's own account, and the traffic rolled up to it, are in lines of their own.")
 	title(w, "Resellers: margins of 2025 by resource")
 	parts.writeTo(w)
 	return nil

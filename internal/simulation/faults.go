@@ -343,6 +343,10 @@ func (r faultyRows) Entries(ctx context.Context, q billing.EntryQuery, after bil
 	return through(r.points, "Entries", func() ([]billing.Entry, error) { return r.inner.Entries(ctx, q, after, limit) })
 }
 
+func (r faultyRows) EntriesByID(ctx context.Context, ids []billing.EntryID) ([]billing.Entry, error) {
+	return through(r.points, "EntriesByID", func() ([]billing.Entry, error) { return r.inner.EntriesByID(ctx, ids) })
+}
+
 func (r faultyRows) Documents(ctx context.Context, q billing.DocumentQuery, after billing.DocumentID, limit int) ([]billing.Document, error) {
 	return through(r.points, "Documents", func() ([]billing.Document, error) { return r.inner.Documents(ctx, q, after, limit) })
 }

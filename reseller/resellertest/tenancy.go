@@ -386,6 +386,7 @@ func billingReads() map[string]reading[billing.Rows] {
 			}
 			return r.Entries(ctx, e, billing.EntryID{Account: billing.AccountID(10 * max(q.After, 0))}, q.Limit)
 		}},
+		"EntriesByID": {why: "it is of entries that the caller has found at their seller"},
 		"Documents": {look: func(ctx context.Context, r rows, q question) (any, error) {
 			d := billing.DocumentQuery{Seller: q.seller()}
 			d.Since, d.Until = q.between()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/money"
@@ -29,6 +30,25 @@ func (r billingRows) Entries(
 		}
 	}
 	return page, nil
+}
+
+func (r billingRows) EntriesByID(ctx context.Context, ids []billing.EntryID) ([]billing.Entry, error) {
+	if err := r.tx.reading(ctx); err != nil {
+		return nil, err
+	}
+	ids = slices.Clone(ids)
+	slices.SortFunc(ids, billing.EntryID.Compare)
+	var all []billing.Entry
+	for _, id := range slices.Compact(ids) {
+		b, ok := r.state().books.get(id.Account)
+		if !ok {
+			continue
+		}
+		if rows := behind(b.entries, id.Seq-1, entrySeq); len(rows) > 0 && rows[0].Seq == id.Seq {
+			all = append(all, cloneEntry(rows[0]))
+		}
+	}
+	return all, nil
 }
 
 // bookPages yields the books of one account (0: of all, in order) that may have rows

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tierhost/tierhost/billing"
 )
@@ -75,6 +76,7 @@ func (s *scan) entry(e *billing.Entry) {
 type entryStatements struct {
 	insertStatements
 	list string     // to be filtered
+	byID *statement // accounts, seqs
 	sum  *statement // account, until
 }
 
@@ -83,6 +85,9 @@ func newEntryStatements(x sqlText) entryStatements {
 	return entryStatements{
 		insertStatements: newInsertStatements(x, t),
 		list:             "SELECT " + t.names("") + " FROM {{schema}}.billing_entries WHERE (account, seq) > ($1::bigint, $2::bigint)",
+		byID: x.statement("SELECT " + t.names("e.") + ` FROM unnest($1::bigint[], $2::bigint[]) AS u (account, seq)
+			CROSS JOIN LATERAL (SELECT * FROM {{schema}}.billing_entries WHERE account = u.account AND seq = u.seq OFFSET 0) e
+			ORDER BY e.account, e.seq`),
 		sum: x.statement(`SELECT coalesce(sum(amount), 0)::bigint FROM {{schema}}.billing_entries
 			WHERE account = $1::bigint AND ($2::date IS NULL OR date IS NULL OR date <= $2)`),
 	}
@@ -107,6 +112,21 @@ func (r rows) Entries(ctx context.Context, q billing.EntryQuery, after billing.E
 	f.limit("account, seq", limit)
 	st := r.tx.store.text().statement(r.tx.store.sql.entries.list + f.sql.String())
 	return query(ctx, r.tx, "postgres.Entries", st, f.params, (*scan).entry)
+}
+
+// EntriesByID implements [billing.BookRows].
+func (r rows) EntriesByID(ctx context.Context, ids []billing.EntryID) ([]billing.Entry, error) {
+	ids = slices.Clone(ids)
+	slices.SortFunc(ids, billing.EntryID.Compare)
+	ids = slices.Compact(ids)
+	accounts, seqs := make([]billing.AccountID, len(ids)), make([]int64, len(ids))
+	for i, id := range ids {
+		accounts[i], seqs[i] = id.Account, id.Seq
+	}
+	var p params
+	ints(&p, accounts)
+	ints(&p, seqs)
+	return query(ctx, r.tx, "postgres.EntriesByID", r.tx.store.sql.entries.byID, p, (*scan).entry)
 }
 
 // Sum implements [billing.BookRows].

@@ -119,6 +119,7 @@ func TestPlans(t *testing.T) {
 		"revision":        {s.sql.catalog.revision, "", "billing_meta_pkey", 4},
 		"series":          {s.sql.documents.series, "'seller7', 'invoice', 100, 50", "billing_documents_number", 60},
 		"sum":             {s.sql.entries.sum, "77, NULL", "billing_entries_pkey", 8},
+		"entries by ID":   {s.sql.entries.byID, "ARRAY[3, 3, 77], ARRAY[9, 10, 231]", "billing_entries_pkey", 14},
 		"entries of one":  {entries(" AND account = 77"), "", "billing_entries_pkey", 8},
 		"entries of a day": {
 			entries(" AND seller = 'seller7' AND date = '2030-01-07'"), "", "billing_entries_date", 120,

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"slices"
+	"strconv"
 
 	"github.com/tierhost/tierhost/billing"
 )
@@ -12,6 +14,9 @@ const (
 	entryCount = 16
 
 	selectEntries = "SELECT " + entryColumns + " FROM billing_entries "
+	// The list, of pairs, is in the order of what is found; the join goes by it.
+	queryEntriesByID = "SELECT " + entryColumns + ` FROM json_each(?) AS wanted CROSS JOIN billing_entries
+ON account = json_extract(wanted.value, '$[0]') AND seq = json_extract(wanted.value, '$[1]') ORDER BY account, seq`
 	querySum      = `SELECT coalesce(sum(amount), 0) FROM billing_entries WHERE account = ?`
 	querySumUntil = querySum + ` AND (date IS NULL OR date <= ?)`
 )
@@ -58,6 +63,34 @@ func (r *row) entry(e *billing.Entry) {
 
 func (t *tx) writeEntries(entries []billing.Entry) error {
 	return exists("entry", insertRows(t, &t.store.inserts.entry, &t.work.entry, entries, bindEntry))
+}
+
+// EntriesByID implements [billing.BookRows].
+func (r billingRows) EntriesByID(ctx context.Context, ids []billing.EntryID) (all []billing.Entry, err error) {
+	if err := r.reading(ctx); err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	ids = slices.Clone(ids)
+	slices.SortFunc(ids, billing.EntryID.Compare)
+	b := r.work.misc.start()
+	b.text = append(b.text[:0], '[')
+	for i, id := range slices.Compact(ids) {
+		if i > 0 {
+			b.text = append(b.text, ',')
+		}
+		b.text = append(b.text, '[')
+		b.text = strconv.AppendInt(b.text, int64(id.Account), 10)
+		b.text = append(b.text, ',')
+		b.text = strconv.AppendInt(b.text, id.Seq, 10)
+		b.text = append(b.text, ']')
+	}
+	b.text = append(b.text, ']')
+	b.bytes(b.text)
+	err = r.list(ctx, queryEntriesByID, b, entryCount, func(row *row) {
+		all = append(all, billing.Entry{})
+		row.entry(&all[len(all)-1])
+	})
+	return all, failure(ctx, "EntriesByID", err)
 }
 
 // Entries implements [billing.BookRows]. Of a seller and a range of days, the index by

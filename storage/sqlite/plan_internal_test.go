@@ -70,6 +70,7 @@ func TestPlans(t *testing.T) {
 			entries(func(f *filter) { f.book(0, 1, 5); f.dated(0, "host", on, on.AddDays(3)) }),
 			"INDEX billing_entries_date (seller=? AND date>? AND date<?)", true,
 		},
+		{"entries by ID", queryEntriesByID, "INDEX billing_entries_id (account=? AND seq=?)", true},
 		{"wholesale", queryWholesale, "reseller_holdings USING PRIMARY KEY (account=?)", false},
 		{"list of wholesale", queryWholesaleList, "reseller_holdings USING PRIMARY KEY (account=?)", false},
 		{"wholesale of a seller", queryWholesalePage, "reseller_holdings_seller (seller=? AND (account,resource)>(?,?))", false},
