@@ -18,7 +18,7 @@ import (
 // The IDs of those above are always smaller, so that it is the order of IDs throughout.
 
 // ErrNotDouble: the account cannot be the seller's double: it is another seller's
-// customer, is closed or cancelled, in a trial or another's double already.
+// customer, is closed or about to be, in a trial or another's double already.
 var ErrNotDouble = code(tierhost.KindPrecondition, "not_double")
 
 // below returns the sellers below one, parents first.
