@@ -228,7 +228,7 @@ func (b *book) recordUsage(x RecordUsage, day Date, keyed *UsageRecord) (*Refusa
 
 // ask asks those above whether the account may have something.
 func (b *book) ask(ask Ask) (*Refusal, error) {
-	if b.permit == nil || len(b.acct.Above) == 0 && ask.Target == nil {
+	if b.permit == nil || len(b.acct.Above) == 0 && b.acct.Sells == "" {
 		return nil, nil
 	}
 	ask.Account = &b.acct
@@ -243,7 +243,7 @@ func (b *book) ask(ask Ask) (*Refusal, error) {
 // has, what it holds and what it would acquire must be on offer; of a double, all that
 // the accounts below it have too.
 func (b *book) askPlan(action string, to *pricedPlan, period Period, day Date) (*Refusal, error) {
-	ask := Ask{Action: action, On: day, Period: period, Resources: to.monthly()}
+	ask := Ask{Action: action, On: day, Period: period, Resources: to.monthly(), Plan: to.ref()}
 	for _, h := range b.holds {
 		if h.Quantity.Sign() > 0 && !slices.Contains(ask.Resources, h.Resource) {
 			ask.Resources = append(ask.Resources, h.Resource)
@@ -260,9 +260,6 @@ func (b *book) askPlan(action string, to *pricedPlan, period Period, day Date) (
 		if by.Sign() > 0 {
 			ask.Grow = append(ask.Grow, Growth{l.Resource, by})
 		}
-	}
-	if b.acct.Sells != "" {
-		ask.Target = &PlanVersion{Seller: to.seller, Plan: to.id, Version: to.version}
 	}
 	return b.ask(ask)
 }

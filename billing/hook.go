@@ -109,9 +109,10 @@ type Ask struct {
 	Opens bool
 	// TrialDays are the days that it would be used unpaid.
 	TrialDays int
-	// Target, of an account that is a double, is the version of a plan that it would go
-	// to: what all accounts below it hold must be on offer there.
-	Target *PlanVersion
+	// Plan is the version of a plan on which it would be, nil where it stays on its own: it
+	// must have all that those above require. If the account is a double, what all accounts
+	// below it hold, and what their plans have, must suit the list of that version.
+	Plan *PlanVersion
 }
 
 // Growth is by how much a holding grows; negative: falls.

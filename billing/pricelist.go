@@ -20,6 +20,7 @@ type PriceList struct {
 	lines     map[ResourceID]*Line
 	discounts map[Period]Discounts
 	rolled    map[ResourceID]bool
+	required  []ResourceID
 	resources map[ResourceID]ResourceKind
 
 	mu    sync.RWMutex
@@ -48,9 +49,11 @@ func newPriceList(v PlanVersion, t *Terms, resources map[ResourceID]Resource) *P
 			p.rolled[t.Resources[i].Resource] = true
 		}
 	}
+	p.require(t.Resources)
 	if t.Wholesale == nil {
 		return p
 	}
+	p.require(t.Wholesale.Resources)
 	p.Refund, p.discounts = percentOr100(t.Wholesale.RefundPercent), t.Wholesale.Discounts
 	for i := range t.Wholesale.Resources {
 		l := &t.Wholesale.Resources[i]
@@ -58,6 +61,25 @@ func newPriceList(v PlanVersion, t *Terms, resources map[ResourceID]Resource) *P
 		p.resources[l.Resource] = resources[l.Resource].withDefaults().Kind
 	}
 	return p
+}
+
+func (p *PriceList) require(lines []Line) {
+	for i := range lines {
+		if lines[i].Required {
+			p.required = append(p.required, lines[i].Resource)
+		}
+	}
+}
+
+// Unmet returns what the list requires and a plan does not have, in the list's order.
+func (p *PriceList) Unmet(plan *Terms) []ResourceID {
+	var out []ResourceID
+	for _, id := range p.required {
+		if !slices.ContainsFunc(plan.Resources, func(l Line) bool { return l.Resource == id }) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // RollsUp reports whether the plan rolls a resource up: customers' usage counts as the

@@ -187,7 +187,7 @@ func precedes(day Date, above []Account) bool {
 
 // askSignup asks those above for all that a new account gets.
 func (b *book) askSignup(action string, p *pricedPlan, day Date) (*Refusal, error) {
-	ask := Ask{Action: action, On: day, Period: b.acct.Period, Resources: p.monthly(), Opens: true}
+	ask := Ask{Action: action, On: day, Period: b.acct.Period, Resources: p.monthly(), Plan: p.ref(), Opens: true}
 	if b.acct.TrialEnds.IsZero() && b.acct.Sells == "" {
 		ask.TrialDays = p.terms.Trial.Days
 	}

@@ -25,6 +25,12 @@ func (p *part) Permit(ctx context.Context, ask billing.Ask) (*billing.Refusal, e
 	if ask.TrialDays > p.maxTrial && len(doubles) > 0 {
 		return billing.Refuse(ErrTrialTooLong, "", "trials of at most "+strconv.Itoa(p.maxTrial)+" days"), nil
 	}
+	var plan *billing.Terms
+	if ask.Plan != nil && len(doubles) > 0 {
+		if plan, err = p.j.Catalog.Terms(ctx, ask.Plan.Seller, ask.Plan.Plan, ask.Plan.Version); err != nil {
+			return nil, err
+		}
+	}
 	for _, d := range doubles {
 		list, err := p.listOn(ctx, d, ask.On)
 		if err != nil {
@@ -35,8 +41,14 @@ func (p *part) Permit(ctx context.Context, ask billing.Ask) (*billing.Refusal, e
 				return billing.Refuse(billing.ErrNotOffered, id, "not for sale here"), nil
 			}
 		}
+		if plan == nil {
+			continue
+		}
+		if unmet := list.Unmet(plan); len(unmet) > 0 {
+			return billing.Refuse(billing.ErrNotOffered, unmet[0], "plans without it are not for sale here"), nil
+		}
 	}
-	if ask.Target != nil {
+	if ask.Plan != nil && ask.Account.Sells != "" {
 		if r, err := p.fits(ctx, ask); r != nil || err != nil {
 			return r, err
 		}
@@ -82,9 +94,10 @@ func (p *part) within(ctx context.Context, d *double, ask billing.Ask, asked map
 }
 
 // fits checks a plan to which a double would go: all that the open accounts below it
-// hold, and everything monthly in their plans, must be on offer there.
+// hold, and everything monthly in their plans, must be on offer there, and what is
+// required there be in their plans.
 func (p *part) fits(ctx context.Context, ask billing.Ask) (*billing.Refusal, error) {
-	list, err := p.j.Catalog.PriceList(ctx, ask.Target.Seller, ask.Target.Plan, ask.Target.Version)
+	list, err := p.j.Catalog.PriceList(ctx, ask.Plan.Seller, ask.Plan.Plan, ask.Plan.Version)
 	if err != nil || list == nil {
 		return nil, err
 	}
@@ -130,6 +143,9 @@ func (p *part) fitAll(ctx context.Context, list *billing.PriceList, resources ma
 		terms, err := p.j.Catalog.Terms(ctx, a.Seller, a.Plan, a.PlanVersion)
 		if err != nil || terms == nil {
 			return nil, err
+		}
+		if unmet := list.Unmet(terms); len(unmet) > 0 {
+			return billing.Refuse(billing.ErrNotOffered, unmet[0], "customers' plans do not have it"), nil
 		}
 		for _, l := range terms.Resources {
 			if resources[l.Resource].Kind == billing.KindMonthly && !offers(l.Resource, a) {
