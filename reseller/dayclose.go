@@ -87,7 +87,10 @@ func (m *Manager) Close(ctx context.Context, until billing.Date) (CloseReport, e
 
 // Run closes the days before a day, moves the customers whose transfer is due, then
 // runs the engine up to the day (spec section 7). It may be run late, again and by
-// several processes at once, as the engine's run.
+// several processes at once, as the engine's run. A reseller whose days cannot be closed
+// holds up neither the others nor its own customers: their boundaries are handled, and
+// what is late is billed with the first day that is open, as always, which then is an
+// earlier one. What the reseller owes in all is the same.
 func (m *Manager) Run(ctx context.Context, day billing.Date, o billing.RunOptions) (billing.RunReport, error) {
 	if m.tx != nil {
 		return billing.RunReport{Day: day}, fmt.Errorf("reseller.Run: runs in transactions of its own: %w", storage.ErrNestedTx)

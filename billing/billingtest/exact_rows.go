@@ -156,7 +156,7 @@ func checkEmptyFields(t *conformance.T, h Harness) {
 	zeros.Terms = billing.Terms{RefundPercent: &zero, Resources: []billing.Line{{
 		Resource: "r", Max: &zero, Prices: billing.Prices{Setup: &zero, Recurring: &zero, Usage: &zero},
 		PeriodPrices: map[billing.Period]billing.PeriodPrices{billing.Months(1): {Setup: &zero, Free: &zero}, billing.Days(7): {}},
-	}, {}}, Wholesale: &billing.Wholesale{Resources: []billing.Line{{Resource: "r", Required: true}}}, Discounts: map[billing.Period]billing.Discounts{billing.Months(3): {}}}
+	}, {}}, Wholesale: &billing.Wholesale{}, Discounts: map[billing.Period]billing.Discounts{billing.Months(3): {}}}
 	seller := billing.Seller{ID: host, Currency: usd()}
 	put(t, st, billing.CatalogChange{
 		Sellers: []billing.Seller{seller}, Plans: []billing.Plan{{Seller: host, ID: "p"}},
