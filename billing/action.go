@@ -1,6 +1,8 @@
 package billing
 
 import (
+	"fmt"
+
 	"github.com/shopspring/decimal"
 
 	"github.com/tierhost/tierhost/money"
@@ -268,6 +270,18 @@ func (a Bill) account() AccountID           { return a.Account }
 func (a Reverse) account() AccountID        { return a.Account }
 func (a Exempt) account() AccountID         { return a.Account }
 func (a SetCreditLimit) account() AccountID { return a.Account }
+
+// Plain returns an action as a value of one of the types of this package: a pointer to one
+// is what it points to, and a type that embeds one is what it embeds, so that whoever looks
+// at the type sees what will be done. No action, or a nil pointer, is [ErrInvalidInput].
+func Plain(act Action) (plain Action, err error) {
+	defer func() {
+		if recover() != nil { // a pointer to nothing
+			plain, err = nil, fmt.Errorf("billing: no action: %w", ErrInvalidInput)
+		}
+	}()
+	return act.by(act.request().By), nil
+}
 
 // AccountOf returns the account that an action is for; 0 for a signup.
 func AccountOf(act Action) AccountID { return act.account() }

@@ -3,7 +3,6 @@ package billing
 import (
 	"context"
 	"errors"
-	"fmt"
 	"github.com/tierhost/tierhost/storage"
 
 	"github.com/tierhost/tierhost/money"
@@ -33,7 +32,11 @@ type Result struct {
 // often, else what the store reports, with its effect.
 func (e *Engine) Do(ctx context.Context, act Action) (Result, error) {
 	began := e.opt.Clock.Now()
-	res, err := e.do(ctx, act)
+	var res Result
+	act, err := Plain(act)
+	if err == nil {
+		res, err = e.do(ctx, act)
+	}
 	if e.opt.Observer != nil {
 		e.opt.Observer.Acted(actionName(act), e.opt.Clock.Now().Sub(began), err)
 	}
@@ -41,9 +44,6 @@ func (e *Engine) Do(ctx context.Context, act Action) (Result, error) {
 }
 
 func (e *Engine) do(ctx context.Context, act Action) (Result, error) {
-	if act == nil {
-		return Result{}, fmt.Errorf("billing.Do: no action: %w", ErrInvalidInput)
-	}
 	if err := validateAction(act); err != nil {
 		return Result{}, err
 	}
@@ -114,14 +114,15 @@ func actionName(act Action) string {
 // Quote returns exactly what [Engine.Do] would do now, and writes nothing: documents
 // have no number yet, and a new account no ID. Its errors are those of Do.
 func (e *Engine) Quote(ctx context.Context, act Action) (Result, error) {
-	if act == nil {
-		return Result{}, fmt.Errorf("billing.Quote: no action: %w", ErrInvalidInput)
+	act, err := Plain(act)
+	if err == nil {
+		err = validateAction(act)
 	}
-	if err := validateAction(act); err != nil {
+	if err != nil {
 		return Result{}, err
 	}
 	var res Result
-	err := e.view(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
+	err = e.view(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
 		d, err := e.decide(ctx, tx, rows, act, LockNone, Date{})
 		switch {
 		case err != nil:

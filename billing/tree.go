@@ -18,7 +18,7 @@ import (
 // The IDs of those above are always smaller, so that it is the order of IDs throughout.
 
 // ErrNotDouble: the account cannot be the seller's double: it is another seller's
-// customer, is closed, in a trial or another's double already.
+// customer, is closed or about to be, in a trial or another's double already.
 var ErrNotDouble = code(tierhost.KindPrecondition, "not_double")
 
 // below returns the sellers below one, parents first.
@@ -96,7 +96,7 @@ func (c *catalog) chainHint(id SellerID) []AccountID {
 }
 
 // Appoint makes an account the double of a seller: an open account of the seller's
-// parent that is nobody's double yet and not in a trial. From then on the seller signs up customers. Doing
+// parent that is nobody's double yet, not in a trial and not cancelled. From then on the seller signs up customers. Doing
 // it again with the same account does nothing. Errors: ErrUnknownSeller,
 // ErrUnknownAccount, ErrNotDouble, and ErrSellerFixed for a seller that has another.
 func (e *Engine) Appoint(ctx context.Context, seller SellerID, double AccountID) error {
@@ -122,7 +122,7 @@ func (e *Engine) Appoint(ctx context.Context, seller SellerID, double AccountID)
 			return nil
 		case s.Double != 0:
 			return fmt.Errorf("billing: seller %s has account %d: %w", seller, s.Double, ErrSellerFixed)
-		case s.Parent == "" || a.Seller != s.Parent || a.Status == Closed || !a.TrialEnds.IsZero() || a.Sells != "":
+		case s.Parent == "" || a.Seller != s.Parent || a.Status == Closed || a.Cancelling || !a.TrialEnds.IsZero() || a.Sells != "":
 			return fmt.Errorf("billing: account %d for seller %s: %w", double, seller, ErrNotDouble)
 		}
 		s.Double, a.Sells = double, seller

@@ -60,6 +60,25 @@ func TestClosingWithoutBillingCostsTheResellerAsMuch(t *testing.T) {
 	}
 }
 
+// A reseller that closes one of its own resellers without billing owes for it all the same.
+func TestClosingAResellerWithoutBillingCostsItsParentAsMuch(t *testing.T) {
+	t.Parallel()
+	play := func(how billing.CloseBilling) []string {
+		s := newShop(t, 2)
+		s.enroll("acme", "host")
+		bit := s.enroll("bit", "acme")
+		s.to(1, 11)
+		s.do(billing.RecordUsage{Account: bit.ID, Resource: "traffic", Amount: decimal.NewFromInt(500)})
+		_, err := s.m.Desk("acme").Do(s.ctx, billing.Close{Account: bit.ID, Billing: how})
+		require.NoError(t, err)
+		s.to(1, 13)
+		s.sound()
+		return s.bills("acme")
+	}
+	require.Equal(t, play(billing.CloseAccrue), play(billing.CloseNoBilling))
+	require.Contains(t, play(billing.CloseCollectOnly), "2026-01-11 traffic 500.00")
+}
+
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

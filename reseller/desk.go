@@ -225,8 +225,9 @@ func (d *Desk) PublishPlan(ctx context.Context, head billing.Plan, terms billing
 
 // check makes an action the seller's own, or refuses it.
 func (d *Desk) check(ctx context.Context, act billing.Action) (billing.Action, error) {
-	if act == nil {
-		return nil, fmt.Errorf("reseller: no action: %w", billing.ErrInvalidInput)
+	act, err := billing.Plain(act)
+	if err != nil {
+		return nil, err
 	}
 	subject, err := d.m.SubjectOf(ctx, d.seller, billing.AccountOf(act))
 	if err == nil {

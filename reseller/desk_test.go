@@ -332,3 +332,88 @@ func TestADeskKeepsTheRoleOfJobs(t *testing.T) {
 	_, err = d.Do(s.ctx, billing.Resume{Request: debts, Account: alice})
 	require.ErrorIs(t, err, billing.ErrMayNotResume, "it was not for debt")
 }
+
+// dressed is an action of nobody's package.
+type dressed struct{ billing.Signup }
+
+// An action behind a pointer, or in another type, is looked at as what it is.
+func TestADeskLooksIntoActions(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 1)
+	s.enroll("acme", "host")
+	s.enroll("other", "host")
+	theirs := s.signup("other", "bob")
+	d := s.m.Desk("acme")
+	for _, act := range []billing.Action{
+		&billing.Signup{Seller: "other", Name: "a", Plan: "home"},
+		dressed{billing.Signup{Seller: "other", Name: "b", Plan: "home"}},
+		&dressed{billing.Signup{Seller: "other", Name: "c", Plan: "home"}},
+	} {
+		res, err := d.Do(s.ctx, act)
+		require.NoError(t, err)
+		require.Equal(t, billing.SellerID("acme"), s.account(res.Account.ID).Seller)
+	}
+	_, err := d.Do(s.ctx, &billing.Signup{Name: "d", Plan: "home", Existing: theirs})
+	require.ErrorIs(t, err, billing.ErrUnknownAccount)
+	_, err = d.Do(s.ctx, &billing.Close{Account: theirs})
+	require.ErrorIs(t, err, billing.ErrUnknownAccount)
+	_, err = d.Do(s.ctx, &billing.RecordUsage{Account: s.signup("acme", "alice"), Resource: "traffic"})
+	require.ErrorIs(t, err, reseller.ErrNotHere)
+	for _, act := range []billing.Action{nil, (*billing.Signup)(nil), (*dressed)(nil), struct{ *billing.Close }{}} {
+		_, err = d.Do(s.ctx, act)
+		require.ErrorIs(t, err, billing.ErrInvalidInput)
+		_, err = s.e.Do(s.ctx, act)
+		require.ErrorIs(t, err, billing.ErrInvalidInput)
+		_, err = s.e.Quote(s.ctx, act)
+		require.ErrorIs(t, err, billing.ErrInvalidInput)
+	}
+}
+
+// Nothing that a desk says, of whatever action in whatever state, names a seller above or
+// one of its plans.
+func TestADeskNamesNobodyAbove(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 3)
+	require.NoError(t, s.e.PutSeller(s.ctx, billing.Seller{ID: "rootco", Currency: s.eur}))
+	s.publish("rootco", "rootplan", metered(false))
+	_, err := s.m.Enroll(s.ctx, reseller.Enrollment{Seller: billing.Seller{ID: "midco", Parent: "rootco", Currency: s.eur}, Signup: billing.Signup{Plan: "rootplan"}})
+	require.NoError(t, err)
+	s.publish("midco", "midplan", wholesale("2", "0.40"))
+	_, err = s.m.Enroll(s.ctx, reseller.Enrollment{Seller: billing.Seller{ID: "leaf", Parent: "midco", Currency: s.eur}, Signup: billing.Signup{Plan: "midplan"}})
+	require.NoError(t, err)
+	require.NoError(t, s.e.DefineResources(s.ctx, billing.Resource{ID: "ip"}))
+	s.publish("leaf", "home", billing.Terms{Resources: []billing.Line{{Resource: "account", AtSignup: decimal.NewFromInt(1),
+		Prices: billing.Prices{Recurring: price("50000000000000000")}}, {Resource: "mailbox"}, {Resource: "traffic"}, {Resource: "ip"}}})
+	s.publish("leaf", "bare", unmetered())
+	alice := s.signup("leaf", "alice")
+	d := s.m.Desk("leaf")
+	look := func(acts ...billing.Action) {
+		for _, act := range append(acts, actions(t, s, "leaf", alice)...) {
+			for _, do := range []func() error{
+				func() error { _, err := d.Quote(s.ctx, act); return err },
+				func() error { _, err := d.Do(s.ctx, act); return err },
+			} {
+				err := do()
+				if err == nil {
+					continue
+				}
+				for _, name := range []string{"rootco", "midco", "rootplan", "midplan"} {
+					require.NotContains(t, err.Error(), name, "%T", act)
+				}
+			}
+		}
+	}
+	look(billing.SetQuantity{Account: alice, Resource: "ip", Quantity: decimal.NewFromInt(1)}, billing.Signup{Name: "b", Plan: "bare"},
+		billing.ChangePlan{Account: alice, Plan: "bare"})
+	alice = s.signup("leaf", "carol")
+	require.NoError(t, s.m.SetLimit(s.ctx, "midco", "mailbox", price("0")))
+	require.NoError(t, s.m.SetLimit(s.ctx, "midco", reseller.Customers, price("0")))
+	look(billing.Signup{Name: "e", Plan: "home"})
+	require.NoError(t, s.m.SetLimit(s.ctx, "midco", reseller.Customers, nil))
+	alice = s.signup("leaf", "dora")
+	s.to(2, 1) // parked
+	require.NotEmpty(t, s.account(alice).Parked.Code)
+	look()
+	s.do(billing.Suspend{Account: must(s.e.Seller(s.ctx, "midco")).Double, Note: "midco owes"})
+	look()
+}

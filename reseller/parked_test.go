@@ -2,6 +2,7 @@ package reseller_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -78,11 +79,17 @@ func TestCloseNamesADayThatCannotBeBilled(t *testing.T) {
 	s.signup("midas", "alice")
 	s.signup("midas", "bob")
 	s.signup("other", "carol")
-	s.clock.Advance(24 * 3600e9)
+	s.clock.Advance(24 * time.Hour)
 	for range 2 {
 		_, err := s.m.Close(s.ctx, billing.NewDate(2026, 1, 1))
 		require.ErrorContains(t, err, "day 2026-01-01 of seller midas")
 	}
 	require.Equal(t, []string{"2026-01-01 account 1.00"}, s.bills("other"))
+	// The run goes on, for its customers too; their late shadows go to the first open day.
+	s.clock.Advance(31 * 24 * time.Hour)
+	run, err := s.m.Run(s.ctx, billing.NewDate(2026, 2, 2), billing.RunOptions{})
+	require.ErrorContains(t, err, "day 2026-01-01 of seller midas")
+	require.Equal(t, int64(5), run.Boundary)
+	require.Contains(t, s.shadows("midas"), "2026-02-01 alice recurring account 1 50000000000000000.00")
 	require.True(t, must(s.m.ClosedThrough(s.ctx, "midas")).Before(billing.NewDate(2026, 1, 1)))
 }

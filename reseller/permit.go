@@ -22,8 +22,8 @@ func (p *part) Permit(ctx context.Context, ask billing.Ask) (*billing.Refusal, e
 	if err != nil {
 		return nil, err
 	}
-	if ask.TrialDays > p.maxTrial && len(doubles) > 0 {
-		return billing.Refuse(ErrTrialTooLong, "", "trials of at most "+strconv.Itoa(p.maxTrial)+" days"), nil
+	if most := max(0, p.maxTrial); ask.TrialDays > most && len(doubles) > 0 {
+		return billing.Refuse(ErrTrialTooLong, "", "trials of at most "+strconv.Itoa(most)+" days"), nil
 	}
 	var plan *billing.Terms
 	if ask.Plan != nil && len(doubles) > 0 {
