@@ -35,11 +35,14 @@ const (
 	FindingPool    = "pool"    // what is drawn from a pool is not what holdings have, and what comes back
 	FindingLimit   = "limit"   // what counts for a limit is not what customers hold
 	FindingForeign = "foreign" // a shadow of an account that is not below the reseller
+	FindingLost    = "lost"    // shadows of a holding do not come to what it has been charged
 )
 
 // Verify looks for anything in the wholesale books that must not be: for every closed
 // day of every reseller the sums of shadows against the bills and the double's entries,
-// amounts against the figures they came from, pools and limits against what is held. It
+// amounts against the figures they came from, what holdings have been charged (setup over
+// their life, recurring in their running interval) against their shadows, pools and limits
+// against what is held. It
 // reads live data, reseller by reseller and page by page, each page in a view of its
 // own, and changes nothing. Shadows of days that are open are checked one by one, and
 // not added up. Pools and limits change meanwhile: where they do not agree they are
@@ -60,7 +63,8 @@ func (m *Manager) Verify(ctx context.Context) iter.Seq2[Finding, error] {
 			if s.Double == 0 {
 				continue
 			}
-			v := &verifier{m: m, seller: s, parent: byID[s.Parent], sums: map[dayResource]money.Money{}, below: map[billing.AccountID]bool{}}
+			v := &verifier{m: m, seller: s, parent: byID[s.Parent], sums: map[dayResource]money.Money{},
+				below: map[billing.AccountID]bool{}, charged: map[chargeKey]charge{}}
 			err := v.verify(ctx)
 			for _, f := range v.found {
 				if !yield(f, nil) {
@@ -83,6 +87,7 @@ type verifier struct {
 	through billing.Date // the last day that was closed when it began
 	sums    map[dayResource]money.Money
 	below   map[billing.AccountID]bool // of the accounts of shadows: whether they are below the seller
+	charged map[chargeKey]charge       // what shadows have charged
 }
 
 type dayResource struct {
@@ -102,6 +107,9 @@ func (v *verifier) verify(ctx context.Context) (err error) {
 		return err
 	}
 	if err := v.bills(ctx); err != nil {
+		return err
+	}
+	if err := v.lost(ctx); err != nil {
 		return err
 	}
 	return v.stocks(ctx)
@@ -158,6 +166,9 @@ func (v *verifier) shadows(ctx context.Context) error {
 				return err
 			}
 			if err := v.sum(s); err != nil {
+				return err
+			}
+			if err := tally(v.charged, s); err != nil {
 				return err
 			}
 		}

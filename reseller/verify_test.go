@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 
@@ -236,7 +237,8 @@ func TestVerifyReadsByThePage(t *testing.T) {
 	pages := shadows/500 + 1
 	require.LessOrEqual(t, most, 3, "a page, its accounts, its entries")
 	require.LessOrEqual(t, calls["entries by ID"], pages+1, "and those of the bills")
-	require.LessOrEqual(t, calls["load"], pages)
+	const holdings = 1500*2/500 + 1
+	require.LessOrEqual(t, calls["load"], pages+holdings, "accounts of shadows, and of holdings")
 	require.Zero(t, calls["entries"])
 	require.Greater(t, views, 2*pages)
 }
@@ -281,4 +283,51 @@ func TestVerifyOnLiveData(t *testing.T) {
 	close(done)
 	wg.Wait()
 	s.sound()
+}
+
+// losing is a store that loses the shadows of some transactions.
+type losing struct {
+	reseller.Store
+	on *bool
+}
+
+func (l losing) Reseller(tx storage.Tx) (reseller.Rows, error) {
+	rows, err := l.Store.Reseller(tx)
+	return losingRows{rows, l.on}, err
+}
+
+type losingRows struct {
+	reseller.Rows
+	on *bool
+}
+
+func (l losingRows) Write(ctx context.Context, b *reseller.Batch) error {
+	if *l.on {
+		b.Shadows = nil
+	}
+	return l.Rows.Write(ctx, b)
+}
+
+// Shadows that were never written are found by what their holdings have been charged.
+func TestVerifyFindsLostShadows(t *testing.T) {
+	t.Parallel()
+	on := false
+	s := newShopOn(t, losing{memory.New(), &on}, 1)
+	s.enroll("acme", "host")
+	alice := s.signup("acme", "alice")
+	carol := s.signup("acme", "carol")
+	require.NoError(t, s.set(carol, "traffic", 3))
+	s.sound()
+	on = true
+	require.NoError(t, s.set(alice, "mailbox", 100))
+	bob := s.signup("acme", "bob")
+	require.NoError(t, s.set(carol, "traffic", 4))
+	on = false
+	s.to(1, 3)
+	var found []string
+	for f, err := range s.m.Verify(s.ctx) {
+		require.NoError(t, err)
+		found = append(found, fmt.Sprint(f.Code, " ", f.Account, " ", strings.Fields(f.Detail)[0]))
+	}
+	require.ElementsMatch(t, []string{fmt.Sprint("lost ", alice, " mailbox"), fmt.Sprint("lost ", bob, " account"), fmt.Sprint("lost ", carol, " traffic")}, found)
 }
