@@ -215,13 +215,6 @@ func cloneHolds(holds []*hold) []*hold {
 	return out
 }
 
-// whileParked reports whether an action needs none of the boundaries that a parked account
-// has not handled: money, and measurements, which would be lost otherwise.
-func whileParked(act Action) bool {
-	_, usage := act.(RecordUsage)
-	return usage || onMoney(act)
-}
-
 // onMoney reports whether an action only books money.
 func onMoney(act Action) bool {
 	switch act.(type) {
@@ -421,20 +414,4 @@ func (b *book) touched(before *Account) bool {
 
 func (b *Batch) empty() bool {
 	return len(b.Accounts)+len(b.Holdings)+len(b.Periods)+len(b.Usage)+len(b.Documents)+len(b.Entries)+len(b.Keys)+len(b.Events) == 0
-}
-
-// parkable reports whether an error is the account's own fault and not the outside's,
-// and the code under which to park it.
-func parkable(err error) (string, bool) {
-	var b *broken
-	var n *bound
-	switch {
-	case errors.As(err, &n):
-		return "too_many_entries", true
-	case errors.As(err, &b), errors.Is(err, ErrBroken):
-		return "broken_invariant", true
-	case errors.Is(err, money.ErrOverflow):
-		return "amount_too_large", true
-	}
-	return "", false
 }
