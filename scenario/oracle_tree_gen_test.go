@@ -94,7 +94,7 @@ func (g *generator) reseller(id, seller string, periods []string) {
 		r := g.percent()
 		w.RefundPercent = &r
 	}
-	rolls, required := pick(g, 0, 0, 20, 50), pick(g, 0, 0, 0, 15)
+	rolls, required, gaps := pick(g, 0, 0, 20, 50), pick(g, 0, 0, 0, 15), pick(g, 0, 0, 30)
 	for i := range p.Resources {
 		l := &p.Resources[i]
 		l.Rollup = g.isMonthly(l.ID) && g.chance(rolls)
@@ -124,6 +124,9 @@ func (g *generator) reseller(id, seller string, periods []string) {
 			l.Free = pick(g, "1", "3", "5", "10", "0.5", "7.25")
 		}
 		l.Required = g.isMonthly(r.ID) && g.chance(required)
+		if period := pick(g, all...); g.chance(gaps) {
+			delete(l.PeriodPrices, period) // of days: not for sale then
+		}
 		w.Resources = append(w.Resources, l)
 	}
 	if g.chance(40) {
@@ -192,7 +195,9 @@ func (g *generator) gambitTree(a *oracleAccount) {
 		return
 	}
 	d.handleBoundaries(g.day)
-	switch g.choose(4) {
+	switch g.choose(5) {
+	case 4:
+		g.longer(g.among(d))
 	case 0:
 		g.otherList(d)
 	case 1:
@@ -216,6 +221,9 @@ func (g *generator) among(d *oracleAccount) *oracleAccount {
 func (g *generator) otherList(d *oracleAccount) {
 	g.do(g.action(d, "change_plan"))
 	if g.chance(20) {
+		g.longer(g.among(d))
+	}
+	if g.chance(20) {
 		g.do(g.action(d, pick(g, "change_period", "set", "suspend")))
 	}
 	for range g.choose(4) {
@@ -229,6 +237,25 @@ func (g *generator) otherList(d *oracleAccount) {
 			x.handleBoundaries(g.day)
 			g.until(pick(g, x.monthTo, x.monthTo-1, g.day+4))
 		}
+	}
+}
+
+// longer asks for another period, buys this and that meanwhile, for which a list may
+// have no price of that period, and goes on until it begins.
+func (g *generator) longer(a *oracleAccount) {
+	lengths := a.plan.Periods
+	if len(lengths) == 0 {
+		lengths = []string{"1m"}
+	}
+	g.do(oracleStep{Do: "change_period", Account: a.name, Period: pick(g, lengths...)})
+	for _, r := range g.used {
+		if g.chance(60) {
+			g.do(oracleStep{Do: "set", Account: a.name, Resource: r.ID, Quantity: g.quantity(r)})
+		}
+	}
+	if g.chance(50) {
+		g.until(pick(g, a.periodTo, a.periodTo, a.periodTo+1))
+		g.do(g.action(a, pick(g, "set", "usage", "close")))
 	}
 }
 
