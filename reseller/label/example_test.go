@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -113,17 +114,16 @@ func ExampleLook() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := look.Execute(os.Stdout, "login.html", "de-AT,de;q=0.9", nil); err != nil {
+	if err := look.Execute(context.Background(), os.Stdout, "login.html", "de-AT,de;q=0.9", nil); err != nil {
 		log.Fatal(err)
 	}
-	css, err := look.ReadFile("css/site.css")
+	css, err := fs.ReadFile(look.Assets(), "css/site.css") // what http.FileServerFS serves
 	fmt.Printf("%s %v\n", css, err)
 
-	withheld, err := look.Withheld()
-	for _, w := range withheld {
+	for _, w := range look.Withheld() {
 		fmt.Println("withheld:", w.Layer, w.Path)
 	}
-	leaks, err := label.Vet(look, nil)
+	leaks, err := label.Vet(context.Background(), look, nil)
 	fmt.Println(len(leaks), err)
 	// Output:
 	// <h1>Anmeldung bei Corner Shop</h1><p>Yours, Corner Shop</p>

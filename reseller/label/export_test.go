@@ -6,3 +6,6 @@ func Work(s *Scanner, x Shown) (leaks []Leak, work int) { return s.scan(x) }
 
 // The bound of the work for a text of some length.
 func WorkBound(length int) int { return workAtLeast + workPerByte*length }
+
+// Scans returns how many things a look has scanned.
+func Scans(l *Look) int64 { return l.files.scan.scans.Load() }

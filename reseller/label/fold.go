@@ -61,6 +61,9 @@ func appendSpace(out []byte) []byte {
 
 // appendFolded appends what stands for a rune that is not ASCII.
 func appendFolded(out []byte, r rune) []byte {
+	if '\u3400' <= r && r <= '\u9fff' { // Chinese, which has neither case nor marks
+		return utf8.AppendRune(out, r)
+	}
 	switch r {
 	case 'ß', 'ẞ':
 		return append(out, "ss"...)

@@ -2,12 +2,14 @@ package label
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -85,6 +87,9 @@ func tells(p Brand, o LeakOptions) bool {
 type Scanner struct {
 	words *matcher
 	allow *matcher
+	id    [sha256.Size]byte // of what is looked for and what is allowed
+	// scans counts the things that were scanned.
+	scans atomic.Int64
 }
 
 // NewScanner returns a scanner for what the parents must not be known by.
@@ -93,7 +98,16 @@ func NewScanner(parents []Brand, o LeakOptions) *Scanner {
 	for _, s := range o.Allow {
 		allow.allow(s)
 	}
-	return &Scanner{words: newMatcher(words(parents, o)), allow: newMatcher(allow.words)}
+	s := &Scanner{words: newMatcher(words(parents, o)), allow: newMatcher(allow.words)}
+	h := sha256.New()
+	for _, m := range []*matcher{s.words, s.allow} {
+		for _, w := range m.words {
+			fmt.Fprintf(h, "%s %q %d\n", w.kind, w.shown, w.size)
+		}
+		fmt.Fprintln(h)
+	}
+	s.id = [sha256.Size]byte(h.Sum(nil))
+	return s
 }
 
 // Empty reports whether there is nothing to look for.
@@ -134,6 +148,7 @@ func (s *Scanner) Scan(x Shown) []Leak {
 
 // scan also returns how many bytes were read, decoded and searched.
 func (s *Scanner) scan(x Shown) (all []Leak, work int) {
+	s.scans.Add(1)
 	told := map[[2]string]bool{}
 	for p := range parts(x) {
 		if p.err != nil {

@@ -292,14 +292,20 @@ func (c *checker) text(path, key, text string) {
 	}
 }
 
-// goodFormat reports whether each % of a text is a verb that shows an argument, or %%.
+// goodFormat reports whether each % of a text is a verb that shows an argument, or %%,
+// with a width of two digits at most.
 func goodFormat(s string) bool {
 	for {
 		i := strings.IndexByte(s, '%')
 		if i < 0 {
 			return true
 		}
-		s = strings.TrimLeft(s[i+1:], "+-#0123456789.")
+		s = s[i+1:]
+		flags := len(s) - len(strings.TrimLeft(s, "+-#0123456789."))
+		if longestNumber(s[:flags]) > 2 {
+			return false
+		}
+		s = s[flags:]
 		if rest, ok := strings.CutPrefix(s, "["); ok {
 			n, tail, closed := strings.Cut(rest, "]")
 			if !closed || n == "" || n == "0" || len(n) > 2 || strings.Trim(n, "0123456789") != "" {
@@ -312,6 +318,14 @@ func goodFormat(s string) bool {
 		}
 		s = s[1:]
 	}
+}
+
+// longestNumber returns the length of the longest run of digits.
+func longestNumber(s string) (n int) {
+	for _, digits := range strings.FieldsFunc(s, func(r rune) bool { return r < '0' || r > '9' }) {
+		n = max(n, len(digits))
+	}
+	return n
 }
 
 func (c *checker) money(f MoneyFormat) {
