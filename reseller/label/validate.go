@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/language"
 
 	"github.com/tierhost/tierhost"
@@ -114,12 +115,22 @@ func (c *checker) hosts(path string, hosts []string) {
 			c.Add(at, "invalid_host", "%.80q is not a host name", h)
 		case strings.Contains(h, ":"):
 			c.Add(at, "host_port", "%.80q has a port: a brand is found by name only", h)
+		case !strings.Contains(normal, "."):
+			c.Add(at, "single_label", "%s is not below any domain", normal)
+		case isSuffix(normal):
+			c.Add(at, "public_suffix", "names below %s belong to many", normal)
 		case seen[normal]:
 			c.Add(at, "duplicate", "%s is listed already", normal)
 		}
 		seen[normal] = err == nil
 		hosts[i] = normal
 	}
+}
+
+// isSuffix reports whether domains are registered directly below a name.
+func isSuffix(host string) bool {
+	suffix, _ := publicsuffix.PublicSuffix(host)
+	return suffix == host
 }
 
 func (c *checker) company(x *Company) {
