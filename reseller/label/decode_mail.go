@@ -2,35 +2,19 @@ package label
 
 import (
 	"bytes"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
 )
 
 // decodeQuoted reads quoted-printable: =41, and = at the end of a line.
-func decodeQuoted(v view) (view, bool) {
-	if bytes.IndexByte(v.text, '=') < 0 {
-		return v, false
-	}
-	out := reader(v)
-	for i := 0; i < len(v.text); {
-		if v.text[i] == '=' {
-			if r, n := hexRun(v.text[i+1:], 2); n == 2 {
-				out.put(v, i, byte(r))
-				i += 3
-				continue
-			}
-			if n := softBreak(v.text[i:]); n > 0 {
-				out.drop()
-				i += n
-				continue
-			}
+func decodeQuoted(v view) reading {
+	return escapes(v, '=', func(i int) ([]byte, int) {
+		if r, n := hexRun(v.text[i+1:], 2); n == 2 {
+			return []byte{byte(r)}, 3
 		}
-		out.keep(v, i)
-		i++
-	}
-	return out.view, out.changed
+		return nil, softBreak(v.text[i:])
+	})
 }
 
 // softBreak returns the length of "=" with the end of the line behind it.
@@ -45,68 +29,72 @@ func softBreak(s []byte) int {
 	return 0
 }
 
+// longestWord bounds the encoded words that are read. RFC 2047 allows 75 characters.
+const longestWord = 4096
+
 // decodeWords reads the encoded words of mail headers, =?utf-8?q?...?=, and joins those
 // that stand one behind the other.
-func decodeWords(v view) (view, bool) {
+func decodeWords(v view) reading {
 	if !bytes.Contains(v.text, []byte("=?")) {
-		return v, false
+		return reading{}
 	}
-	out := reader(v)
-	for i := 0; i < len(v.text); {
-		w, n := encodedWord(v.text[i:])
+	ends, lines := find(v.text, "?="), find(v.text, "\n")
+	return escapes(v, '=', func(i int) ([]byte, int) {
+		plain, n := encodedWord(v.text, i, ends, lines)
 		if n == 0 {
-			out.keep(v, i)
-			i++
-			continue
+			return nil, 0
 		}
-		out.put(v, i, w...)
-		i += n
 		// White space between two of them does not count.
-		j := i
-		for j < len(v.text) && (v.text[j] == ' ' || v.text[j] == '\t' || v.text[j] == '\r' || v.text[j] == '\n') {
+		j := i + n
+		for j < len(v.text) && isSpace(v.text[j]) {
 			j++
 		}
-		if j > i {
-			if _, n := encodedWord(v.text[j:]); n > 0 {
-				i = j
-			}
+		if j > i+n && bytes.HasPrefix(v.text[j:], []byte("=?")) {
+			n = j - i
 		}
-	}
-	return out.view, out.changed
+		return plain, n
+	})
 }
 
-// encodedWord reads the encoded word at the beginning of s.
-func encodedWord(s []byte) (plain []byte, n int) {
-	if len(s) < 8 || s[0] != '=' || s[1] != '?' {
+// encodedWord reads the encoded word at i.
+func encodedWord(text []byte, i int, ends, lines *finder) (plain []byte, n int) {
+	s := text[i:]
+	if len(s) < 8 || s[1] != '?' {
 		return nil, 0
 	}
-	charset, rest, ok := bytes.Cut(s[2:min(len(s), 4096)], []byte("?"))
-	if !ok || len(charset) == 0 || len(charset) > 40 || bytes.ContainsAny(charset, " \r\n\t") || len(rest) < 2 || rest[1] != '?' {
+	charset, rest, ok := bytes.Cut(s[2:min(len(s), 48)], []byte("?"))
+	if !ok || len(charset) == 0 || bytes.ContainsAny(charset, " \r\n\t") || len(rest) < 2 || rest[1] != '?' {
 		return nil, 0
 	}
-	kind := rest[0] | 0x20
-	text, _, ok := bytes.Cut(rest[2:], []byte("?="))
-	if !ok || bytes.ContainsAny(text, "\r\n") {
+	from := i + 2 + len(charset) + 3
+	end := ends.from(from)
+	if end < 0 || end-from > longestWord {
 		return nil, 0
 	}
-	switch kind {
+	if line := lines.from(from); line >= 0 && line < end {
+		return nil, 0
+	}
+	switch word := text[from:end]; rest[0] | 0x20 {
 	case 'q':
-		read, _ := decodeQuoted(viewOf(bytes.ReplaceAll(text, []byte("_"), []byte(" "))))
-		plain = read.text
+		word = bytes.ReplaceAll(word, []byte("_"), []byte(" "))
+		plain = word
+		if r := decodeQuoted(viewOf(word)); len(r.changes) > 0 {
+			plain = r.text
+		}
 	case 'b':
-		sextets := make([]sextet, 0, len(text))
-		for i, c := range text {
+		sextets := make([]sextet, 0, len(word))
+		for k, c := range word {
 			if x, ok := sextetOf(c); ok {
-				sextets = append(sextets, sextet{x, i})
+				sextets = append(sextets, sextet{x, k})
 			}
 		}
-		for _, o := range octets(sextets, 0) {
+		for _, o := range octets(sextets) {
 			plain = append(plain, o.value)
 		}
 	default:
 		return nil, 0
 	}
-	return toUTF8(plain), 2 + len(charset) + 1 + 2 + len(text) + 2
+	return toUTF8(plain), end + 2 - i
 }
 
 // toUTF8 reads what is not UTF-8 as Windows-1252, which most of it is.
@@ -121,158 +109,118 @@ func toUTF8(s []byte) []byte {
 	return out
 }
 
-type sextet struct {
-	value byte
-	at    int
-}
-
-type octet struct {
-	value byte
-	at    int
-}
-
-// sextetOf reads a character of either alphabet of base64.
-func sextetOf(c byte) (byte, bool) {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c - 'A', true
-	case 'a' <= c && c <= 'z':
-		return c - 'a' + 26, true
-	case '0' <= c && c <= '9':
-		return c - '0' + 52, true
-	case c == '+' || c == '-':
-		return 62, true
-	case c == '/' || c == '_':
-		return 63, true
+// decodeContinued joins the parameters of headers that are continued (RFC 2231):
+// filename*0="Corner "; filename*1="Shop".
+func decodeContinued(v view) reading {
+	var out reading
+	kept := 0
+	for i := 0; ; {
+		j := bytes.IndexByte(v.text[i:], '*')
+		if j < 0 {
+			break
+		}
+		i += j
+		from, n := continuation(v.text, i, kept)
+		if n == 0 {
+			i++
+			continue
+		}
+		if out.text == nil {
+			out = reader(v)
+		}
+		out.keep(v, kept, from)
+		out.drop()
+		i += n
+		kept = i
 	}
-	return 0, false
-}
-
-// octets decodes sextets from the given one on, as far as they go.
-func octets(s []sextet, from int) []octet {
-	var out []octet
-	acc, bits := 0, 0
-	first := 0
-	for _, x := range s[min(from, len(s)):] {
-		if bits == 0 {
-			first = x.at
-		}
-		acc = acc<<6 | int(x.value)
-		if bits += 6; bits >= 8 {
-			bits -= 8
-			out = append(out, octet{byte(acc >> bits), first})
-			first = x.at
-		}
+	if out.text != nil {
+		out.keep(v, kept, len(v.text))
 	}
 	return out
 }
 
-// plausible is the least length of a text found in base64: prose decodes to bytes, too.
-const plausible = 4
-
-// Where base64 may begin within what looks like it, and how far it is then read: behind
-// a line that is not as long as its own, and behind a character that also divides paths
-// and names.
-const (
-	lineReach = 4096
-	partReach = 256
-)
-
-// decodeBase64 reads everything that could be base64, of either alphabet and over lines.
-// Where it begins cannot be told, so that each run is read from each of its first four
-// characters on, and again from where lines and parts begin. Only what looks like text
-// is kept.
-func decodeBase64(v view) (view, bool) {
-	var out reading
-	var run []sextet
-	var line []int // where lines begin in the run
-	decode := func(from []sextet) {
-		bytes := octets(from, 0)
-		readable(bytes, func(text []octet) {
-			if len(text) < plausible && len(text) < len(bytes) {
-				return
-			}
-			for _, o := range text {
-				out.put(v, o.at, o.value)
-			}
-			out.put(v, text[len(text)-1].at, '\n')
-		})
+// continuation looks for "; name*1=" with its star at i, and the quotes around it: from
+// where to how far behind the star it reaches. n is 0 if it is none.
+func continuation(s []byte, i, floor int) (from, n int) {
+	j := i + 1
+	for j < len(s) && j < i+4 && '0' <= s[j] && s[j] <= '9' {
+		j++
 	}
-	flush := func() {
-		for start := range min(4, max(len(run)-1, 0)) {
-			decode(run[start:])
-		}
-		for i, start := range line {
-			if i > 0 && (i == 1 || start-line[i-1] != line[i-1]-line[i-2]) && start < len(run) {
-				decode(run[start:min(start+lineReach, len(run))])
-			}
-		}
-		for i, x := range run[:max(len(run)-1, 0)] {
-			if x.value >= 62 {
-				decode(run[i+1 : min(i+1+partReach, len(run))])
-			}
-		}
-		run, line = run[:0], line[:0]
+	if j == i+1 || j == i+2 && s[i+1] == '0' {
+		return 0, 0
 	}
-	for i := 0; i < len(v.text); i++ {
-		if x, ok := sextetOf(v.text[i]); ok {
-			if len(run) == 0 {
-				line = append(line, 0)
-			}
-			run = append(run, sextet{x, i})
-			continue
-		}
-		if n := lineBreak(v.text[i:]); n > 0 && len(run) > 0 {
-			line = append(line, len(run))
-			i += n - 1
-			continue
-		}
-		flush()
+	if j < len(s) && s[j] == '*' {
+		j++
 	}
-	flush()
-	return out.view, out.changed
+	if j >= len(s) || s[j] != '=' {
+		return 0, 0
+	}
+	if j++; j < len(s) && s[j] == '"' {
+		j++
+	}
+	from = i
+	for from > floor && i-from < 64 && (s[from-1]|0x20 >= 'a' && s[from-1]|0x20 <= 'z' || s[from-1] == '-' || '0' <= s[from-1] && s[from-1] <= '9') {
+		from--
+	}
+	for from > floor && isSpace(s[from-1]) {
+		from--
+	}
+	if from <= floor || s[from-1] != ';' {
+		return 0, 0
+	}
+	from--
+	for from > floor && isSpace(s[from-1]) {
+		from--
+	}
+	if from > floor && s[from-1] == '"' {
+		from--
+	}
+	return from, j - i
 }
 
-// lineBreak returns the length of the white space at the beginning of s if there is an
-// end of a line in it, else 0.
-func lineBreak(s []byte) int {
-	n, ends := 0, false
-	for n < len(s) && (s[n] == ' ' || s[n] == '\t' || s[n] == '\r' || s[n] == '\n') {
-		ends = ends || s[n] == '\n' || s[n] == '\r'
-		n++
+// decodeUTF7 reads the letters that UTF-7 encodes, "+APY-", and those of the names of
+// mailboxes in IMAP, "&APY-".
+func decodeUTF7(v view) reading {
+	plus := utf7(v, '+')
+	if len(plus.changes) > 0 {
+		return plus
 	}
-	if !ends {
-		return 0
-	}
-	return n
+	return utf7(v, '&')
 }
 
-// readable calls fn with each stretch that is text. Zero bytes are, for UTF-16, and what
-// is not UTF-8 may be Windows-1252.
-func readable(all []octet, fn func(text []octet)) {
-	raw := make([]byte, len(all))
-	for i, o := range all {
-		raw[i] = o.value
-	}
-	start := 0
-	for i := 0; i <= len(raw); {
-		size, good := 1, false
-		if i < len(raw) {
-			var r rune
-			r, size = utf8.DecodeRune(raw[i:])
-			switch {
-			case r == utf8.RuneError && size == 1:
-				good = raw[i] >= 0xa0
-			default:
-				good = r == 0 || r == '\n' || r == '\r' || r == '\t' || unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r)
+func utf7(v view, mark byte) reading {
+	over := 0 // no letters before this
+	return escapes(v, mark, func(i int) ([]byte, int) {
+		if i < over {
+			return nil, 0
+		}
+		var plain []byte
+		acc, bits, n := 0, 0, 1
+		for good := true; i+n < len(v.text); n++ {
+			c := v.text[i+n]
+			x, ok := sextetOf(c)
+			if !ok || c == '-' || c == '_' {
+				break
+			}
+			acc = (acc<<6 | int(x)) & 0xfffff
+			if bits += 6; bits >= 16 && good {
+				bits -= 16
+				r := rune(acc >> bits & 0xffff)
+				if good = isText(r); good {
+					plain = utf8.AppendRune(plain, r)
+				}
+			}
+			if !good {
+				plain, bits = nil, 0
 			}
 		}
-		if !good {
-			if i > start {
-				fn(all[start:i])
-			}
-			start = i + size
+		over = i + n
+		if len(plain) == 0 || bits >= 6 || acc&(1<<bits-1) != 0 {
+			return nil, 0
 		}
-		i += size
-	}
+		if i+n < len(v.text) && v.text[i+n] == '-' {
+			n++
+		}
+		return plain, n
+	})
 }

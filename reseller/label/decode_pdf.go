@@ -1,28 +1,24 @@
 package label
 
-import (
-	"bytes"
-	"compress/zlib"
-	"errors"
-	"io"
-)
+import "bytes"
 
 // decodePDF reads the strings of a PDF document's objects and pages, (...) and <...>: all
 // of them joined, as a line of text is drawn in pieces, and then each by itself.
-func decodePDF(v view) (view, bool) {
-	if !isPDF(v.text) {
-		return v, false
+func decodePDF(v view) reading {
+	if !hasPDFText(v.text) {
+		return reading{}
 	}
 	var joined, apart reading
+	// Strings that do not end are not read again and again.
+	fuel := 4*len(v.text) + maxString
 	for i := 0; i < len(v.text); {
-		var n int
+		n := 0
 		before := len(joined.text)
 		switch v.text[i] {
 		case '(':
-			n = pdfLiteral(v, i, &joined)
+			n = pdfLiteral(v, i, &joined, &fuel)
 		case '<':
-			n = pdfHex(v, i, &joined)
-		case '%', '\n', '\r':
+			n = pdfHex(v, i, &joined, &fuel)
 		}
 		if n == 0 {
 			i++
@@ -35,31 +31,32 @@ func decodePDF(v view) (view, bool) {
 		i += n
 	}
 	if len(joined.text) == 0 {
-		return v, false
+		return reading{}
 	}
-	end := len(v.text) - 1
-	joined.put(v, end, '\n')
+	joined.put(v, len(v.text)-1, broken)
 	joined.text, joined.at = append(joined.text, apart.text...), append(joined.at, apart.at...)
-	return joined.view, true
+	joined.changes = []stretch{{0, len(joined.text)}}
+	return joined
 }
 
 // maxString bounds the strings that are read: longer ones are not drawn on pages.
 const maxString = 8 << 10
 
-// isPDF recognises a document, and the contents of a page.
-func isPDF(s []byte) bool {
-	if bytes.HasPrefix(s, []byte("%PDF-")) || bytes.Contains(s[:min(len(s), 1024)], []byte("%PDF-")) {
-		return true
-	}
-	return (bytes.Contains(s, []byte("TJ")) || bytes.Contains(s, []byte("Tj"))) && bytes.Contains(s, []byte("BT"))
+// isPDF recognises a document.
+func isPDF(s []byte) bool { return bytes.Contains(s[:min(len(s), 1024)], []byte("%PDF-")) }
+
+// hasPDFText recognises a document, and the contents of a page.
+func hasPDFText(s []byte) bool {
+	return isPDF(s) || (bytes.Contains(s, []byte("TJ")) || bytes.Contains(s, []byte("Tj"))) && bytes.Contains(s, []byte("BT"))
 }
 
 // pdfLiteral reads the string in parentheses at i and returns its length, 0 if it is
 // none.
-func pdfLiteral(v view, i int, out *reading) int {
+func pdfLiteral(v view, i int, out *reading, fuel *int) int {
 	level := 0
-	start := len(out.text)
-	for j := i; j < len(v.text) && j-i < maxString; j++ {
+	start, changes := len(out.text), len(out.changes)
+	for j := i; j < len(v.text) && j-i < maxString && *fuel > 0; j++ {
+		*fuel--
 		switch c := v.text[j]; c {
 		case '\\':
 			if j+1 >= len(v.text) {
@@ -81,7 +78,7 @@ func pdfLiteral(v view, i int, out *reading) int {
 			out.put(v, j, c)
 		}
 	}
-	out.text, out.at = out.text[:start], out.at[:start]
+	out.text, out.at, out.changes = out.text[:start], out.at[:start], out.changes[:changes]
 	return 0
 }
 
@@ -94,10 +91,12 @@ func pdfEscape(s []byte) (plain []byte, n int) {
 }
 
 // pdfHex reads the string <...> at i and returns its length, 0 if it is none.
-func pdfHex(v view, i int, out *reading) int {
-	start := len(out.text)
+func pdfHex(v view, i int, out *reading, fuel *int) int {
+	start, changes := len(out.text), len(out.changes)
 	high, half := byte(0), false
-	for j := i + 1; j < len(v.text) && j-i < maxString; j++ {
+loop:
+	for j := i + 1; j < len(v.text) && j-i < maxString && *fuel > 0; j++ {
+		*fuel--
 		c := v.text[j]
 		if d, ok := hexDigit(c); ok {
 			if half {
@@ -117,53 +116,8 @@ func pdfHex(v view, i int, out *reading) int {
 				return j - i + 1
 			}
 		}
-		break
+		break loop
 	}
-	out.text, out.at = out.text[:start], out.at[:start]
+	out.text, out.at, out.changes = out.text[:start], out.at[:start], out.changes[:changes]
 	return 0
-}
-
-// maxInflated bounds what a compressed part may grow to.
-const maxInflated = 32 << 20
-
-var errTooLarge = errors.New("it inflates to more than is scanned")
-
-// pdfStreams returns the compressed streams of a PDF document; an error says that there
-// are more.
-func pdfStreams(s []byte) (streams [][]byte, err error) {
-	if !bytes.HasPrefix(s, []byte("%PDF-")) && !bytes.Contains(s[:min(len(s), 1024)], []byte("%PDF-")) {
-		return nil, nil
-	}
-	for total := 0; ; {
-		i := bytes.Index(s, []byte("stream"))
-		if i < 0 {
-			return streams, nil
-		}
-		ended := i >= 3 && bytes.HasSuffix(s[:i], []byte("end"))
-		s = s[i+len("stream"):]
-		if ended {
-			continue
-		}
-		body := bytes.TrimLeft(s, "\r\n")
-		z, zerr := zlib.NewReader(bytes.NewReader(body))
-		if zerr != nil {
-			continue // not compressed, or in a way that is scanned as it is
-		}
-		plain, rerr := readBounded(z)
-		if total += len(plain); errors.Is(rerr, errTooLarge) || total > maxInflated {
-			return streams, errTooLarge
-		}
-		if len(plain) > 0 {
-			streams = append(streams, plain)
-		}
-	}
-}
-
-// readBounded reads what there is, also of a stream that is cut off.
-func readBounded(r io.Reader) ([]byte, error) {
-	plain, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
-	if len(plain) > maxInflated {
-		return plain[:maxInflated], errTooLarge
-	}
-	return plain, err
 }

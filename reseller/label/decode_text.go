@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -38,36 +39,55 @@ func hexRun(s []byte, most int) (value rune, n int) {
 
 func runeBytes(r rune) []byte { return utf8.AppendRune(nil, r) }
 
-// decodeHTML reads the character references of HTML and XML, with or without a
-// semicolon.
-func decodeHTML(v view) (view, bool) {
-	if bytes.IndexByte(v.text, '&') < 0 {
-		return v, false
-	}
-	out := reader(v)
-	for i := 0; i < len(v.text); {
-		if v.text[i] != '&' {
-			out.keep(v, i)
+// escapes reads what begins with a byte: plain stands for the n bytes at i, where n of 0
+// says that they are what they are. Nothing is written if nothing is escaped.
+func escapes(v view, mark byte, read func(i int) (plain []byte, n int)) reading {
+	var out reading
+	kept := 0
+	for i := 0; ; {
+		j := bytes.IndexByte(v.text[i:], mark)
+		if j < 0 {
+			break
+		}
+		i += j
+		plain, n := read(i)
+		if n == 0 {
 			i++
 			continue
 		}
+		if out.text == nil {
+			out = reader(v)
+		}
+		out.keep(v, kept, i)
+		if len(plain) > 0 {
+			out.put(v, i, plain...)
+		} else {
+			out.drop()
+		}
+		i += n
+		kept = i
+	}
+	if out.text != nil {
+		out.keep(v, kept, len(v.text))
+	}
+	return out
+}
+
+// decodeHTML reads the character references of HTML and XML, with or without a
+// semicolon.
+func decodeHTML(v view) reading {
+	return escapes(v, '&', func(i int) ([]byte, int) {
 		rest := v.text[i:min(i+40, len(v.text))]
 		n := reference(rest)
 		if n == 0 {
-			out.keep(v, i)
-			i++
-			continue
+			return nil, 0
 		}
 		plain := html.UnescapeString(string(rest[:n]))
 		if plain == string(rest[:n]) {
-			out.keep(v, i)
-			i++
-			continue
+			return nil, 0
 		}
-		out.put(v, i, []byte(plain)...)
-		i += n
-	}
-	return out.view, out.changed
+		return []byte(plain), n
+	})
 }
 
 // reference returns the length of what may be a character reference at the beginning
@@ -97,133 +117,40 @@ func reference(s []byte) int {
 	return n
 }
 
-// withoutTags takes the tags out of HTML and XML: those within a line of text without a
-// trace, the others leave a space.
-func withoutTags(v view) (view, bool) {
-	if bytes.IndexByte(v.text, '<') < 0 {
-		return v, false
-	}
-	out := reader(v)
-	last := bytes.LastIndexByte(v.text, '>')
-	for i := 0; i < len(v.text); {
-		n := 0
-		if v.text[i] == '<' && i < last {
-			n = tagLength(v.text[i:])
-		}
-		if n == 0 {
-			out.keep(v, i)
-			i++
-			continue
-		}
-		if isInline(v.text[i : i+n]) {
-			out.drop()
-		} else {
-			out.put(v, i, ' ')
-		}
-		i += n
-	}
-	return out.view, out.changed
-}
-
-func tagLength(s []byte) int {
-	if len(s) < 3 {
-		return 0
-	}
-	if bytes.HasPrefix(s, []byte("<!--")) {
-		if end := bytes.Index(s, []byte("-->")); end >= 0 {
-			return end + 3
-		}
-		return 0
-	}
-	if c := s[1]; !(c|0x20 >= 'a' && c|0x20 <= 'z' || c == '/' || c == '!' || c == '?') {
-		return 0
-	}
-	quote := byte(0)
-	for i := 1; i < len(s); i++ {
-		switch c := s[i]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '>':
-			return i + 1
-		}
-	}
-	// A quote that does not end: up to the first bracket.
-	return bytes.IndexByte(s, '>') + 1
-}
-
-func isInline(tag []byte) bool {
-	if bytes.HasPrefix(tag, []byte("<!--")) {
-		return true
-	}
-	name := strings.ToLower(strings.TrimLeft(string(tag), "</"))
-	if i := strings.IndexFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }); i >= 0 {
-		name = name[:i]
-	}
-	switch name {
-	case "a", "abbr", "b", "big", "bdi", "bdo", "cite", "code", "em", "font", "i", "ins", "kbd", "mark", "s", "samp",
-		"small", "span", "strong", "sub", "sup", "tspan", "tt", "u", "var", "wbr":
-		return true
-	}
-	return false
-}
-
 // decodePercent reads the escapes of URLs, %41 and %u0041.
-func decodePercent(v view) (view, bool) {
-	if bytes.IndexByte(v.text, '%') < 0 {
-		return v, false
-	}
-	out := reader(v)
-	for i := 0; i < len(v.text); {
-		if v.text[i] == '%' {
-			rest := v.text[i+1:]
-			if r, n := hexRun(rest, 2); n == 2 {
-				out.put(v, i, byte(r))
-				i += 3
-				continue
-			}
-			if len(rest) > 4 && rest[0]|0x20 == 'u' {
-				if r, n := hexRun(rest[1:], 4); n == 4 {
-					out.put(v, i, runeBytes(r)...)
-					i += 6
-					continue
-				}
+func decodePercent(v view) reading {
+	return escapes(v, '%', func(i int) ([]byte, int) {
+		rest := v.text[i+1:]
+		if r, n := hexRun(rest, 2); n == 2 {
+			return []byte{byte(r)}, 3
+		}
+		if len(rest) > 4 && rest[0]|0x20 == 'u' {
+			if r, n := hexRun(rest[1:], 4); n == 4 {
+				return runeBytes(r), 6
 			}
 		}
-		out.keep(v, i)
-		i++
-	}
-	return out.view, out.changed
+		return nil, 0
+	})
 }
 
 // decodeEscapes reads the escapes of strings in JSON, JavaScript and many others: \u0041,
 // \u{41}, \x41, \101, \/ and a backslash at the end of a line.
-func decodeEscapes(v view) (view, bool) {
-	if bytes.IndexByte(v.text, '\\') < 0 {
-		return v, false
-	}
-	out := reader(v)
-	for i := 0; i < len(v.text); {
-		if v.text[i] != '\\' || i+1 == len(v.text) {
-			out.keep(v, i)
-			i++
-			continue
+func decodeEscapes(v view) reading {
+	return escapes(v, '\\', func(i int) ([]byte, int) {
+		if i+1 == len(v.text) {
+			return nil, 0
 		}
-		plain, n := escape(v.text[i:])
-		out.put(v, i, plain...)
-		i += n
-	}
-	return out.view, out.changed
+		return escape(v.text[i:])
+	})
 }
 
 // escape reads the escape at the beginning of s.
 func escape(s []byte) (plain []byte, n int) {
 	switch c := s[1]; c {
-	case 'n', 'r':
+	case 'n':
 		return []byte{'\n'}, 2
+	case 'r':
+		return []byte{'\r'}, 2
 	case 't', 'b', 'f', 'v':
 		return []byte{' '}, 2
 	case '\n':
@@ -268,105 +195,114 @@ func escape(s []byte) (plain []byte, n int) {
 }
 
 // decodeCSS reads the escapes of style sheets, \41 with a space behind it.
-func decodeCSS(v view) (view, bool) {
-	if bytes.IndexByte(v.text, '\\') < 0 {
-		return v, false
-	}
-	out := reader(v)
-	for i := 0; i < len(v.text); {
-		if v.text[i] == '\\' {
-			if r, n := hexRun(v.text[i+1:], 6); n > 0 {
-				out.put(v, i, runeBytes(r)...)
-				if i += 1 + n; i < len(v.text) && (v.text[i] == ' ' || v.text[i] == '\n' || v.text[i] == '\t') {
-					i++
-				}
-				continue
-			}
+func decodeCSS(v view) reading {
+	return escapes(v, '\\', func(i int) ([]byte, int) {
+		r, n := hexRun(v.text[i+1:], 6)
+		if n == 0 {
+			return nil, 0
 		}
-		out.keep(v, i)
-		i++
-	}
-	return out.view, out.changed
+		if next := i + 1 + n; next < len(v.text) && (v.text[next] == ' ' || v.text[next] == '\n' || v.text[next] == '\t') {
+			n++
+		}
+		return runeBytes(r), 1 + n
+	})
 }
 
 // decodeZone reads what zone files have of their own: \065 in decimal, and a text in
 // several strings.
-func decodeZone(v view) (view, bool) {
-	if bytes.IndexByte(v.text, '\\') < 0 && bytes.IndexByte(v.text, '"') < 0 {
-		return v, false
-	}
-	out := reader(v)
-	for i := 0; i < len(v.text); {
-		switch c := v.text[i]; {
-		case c == '\\' && i+3 < len(v.text):
-			n := 0
-			for _, d := range v.text[i+1 : i+4] {
-				if d < '0' || d > '9' {
-					n = 256
-				}
-				n = n*10 + int(d-'0')
-			}
-			if n < 256 {
-				out.put(v, i, byte(n))
-				i += 4
-				continue
-			}
-		case c == '"':
-			j := i + 1
-			for j < len(v.text) && (v.text[j] == ' ' || v.text[j] == '\t' || v.text[j] == '\n' || v.text[j] == '\r') {
-				j++
-			}
-			if j > i+1 && j < len(v.text) && v.text[j] == '"' {
-				out.drop()
-				i = j + 1
-				continue
-			}
+func decodeZone(v view) reading {
+	numbers := escapes(v, '\\', func(i int) ([]byte, int) {
+		if i+3 >= len(v.text) {
+			return nil, 0
 		}
-		out.keep(v, i)
-		i++
+		n := 0
+		for _, d := range v.text[i+1 : i+4] {
+			if d < '0' || d > '9' {
+				return nil, 0
+			}
+			n = n*10 + int(d-'0')
+		}
+		if n > 255 {
+			return nil, 0
+		}
+		return []byte{byte(n)}, 4
+	})
+	plain := v
+	if len(numbers.changes) > 0 {
+		plain = numbers.view
 	}
-	return out.view, out.changed
+	joined := escapes(plain, '"', func(i int) ([]byte, int) {
+		j := i + 1
+		for j < len(plain.text) && isSpace(plain.text[j]) {
+			j++
+		}
+		if j > i+1 && j < len(plain.text) && plain.text[j] == '"' {
+			return nil, j + 1 - i
+		}
+		return nil, 0
+	})
+	switch {
+	case len(joined.changes) == 0:
+		return numbers
+	case len(numbers.changes) > 0:
+		joined.changes = []stretch{{0, len(joined.text)}}
+	}
+	return joined
 }
 
 // decodePunycode reads A-labels.
-func decodePunycode(v view) (view, bool) {
+func decodePunycode(v view) reading {
 	if !bytes.Contains(v.text, []byte("--")) {
-		return v, false
+		return reading{}
 	}
 	out := reader(v)
-	for i := 0; i < len(v.text); {
-		if v.text[i]|0x20 == 'x' && i+4 < len(v.text) && strings.EqualFold(string(v.text[i:i+4]), "xn--") {
-			n := 4
-			for i+n < len(v.text) && n < 63 {
-				if c := v.text[i+n]; !(c|0x20 >= 'a' && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-') {
-					break
-				}
-				n++
-			}
-			label := strings.ToLower(string(v.text[i : i+n]))
-			if plain, err := idna.Punycode.ToUnicode(label); err == nil && plain != label {
-				out.put(v, i, []byte(plain)...)
-				i += n
-				continue
-			}
+	kept := 0
+	for i := 0; i+4 < len(v.text); i++ {
+		if v.text[i]|0x20 != 'x' || !strings.EqualFold(string(v.text[i:i+4]), "xn--") {
+			continue
 		}
-		out.keep(v, i)
-		i++
+		n := 4
+		for i+n < len(v.text) && n < 63 {
+			if c := v.text[i+n]; !(c|0x20 >= 'a' && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-') {
+				break
+			}
+			n++
+		}
+		label := strings.ToLower(string(v.text[i : i+n]))
+		if plain, err := idna.Punycode.ToUnicode(label); err == nil && plain != label {
+			out.keep(v, kept, i)
+			out.put(v, i, []byte(plain)...)
+			kept = i + n
+		}
+		i += n - 1
 	}
-	return out.view, out.changed
+	out.keep(v, kept, len(v.text))
+	return out
 }
 
-// decodeUTF16 reads UTF-16 of either order from either byte on, one after the other:
-// a file may hold a text anywhere.
-func decodeUTF16(v view) (view, bool) {
-	if bytes.IndexByte(v.text, 0) < 0 && !bytes.HasPrefix(v.text, []byte{0xfe, 0xff}) && !bytes.HasPrefix(v.text, []byte{0xff, 0xfe}) {
-		return v, false
+// decodeUTF16 reads UTF-16 of either order from either byte on, one after the other, as
+// far as there are signs of it: a file may hold a text anywhere.
+func decodeUTF16(v view) reading {
+	var out reading
+	if bytes.IndexByte(v.text, 0) < 0 && !bytes.Contains(v.text, []byte{0xfe, 0xff}) && !bytes.Contains(v.text, []byte{0xff, 0xfe}) {
+		return out
 	}
-	out := reader(v)
 	for variant := range 4 {
 		big, start := variant&1, variant>>1
+		unit := func(i int) rune { return rune(v.text[i+1-big]) | rune(v.text[i+big])<<8 }
+		signs := 0
+		for i := start; i+1 < len(v.text) && signs < 2; i += 2 {
+			switch r := unit(i); {
+			case r == 0xfeff:
+				signs = 2
+			case r < unicode.MaxASCII && (r >= ' ' || r == '\n'):
+				signs++
+			}
+		}
+		if signs < 2 {
+			continue
+		}
 		for i := start; i+1 < len(v.text); i += 2 {
-			unit := func(i int) rune { return rune(v.text[i+1-big]) | rune(v.text[i+big])<<8 }
 			r := unit(i)
 			if utf16.IsSurrogate(r) && i+3 < len(v.text) {
 				if both := utf16.DecodeRune(r, unit(i+2)); both != utf8.RuneError {
@@ -377,30 +313,33 @@ func decodeUTF16(v view) (view, bool) {
 			}
 			out.put(v, i, runeBytes(r)...)
 		}
-		if len(v.text) > 0 {
-			out.put(v, len(v.text)-1, '\n')
-		}
+		out.put(v, len(v.text)-1, broken)
 	}
-	return out.view, out.changed
+	return out
 }
 
 // decodeLatin reads bytes that are not UTF-8 as Windows-1252.
-func decodeLatin(v view) (view, bool) {
-	if utf8.Valid(v.text) {
-		return v, false
-	}
-	out := reader(v)
+func decodeLatin(v view) reading {
+	var out reading
+	kept := 0
 	for i := 0; i < len(v.text); {
-		r, size := utf8.DecodeRune(v.text[i:])
-		if r == utf8.RuneError && size == 1 {
-			out.put(v, i, runeBytes(charmap.Windows1252.DecodeByte(v.text[i]))...)
+		if v.text[i] < utf8.RuneSelf {
 			i++
 			continue
 		}
-		for range size {
-			out.keep(v, i)
-			i++
+		r, size := utf8.DecodeRune(v.text[i:])
+		if r == utf8.RuneError && size == 1 && v.text[i] != broken {
+			if out.text == nil {
+				out = reader(v)
+			}
+			out.keep(v, kept, i)
+			out.put(v, i, runeBytes(charmap.Windows1252.DecodeByte(v.text[i]))...)
+			kept = i + 1
 		}
+		i += size
 	}
-	return out.view, out.changed
+	if out.text != nil {
+		out.keep(v, kept, len(v.text))
+	}
+	return out
 }

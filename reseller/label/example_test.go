@@ -9,10 +9,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing/fstest"
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/reseller/label"
 	"github.com/tierhost/tierhost/storage/memory"
 )
@@ -113,23 +117,108 @@ func ExampleLook() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := look.Execute(os.Stdout, "login.html", "de-AT,de;q=0.9", nil); err != nil {
+	if err := look.Execute(context.Background(), os.Stdout, "login.html", "de-AT,de;q=0.9", nil); err != nil {
 		log.Fatal(err)
 	}
-	css, err := look.ReadFile("css/site.css")
-	fmt.Printf("%s %v\n", css, err)
+	assets := http.FileServerFS(look.Assets())
+	for _, path := range []string{"/css/site.css", "/templates/login.html"} {
+		w := httptest.NewRecorder()
+		assets.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		fmt.Println(path, w.Code)
+	}
 
-	withheld, err := look.Withheld()
-	for _, w := range withheld {
+	for _, w := range look.Withheld() {
 		fmt.Println("withheld:", w.Layer, w.Path)
 	}
-	leaks, err := label.Vet(look, nil)
+	leaks, err := label.Vet(context.Background(), look, nil)
 	fmt.Println(len(leaks), err)
 	// Output:
 	// <h1>Anmeldung bei Corner Shop</h1><p>Yours, Corner Shop</p>
-	// body{color:#333} <nil>
+	// /css/site.css 200
+	// /templates/login.html 404
 	// withheld: parent templates/_footer.html
 	// 0 <nil>
+}
+
+// What a seller uploads lies below an os.Root: links do not lead out of it. Templates
+// that do not end are ended.
+func ExampleLook_uploads() {
+	uploads, err := os.MkdirTemp("", "shop")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(uploads) }()
+	if err := errors.Join(
+		os.Symlink("/etc/passwd", filepath.Join(uploads, "logo.svg")),
+		os.Mkdir(filepath.Join(uploads, "templates"), 0o755),
+		os.WriteFile(filepath.Join(uploads, "templates", "login.html"), []byte(`{{range 4000000000}}spam{{end}}`), 0o644),
+	); err != nil {
+		log.Fatal(err)
+	}
+
+	root, err := os.OpenRoot(uploads)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = root.Close() }()
+	shop := label.Brand{Seller: "shop", Company: label.Company{Name: "Corner Shop"}}
+	look, err := label.NewLook(shop, nil, []label.Layer{{Name: "overrides", FS: root.FS()}}, label.LookOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = look.Assets().Open("logo.svg")
+	fmt.Println("opened:", err == nil)
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err = look.Execute(ctx, io.Discard, "login.html", "en", nil)
+	fmt.Println(tierhost.CodeOf(err))
+	// Output:
+	// opened: false
+	// too_many_steps
+}
+
+// The brands above a seller are those that its customers must not see; the test fails if
+// one of them is not known.
+func ExampleManager_Above() {
+	ctx, store := context.Background(), memory.New()
+	resellers, err := reseller.New(store, reseller.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	eur, err := money.ISO("EUR")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := resellers.Billing().PutSeller(ctx, billing.Seller{ID: "host", Currency: eur}); err != nil {
+		log.Fatal(err)
+	}
+	if err := resellers.Billing().PutSeller(ctx, billing.Seller{ID: "acme", Parent: "host", Currency: eur}); err != nil {
+		log.Fatal(err)
+	}
+	brands, err := label.New(store, label.Options{Sellers: store})
+	if err != nil {
+		log.Fatal(err)
+	}
+	acme, err := brands.Put(ctx, label.Brand{Seller: "acme", Company: label.Company{Name: "Acme"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = brands.Above(ctx, "acme")
+	fmt.Println(errors.Is(err, label.ErrNoBrand))
+
+	if _, err := brands.Put(ctx, label.Brand{Seller: "host", Company: label.Company{Name: "Big Iron, Inc."}}); err != nil {
+		log.Fatal(err)
+	}
+	parents, err := brands.Above(ctx, "acme")
+	if err != nil {
+		log.Fatal(err)
+	}
+	leaks, err := label.Leaks(acme, parents, label.All(label.Document("terms.txt", []byte("Servers of Big&nbsp;Iron"))), label.LeakOptions{})
+	fmt.Println(leaks, err)
+	// Output:
+	// true
+	// [terms.txt: name "Big Iron" in "Servers of Big Iron"] <nil>
 }
 
 func ExampleLeaks() {

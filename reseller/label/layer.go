@@ -16,7 +16,9 @@ import (
 // Layer is one of the file systems that make up a [Look].
 type Layer struct {
 	Name string // for people: "skin", "overrides"
-	FS   fs.FS
+	// FS are the files. What a seller has uploaded belongs below an [os.Root], whose FS
+	// does not follow symbolic links to the outside; that of [os.DirFS] does.
+	FS fs.FS
 	// Inherited says that the files are those of a seller above. Each is shown only if
 	// nothing in it tells of the parents; one that does is as if it were not there.
 	Inherited bool
@@ -31,24 +33,64 @@ type Withheld struct {
 
 // layered is the file system of several layers, of which the first that has a file
 // counts. Directories hold what they hold in any layer.
+//
+// Inherited files are scanned when it is made. One whose content is another one later is
+// scanned once more; one that was not there is not shown.
 type layered struct {
-	layers []Layer
-	scan   *Scanner
+	layers   []Layer
+	scan     *Scanner
+	verdicts *Verdicts
+	// index has, for each inherited layer, the files that were there, and the directories
+	// in which something may be shown.
+	index    []map[string]bool
+	withheld []Withheld
 
-	mu       sync.Mutex
-	verdicts map[verdictKey][]Leak
+	mu   sync.Mutex
+	seen map[seenKey]seen
 }
 
-// verdictKey is a file as it was when it was looked at.
-type verdictKey struct {
+type seenKey struct {
 	layer int
 	name  string
-	size  int64
-	mod   time.Time
 }
 
-func newLayered(layers []Layer, scan *Scanner) *layered {
-	return &layered{layers: slices.Clone(layers), scan: scan, verdicts: make(map[verdictKey][]Leak)}
+// seen is a file as it was when it was looked at.
+type seen struct {
+	size int64
+	mod  time.Time
+	told bool
+}
+
+func newLayered(layers []Layer, scan *Scanner, verdicts *Verdicts) (*layered, error) {
+	l := &layered{layers: slices.Clone(layers), scan: scan, verdicts: verdicts, seen: map[seenKey]seen{}}
+	l.index = make([]map[string]bool, len(layers))
+	for i, layer := range l.layers {
+		if !layer.Inherited {
+			continue
+		}
+		l.index[i] = map[string]bool{".": true}
+		err := fs.WalkDir(layer.FS, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			_, told, err := l.vet(i, name)
+			if err != nil {
+				return err
+			}
+			if l.index[i][name] = true; len(told) > 0 {
+				l.withheld = append(l.withheld, Withheld{layer.Name, name, slices.Clone(told)})
+				return nil
+			}
+			for dir := path.Dir(name); !l.index[i][dir]; dir = path.Dir(dir) {
+				l.index[i][dir] = true
+			}
+			return nil
+		})
+		if err != nil && !missing(err) {
+			return nil, err
+		}
+	}
+	return l, nil
 }
 
 func notExist(op, name string) error { return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist} }
@@ -57,33 +99,50 @@ func notExist(op, name string) error { return &fs.PathError{Op: op, Path: name, 
 // path has a directory hides nothing in other layers.
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// leaks returns what a file of a layer tells. The file is read again when its size or
-// time has changed, or if it has no time.
-func (l *layered) leaks(i int, name string, info fs.FileInfo) ([]Leak, error) {
-	if !l.layers[i].Inherited || info.IsDir() {
-		return nil, nil
-	}
-	key := verdictKey{i, name, info.Size(), info.ModTime()}
-	l.mu.Lock()
-	found, ok := l.verdicts[key]
-	l.mu.Unlock()
-	if ok && !key.mod.IsZero() {
-		return found, nil
-	}
-	text, err := fs.ReadFile(l.layers[i].FS, name)
+// vet reads a file of an inherited layer and returns what it tells, its name included.
+func (l *layered) vet(i int, name string) (text []byte, told []Leak, err error) {
+	info, err := fs.Stat(l.layers[i].FS, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	found = l.look(name, text)
+	text, err = fs.ReadFile(l.layers[i].FS, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	told = l.verdicts.of(l.scan, Shown{Where: name, Header: map[string][]string{"File-Name": {name}}, Body: text})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.verdicts[key] = found
-	return found, nil
+	l.seen[seenKey{i, name}] = seen{info.Size(), info.ModTime(), len(told) > 0}
+	return text, told, nil
 }
 
-// look scans a file that is inherited, its name included.
-func (l *layered) look(name string, text []byte) []Leak {
-	return l.scan.Scan(Shown{Where: name, Header: map[string][]string{"File-Name": {name}}, Body: text})
+// tells reports whether a file of an inherited layer is not to be shown. A file is read
+// again if its size or time has changed, or if it has no time.
+func (l *layered) tells(i int, name string, info fs.FileInfo) (bool, error) {
+	l.mu.Lock()
+	was, ok := l.seen[seenKey{i, name}]
+	l.mu.Unlock()
+	if ok && was.size == info.Size() && was.mod.Equal(info.ModTime()) && !was.mod.IsZero() {
+		return was.told, nil
+	}
+	_, told, err := l.vet(i, name)
+	return len(told) > 0, err
+}
+
+// stat returns what a layer has under a name, if it may be shown.
+func (l *layered) stat(i int, name string) (fs.FileInfo, error) {
+	if index := l.index[i]; index != nil && !index[name] {
+		return nil, notExist("stat", name)
+	}
+	info, err := fs.Stat(l.layers[i].FS, name)
+	if err != nil || info.IsDir() || !l.layers[i].Inherited {
+		return info, err
+	}
+	told, err := l.tells(i, name, info)
+	if err == nil && told {
+		err = notExist("stat", name)
+	}
+	return info, err
 }
 
 // find returns the layer that has a file, and what it is.
@@ -91,20 +150,12 @@ func (l *layered) find(op, name string) (int, fs.FileInfo, error) {
 	if !fs.ValidPath(name) {
 		return 0, nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	for i, layer := range l.layers {
-		info, err := fs.Stat(layer.FS, name)
-		if missing(err) {
-			continue
-		}
-		if err != nil {
-			return 0, nil, err
-		}
-		told, err := l.leaks(i, name, info)
-		if err != nil {
-			return 0, nil, err
-		}
-		if len(told) == 0 {
+	for i := range l.layers {
+		switch info, err := l.stat(i, name); {
+		case err == nil:
 			return i, info, nil
+		case !missing(err):
+			return 0, nil, err
 		}
 	}
 	if name == "." {
@@ -135,28 +186,29 @@ func (l *layered) Open(name string) (fs.File, error) {
 
 // ReadFile implements [fs.ReadFileFS].
 func (l *layered) ReadFile(name string) ([]byte, error) {
-	i, info, err := l.find("read", name)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
-	}
-	text, err := fs.ReadFile(l.layers[i].FS, name)
-	if err != nil || !l.layers[i].Inherited {
-		return text, err
-	}
-	// What is handed out is what was looked at, even if the file changes meanwhile.
-	if l.changed(i, name, info, text) && len(l.look(name, text)) > 0 {
-		return nil, notExist("read", name)
-	}
-	return text, nil
+	_, text, err := l.read(name)
+	return text, err
 }
 
-// changed reports whether a text may be another one than was looked at.
-func (l *layered) changed(i int, name string, info fs.FileInfo, text []byte) bool {
-	again, err := fs.Stat(l.layers[i].FS, name)
-	return err != nil || info.ModTime().IsZero() || !again.ModTime().Equal(info.ModTime()) || int64(len(text)) != info.Size()
+// read returns a file and the layer that it is from. What is handed out is what was
+// looked at, even if the file changes meanwhile.
+func (l *layered) read(name string) (int, []byte, error) {
+	i, info, err := l.find("read", name)
+	if err != nil {
+		return 0, nil, err
+	}
+	if info.IsDir() {
+		return 0, nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
+	}
+	if !l.layers[i].Inherited {
+		text, err := fs.ReadFile(l.layers[i].FS, name)
+		return i, text, err
+	}
+	text, told, err := l.vet(i, name)
+	if err == nil && len(told) > 0 {
+		return 0, nil, notExist("read", name)
+	}
+	return i, text, err
 }
 
 // Stat implements [fs.StatFS].
@@ -177,7 +229,7 @@ func (l *layered) ReadDir(name string) ([]fs.DirEntry, error) {
 	var all []fs.DirEntry
 	seen := map[string]bool{}
 	for i, layer := range l.layers {
-		info, err := fs.Stat(layer.FS, name)
+		info, err := l.stat(i, name)
 		if missing(err) || err == nil && !info.IsDir() {
 			continue
 		}
@@ -192,49 +244,19 @@ func (l *layered) ReadDir(name string) ([]fs.DirEntry, error) {
 			if seen[e.Name()] {
 				continue
 			}
-			info, err := e.Info()
-			if err != nil {
+			switch _, err := l.stat(i, path.Join(name, e.Name())); {
+			case err == nil:
+				seen[e.Name()] = true
+				all = append(all, e)
+			case !missing(err) && layer.Inherited:
 				return nil, err
-			}
-			told, err := l.leaks(i, path.Join(name, e.Name()), info)
-			if err != nil {
-				return nil, err
-			}
-			if len(told) == 0 {
+			case !missing(err): // it is there, and opening it says what is wrong
 				seen[e.Name()] = true
 				all = append(all, e)
 			}
 		}
 	}
 	slices.SortFunc(all, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
-	return all, nil
-}
-
-// withheld returns the files of inherited layers that are not shown, also those that
-// another layer hides.
-func (l *layered) withheld() (all []Withheld, err error) {
-	for i, layer := range l.layers {
-		if !layer.Inherited {
-			continue
-		}
-		err := fs.WalkDir(layer.FS, ".", func(name string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			told, err := l.leaks(i, name, info)
-			if len(told) > 0 {
-				all = append(all, Withheld{layer.Name, name, slices.Clone(told)})
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
 	return all, nil
 }
 

@@ -2,14 +2,18 @@ package label
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tierhost/tierhost"
 )
 
 // Leak is one place where a customer sees something of a seller above.
@@ -35,6 +39,10 @@ type LeakOptions struct {
 	Words []string
 	// Addrs are IP addresses that must not be shown.
 	Addrs []netip.Addr
+	// Shared are domains of providers at which the parents have addresses or pages and
+	// others, too, beyond those that this package knows ("gmail.com", "github.com"). Only
+	// the address itself, or the name in the path of the page, tells of a parent.
+	Shared []string
 }
 
 // Leaks reports every occurrence of the parents' names, hosts, domains, name servers,
@@ -44,26 +52,44 @@ type LeakOptions struct {
 // upon another up to three deep: see the package's documentation.
 //
 // Leaks are in the order in which they were shown. An error that shown yields is
-// returned with the leaks found before it: what cannot be rendered is not tested.
+// returned with the leaks found before it: what cannot be rendered is not tested. A test
+// that has nothing to look for is [ErrNoWords]; [Manager.Above] collects the parents.
 func Leaks(brand Brand, parents []Brand, shown iter.Seq2[Shown, error], o LeakOptions) ([]Leak, error) {
+	const op = "label.Leaks"
 	s := NewScanner(parents, o)
+	for i, p := range parents {
+		if !tells(p, o) {
+			return nil, tierhost.E(op, 0, "", fmt.Errorf("%w of parent %d, %q", ErrNoWords, i, p.Seller))
+		}
+	}
+	if s.Empty() {
+		return nil, tierhost.E(op, 0, "", ErrNoWords)
+	}
 	all := s.Scan(Data(brand))
 	if shown == nil {
 		return all, nil
 	}
 	for x, err := range shown {
 		if err != nil {
-			return all, fmt.Errorf("label.Leaks: %s: %w", x.Where, err)
+			return all, fmt.Errorf("%s: %s: %w", op, x.Where, err)
 		}
 		all = append(all, s.Scan(x)...)
 	}
 	return all, nil
 }
 
+// tells reports whether there is anything by which a parent can be known.
+func tells(p Brand, o LeakOptions) bool {
+	return len(words([]Brand{p}, LeakOptions{Shared: o.Shared})) > 0
+}
+
 // Scanner looks for the words of some parents. It is safe for concurrent use.
 type Scanner struct {
-	words []word
-	allow []word
+	words *matcher
+	allow *matcher
+	id    [sha256.Size]byte // of what is looked for and what is allowed
+	// scans counts the things that were scanned.
+	scans atomic.Int64
 }
 
 // NewScanner returns a scanner for what the parents must not be known by.
@@ -72,8 +98,20 @@ func NewScanner(parents []Brand, o LeakOptions) *Scanner {
 	for _, s := range o.Allow {
 		allow.allow(s)
 	}
-	return &Scanner{words: words(parents, o), allow: allow.words}
+	s := &Scanner{words: newMatcher(words(parents, o)), allow: newMatcher(allow.words)}
+	h := sha256.New()
+	for _, m := range []*matcher{s.words, s.allow} {
+		for _, w := range m.words {
+			fmt.Fprintf(h, "%s %q %d\n", w.kind, w.shown, w.size)
+		}
+		fmt.Fprintln(h)
+	}
+	s.id = [sha256.Size]byte(h.Sum(nil))
+	return s
 }
+
+// Empty reports whether there is nothing to look for.
+func (s *Scanner) Empty() bool { return len(s.words.words) == 0 }
 
 // allow adds a text as it is, of whatever kind.
 func (c *collector) allow(s string) {
@@ -98,26 +136,38 @@ func Data(b Brand) Shown {
 	return Shown{Where: "brand " + string(b.Seller), Media: "application/json", Body: text}
 }
 
-// Scan returns the leaks in one thing that is shown.
+// Scan returns the leaks in one thing that is shown. The time that it takes is in
+// proportion to the size: see the package's documentation.
 func (s *Scanner) Scan(x Shown) []Leak {
-	if len(s.words) == 0 {
+	if s.Empty() {
 		return nil
 	}
-	var all []Leak
+	leaks, _ := s.scan(x)
+	return leaks
+}
+
+// scan also returns how many bytes were read, decoded and searched.
+func (s *Scanner) scan(x Shown) (all []Leak, work int) {
+	s.scans.Add(1)
+	told := map[[2]string]bool{}
 	for p := range parts(x) {
 		if p.err != nil {
 			all = append(all, Leak{Where: p.where, Kind: LeakUnscanned, Excerpt: clean(p.err.Error())})
 			continue
 		}
-		for _, l := range s.source(p.where, p.text) {
+		leaks, n := s.source(p)
+		work += n
+		for _, l := range leaks {
 			// The whole of a mail repeats what its parts have shown.
-			if p.repeats && slices.ContainsFunc(all, func(o Leak) bool { return o.Word == l.Word && o.Kind == l.Kind }) {
+			key := [2]string{string(l.Kind), l.Word}
+			if p.repeats && told[key] {
 				continue
 			}
+			told[key] = true
 			all = append(all, l)
 		}
 	}
-	return all
+	return all, work
 }
 
 // span is a stretch of a source.
@@ -131,56 +181,107 @@ type found struct {
 
 // source returns the leaks in one text, by their place in it: of those that overlap, the
 // one with the longest word, as it was read first.
-func (s *Scanner) source(where string, text []byte) []Leak {
-	if len(text) == 0 {
-		return nil
+func (s *Scanner) source(p part) (leaks []Leak, work int) {
+	type hit struct {
+		span
+		word int
 	}
+	seen := map[hit]bool{}
 	var all []found
-	var allowed []span
-	ways, whole := views(text)
-	for _, v := range ways {
-		f := fold(v)
-		var here []span // as they lie in this view
-		for _, w := range s.allow {
-			w.find(f, func(from, to int) {
-				here = append(here, span{int32(from), int32(to)})
-				allowed = append(allowed, f.span(from, to))
-			})
-		}
-		for i, w := range s.words {
-			w.find(f, func(from, to int) {
-				if within(here, span{int32(from), int32(to)}) {
-					return
-				}
-				all = append(all, found{f.span(from, to), i, Leak{Where: where, Kind: w.kind, Word: w.shown, Excerpt: f.excerpt(from, to)}})
-			})
-		}
+	var allowed cover
+	reach := 6*max(s.words.span, s.allow.span) + 32
+	depth := depthOfText
+	if p.media {
+		depth = depthOfMedia
 	}
+	work, whole := views(p.text, depth, reach, func(v view) {
+		f := fold(v)
+		var here cover // as they lie in this view
+		s.allow.find(&f, func(_, from, to int) {
+			here.add(span{int32(from), int32(to)})
+			allowed.add(f.span(from, to))
+		})
+		s.words.find(&f, func(w, from, to int) {
+			h := hit{f.span(from, to), w}
+			if seen[h] || here.has(span{int32(from), int32(to)}) {
+				return
+			}
+			seen[h] = true
+			word := s.words.words[w]
+			all = append(all, found{h.span, w, Leak{Where: p.where, Kind: word.kind, Word: word.shown, Excerpt: f.excerpt(from, to)}})
+		})
+	})
 	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(a.word, b.word) })
-	var hits []found
+	taken := make(occupied, len(p.text)/64+1)
+	hits := all[:0]
 	for _, x := range all {
-		if !within(allowed, x.span) &&
-			!slices.ContainsFunc(hits, func(h found) bool { return h.from < x.to && x.from < h.to }) {
+		if !allowed.has(x.span) && taken.free(x.span) {
+			taken.take(x.span)
 			hits = append(hits, x)
 		}
 	}
 	slices.SortStableFunc(hits, func(a, b found) int { return cmp.Compare(a.from, b.from) })
-	leaks := make([]Leak, 0, len(hits)+1)
 	for _, h := range hits {
 		leaks = append(leaks, h.leak)
 	}
 	if !whole {
-		leaks = append(leaks, Leak{Where: where, Kind: LeakUnscanned, Excerpt: "it can be read in too many ways"})
+		leaks = append(leaks, Leak{Where: p.where, Kind: LeakUnscanned, Excerpt: "it can be read in too many ways"})
 	}
-	return leaks
+	return leaks, work
 }
 
-func within(spans []span, x span) bool {
-	return slices.ContainsFunc(spans, func(s span) bool { return s.from <= x.from && x.to <= s.to })
+// cover answers whether one of many spans holds another.
+type cover struct {
+	spans  []span
+	sorted int // how many were sorted
+}
+
+func (c *cover) add(s span) { c.spans = append(c.spans, s) }
+
+func (c *cover) has(x span) bool {
+	if c.sorted < len(c.spans) {
+		slices.SortFunc(c.spans, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to)) })
+		// Those that lie within others hold nothing that the others do not.
+		kept := c.spans[:0]
+		for _, s := range c.spans {
+			if n := len(kept); n == 0 || s.to > kept[n-1].to {
+				kept = append(kept, s)
+			}
+		}
+		c.spans = kept
+		c.sorted = len(kept)
+	}
+	i, _ := slices.BinarySearchFunc(c.spans, x.from+1, func(s span, from int32) int { return cmp.Compare(s.from, from) })
+	return i > 0 && c.spans[i-1].to >= x.to
+}
+
+// occupied are the bytes of a source that a leak was found in.
+type occupied []uint64
+
+func (b occupied) free(s span) bool {
+	for i := s.from; i < s.to; i++ {
+		if i%64 == 0 && s.to-i >= 64 {
+			if b[i/64] != 0 {
+				return false
+			}
+			i += 63
+			continue
+		}
+		if b[i/64]&(1<<(i%64)) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (b occupied) take(s span) {
+	for i := s.from; i < s.to; i++ {
+		b[i/64] |= 1 << (i % 64)
+	}
 }
 
 // span returns where in the source a stretch of f comes from.
-func (f folded) span(from, to int) span {
+func (f *folded) span(from, to int) span {
 	lo, hi := f.view.at[f.in[from]], int32(0)
 	for _, i := range f.in[from:to] {
 		lo, hi = min(lo, f.view.at[i]), max(hi, f.view.at[i])
@@ -189,7 +290,7 @@ func (f folded) span(from, to int) span {
 }
 
 // excerpt is the text around an occurrence, as the view has it.
-func (f folded) excerpt(from, to int) string {
+func (f *folded) excerpt(from, to int) string {
 	const around = 30
 	text := f.view.text
 	return clean(string(text[max(int(f.in[from])-around, 0):min(int(f.in[to-1])+1+around, len(text))]))

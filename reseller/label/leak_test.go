@@ -27,6 +27,7 @@ import (
 	"golang.org/x/net/idna"
 	"pgregory.net/rapid"
 
+	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/reseller/label"
 )
 
@@ -371,9 +372,22 @@ func TestNoFalseAlarm(t *testing.T) {
 	leaks, err := label.Leaks(shop(), []label.Brand{host()}, nil, leakOptions())
 	require.NoError(t, err)
 	require.Empty(t, leaks)
-	leaks, err = label.Leaks(shop(), nil, label.All(label.Document("x", []byte("anything"))), label.LeakOptions{})
-	require.NoError(t, err)
-	require.Empty(t, leaks, "a brand without parents cannot leak")
+}
+
+// A test that looks for nothing proves nothing.
+func TestNothingToLookFor(t *testing.T) {
+	t.Parallel()
+	anything := label.All(label.Document("x", []byte("anything")))
+	_, err := label.Leaks(shop(), nil, anything, label.LeakOptions{})
+	require.ErrorIs(t, err, label.ErrNoWords)
+	require.ErrorIs(t, err, tierhost.ErrPrecondition)
+	require.Equal(t, "no_words", tierhost.CodeOf(err))
+	_, err = label.Leaks(shop(), []label.Brand{host(), {Seller: "middle"}}, anything, leakOptions())
+	require.ErrorIs(t, err, label.ErrNoWords, "one of the parents has nothing")
+	require.ErrorContains(t, err, `parent 1, "middle"`)
+	_, err = label.Leaks(shop(), nil, anything, label.LeakOptions{Words: []string{"HyperPanel"}})
+	require.NoError(t, err, "words alone are something")
+	require.True(t, label.NewScanner(nil, label.LeakOptions{}).Empty())
 }
 
 func TestAllow(t *testing.T) {

@@ -1,16 +1,9 @@
 package label
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"html/template"
-	"io"
 	"io/fs"
-	"path"
 	"slices"
-	"strings"
-	texttemplate "text/template"
+	"sync"
 
 	"golang.org/x/text/language"
 
@@ -36,52 +29,81 @@ type LookOptions struct {
 	Missing Missing
 	// Leaks are what the check of inherited files knows beyond the brands.
 	Leaks LeakOptions
+	// Verdicts, if shared by several looks, scan a file once for all of them; nil: the
+	// look's own.
+	Verdicts *Verdicts
+	// MaxOutput is the most that a template may show, and the longest text that it may
+	// make, in bytes; 0: 4 MiB.
+	MaxOutput int
+	// MaxSteps is about how many nodes of a template may be executed; 0: 1,000,000.
+	MaxSteps int
 }
 
 // Look is how a brand looks: its templates, images and texts, taken from layers of which
 // the first that has a file counts. The order that customers expect is the skin that
 // they have chosen, their seller's overrides, the parent's files.
 //
-// It is a file system of all files (see [fs.FS]), with which images and style sheets can
-// be served. The files below "templates" are templates: of html/template if their names
-// end in .html or .htm, else of text/template. The files "texts/<language>.json" hold the
-// texts. Templates and texts are read once, by [NewLook].
+// The files below "templates" are templates: of html/template if their names end in .html
+// or .htm, else of text/template. What files define counts by layer, too. The files
+// "texts/<language>.json" hold the texts. Templates and texts are read once, by [NewLook].
+// All others are [Look.Assets].
 //
 // A Look is safe for concurrent use.
 type Look struct {
-	brand   Brand
-	parents []Brand
-	opt     LookOptions
-	files   *layered
-	html    *template.Template
-	text    *texttemplate.Template
-	names   []string // of the templates
-	texts   *texts
+	brand     Brand
+	parents   []Brand
+	opt       LookOptions
+	files     *layered
+	templates *templates
+	executors sync.Pool
+	texts     *texts
 }
-
-var (
-	_ fs.ReadDirFS  = (*Look)(nil)
-	_ fs.ReadFileFS = (*Look)(nil)
-	_ fs.StatFS     = (*Look)(nil)
-)
 
 // NewLook makes the look of a brand. parents are the brands of the sellers above: a file
 // of an inherited layer that tells of them, and each text that does, is as if it were not
-// there (see [Look.Withheld]). It fails with a [*tierhost.Invalid] that lists all
-// templates and texts that cannot be read.
+// there (see [Look.Withheld]). All inherited files are scanned meanwhile.
+//
+// It fails with a [*tierhost.Invalid] that lists all templates and texts that cannot be
+// read, and inherited layers for which it is not known what must not be shown
+// ("no_words"). A template that includes one that is not there, or is withheld, is a
+// fault with [MissingVisible] only ("missing_template"); in production nothing stands in
+// its place.
 func NewLook(b Brand, parents []Brand, layers []Layer, o LookOptions) (*Look, error) {
 	layers = slices.Clone(layers)
 	var issues tierhost.Issues
+	inherited := false
 	for i := range layers {
 		layers[i].Name = layerName(i, layers[i].Name)
 		if layers[i].FS == nil {
 			issues.Add(tierhost.Path("layers", i), "required", "layer %s has no file system", layers[i].Name)
 		}
+		if layers[i].Inherited && len(parents) == 0 && len(o.Leaks.Words)+len(o.Leaks.Addrs) == 0 {
+			issues.Add(tierhost.Path("layers", i), "no_words", "layer %s is inherited, and nothing is known that must not be shown", layers[i].Name)
+		}
+		inherited = inherited || layers[i].Inherited
+	}
+	for i, p := range parents {
+		if inherited && !tells(p, o.Leaks) {
+			issues.Add(tierhost.Path("parents", i), "no_words", "the brand of seller %.80q has nothing that must not be shown", p.Seller)
+		}
 	}
 	if err := issues.Err(); err != nil {
 		return nil, err
 	}
-	l := &Look{brand: b.Clone(), opt: o, files: newLayered(layers, NewScanner(parents, o.Leaks))}
+	if o.Verdicts == nil {
+		o.Verdicts = NewVerdicts(0)
+	}
+	if o.MaxOutput <= 0 {
+		o.MaxOutput = defaultMaxOutput
+	}
+	if o.MaxSteps <= 0 {
+		o.MaxSteps = defaultMaxSteps
+	}
+	files, err := newLayered(layers, NewScanner(parents, o.Leaks), o.Verdicts)
+	if err != nil {
+		return nil, err
+	}
+	l := &Look{brand: b.Clone(), opt: o, files: files}
 	for _, p := range parents {
 		l.parents = append(l.parents, p.Clone())
 	}
@@ -97,76 +119,28 @@ func NewLook(b Brand, parents []Brand, layers []Layer, o LookOptions) (*Look, er
 	return l, nil
 }
 
-const templateDir = "templates"
+// Assets returns the files that may be served as they are, such as images and style
+// sheets: all but the templates and texts.
+//
+//	http.Handle("/assets/", http.StripPrefix("/assets/", http.FileServerFS(look.Assets())))
+func (l *Look) Assets() fs.FS { return assets{l.files} }
 
-func (l *Look) loadTemplates(issues *tierhost.Issues) error {
-	onMissing := "missingkey=zero"
-	if l.opt.Missing == MissingVisible {
-		onMissing = "missingkey=error"
-	}
-	l.html = template.New("").Option(onMissing)
-	l.text = texttemplate.New("").Option(onMissing)
-	if _, err := l.files.Stat(templateDir); missing(err) {
-		return nil
-	}
-	return fs.WalkDir(l.files, templateDir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		text, err := l.files.ReadFile(name)
-		if missing(err) {
-			return nil // an inherited file that has just changed
-		}
-		if err != nil {
-			return err
-		}
-		short := strings.TrimPrefix(name, templateDir+"/")
-		if isHTML(short) {
-			_, err = l.html.New(short).Parse(string(text))
-		} else {
-			_, err = l.text.New(short).Parse(string(text))
-		}
-		if err != nil {
-			issues.Add(name, "invalid_template", "%v", err)
-		}
-		l.names = append(l.names, short)
-		return nil
-	})
-}
-
-func isHTML(name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".html", ".htm":
-		return true
-	}
-	return false
-}
-
-// Open implements [fs.FS].
-func (l *Look) Open(name string) (fs.File, error) { return l.files.Open(name) }
-
-// ReadDir implements [fs.ReadDirFS]: it merges the layers.
-func (l *Look) ReadDir(name string) ([]fs.DirEntry, error) { return l.files.ReadDir(name) }
-
-// ReadFile implements [fs.ReadFileFS].
-func (l *Look) ReadFile(name string) ([]byte, error) { return l.files.ReadFile(name) }
-
-// Stat implements [fs.StatFS].
-func (l *Look) Stat(name string) (fs.FileInfo, error) { return l.files.Stat(name) }
+// Files returns all files, also templates and texts as they are written: for the seller's
+// staff, not to be served to customers.
+func (l *Look) Files() fs.FS { return l.files }
 
 // Brand returns the brand whose look it is.
 func (l *Look) Brand() Brand { return l.brand.Clone() }
 
 // Templates returns the names of all templates, sorted, without "templates/".
-func (l *Look) Templates() []string { return slices.Clone(l.names) }
+func (l *Look) Templates() []string { return slices.Clone(l.templates.names) }
 
 // Withheld returns the files of inherited layers that are not shown because they tell of
 // a parent, and the texts in them: "texts/de.json#login.title".
-func (l *Look) Withheld() ([]Withheld, error) {
-	all, err := l.files.withheld()
+func (l *Look) Withheld() []Withheld {
 	// Files of texts are withheld text by text.
-	all = slices.DeleteFunc(all, func(w Withheld) bool { return isTexts(w.Path) })
-	return append(all, l.texts.withheld...), err
+	all := slices.DeleteFunc(slices.Clone(l.files.withheld), func(w Withheld) bool { return isTexts(w.Path) })
+	return append(all, l.texts.withheld...)
 }
 
 // Page is what a template is executed with.
@@ -177,11 +151,20 @@ type Page struct {
 
 	look *Look
 	tag  language.Tag
+	run  *run // of the template that is executed with it
 }
 
 // Text returns the text with a key, with its arguments filled in as by
 // golang.org/x/text/message.
-func (p Page) Text(key string, args ...any) string { return p.look.texts.text(p.tag, key, args) }
+func (p Page) Text(key string, args ...any) string {
+	if p.run != nil {
+		if err := p.run.fits(p.look.texts.size(key, args)); err != nil {
+			p.run.err = err
+			return ""
+		}
+	}
+	return p.look.texts.text(p.tag, key, args)
+}
 
 // Money shows an amount in the brand's way.
 func (p Page) Money(m money.Money) string { return p.Brand.Money.Format(m) }
@@ -193,38 +176,10 @@ func (p Page) Image(role string) string { return p.Brand.Images[role] }
 func (p Page) Link(role string) string { return p.Brand.Links[role] }
 
 // Page returns the page to execute a template with, in the language that fits best (see
-// [Look.Language]).
+// [Look.Language]). Data must be plain values, as for [Look.Execute].
 func (l *Look) Page(lang string, data any) Page {
 	tag := l.texts.match(lang)
 	return Page{Brand: l.brand, Lang: tag.String(), Data: data, look: l, tag: tag}
-}
-
-// Execute writes a template in a language. Nothing is written if it fails. A template
-// that is not there is tierhost.ErrNotFound.
-func (l *Look) Execute(w io.Writer, name, lang string, data any) error {
-	const op = "label.Execute"
-	page := l.Page(lang, data)
-	var out bytes.Buffer
-	var err error
-	if isHTML(name) {
-		if t := l.html.Lookup(name); t != nil {
-			err = t.Execute(&out, page)
-		} else {
-			err = tierhost.E(op, tierhost.KindNotFound, "no_template", fmt.Errorf("template %.80q", name))
-		}
-	} else if t := l.text.Lookup(name); t != nil {
-		err = t.Execute(&out, page)
-	} else {
-		err = tierhost.E(op, tierhost.KindNotFound, "no_template", fmt.Errorf("template %.80q", name))
-	}
-	if err != nil {
-		if _, ok := errors.AsType[*tierhost.Error](err); ok {
-			return err
-		}
-		return tierhost.E(op, tierhost.KindInvalid, "template_failed", err)
-	}
-	_, err = out.WriteTo(w)
-	return err
 }
 
 // Text returns a text in a language, with its arguments filled in.

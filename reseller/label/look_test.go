@@ -64,7 +64,7 @@ func shopLook(t testing.TB, missing label.Missing) *label.Look {
 
 func TestLookIsAFileSystem(t *testing.T) {
 	t.Parallel()
-	l := shopLook(t, label.MissingSilent)
+	l := shopLook(t, label.MissingSilent).Files()
 	require.NoError(t, fstest.TestFS(l,
 		"templates/login.html", "templates/mail/invoice.txt", "templates/parts/_footer.html", "templates/help.html",
 		"css/site.css", "css/base.css", "images/logo.svg", "images/shop.png", "images/icon.png"))
@@ -76,16 +76,16 @@ func TestLookIsAFileSystem(t *testing.T) {
 	for _, name := range []string{"templates/about.html", "images/big-iron-host.png", "css/parent.css", "nothing", "css/site.css/x"} {
 		_, err := l.Open(name)
 		require.ErrorIs(t, err, fs.ErrNotExist, name)
-		_, err = l.ReadFile(name)
+		_, err = fs.ReadFile(l, name)
 		require.ErrorIs(t, err, fs.ErrNotExist, name)
-		_, err = l.Stat(name)
+		_, err = fs.Stat(l, name)
 		require.ErrorIs(t, err, fs.ErrNotExist, name)
 	}
-	_, err := l.ReadFile("../etc/passwd")
+	_, err := fs.ReadFile(l, "../etc/passwd")
 	require.ErrorIs(t, err, fs.ErrInvalid)
-	_, err = l.ReadFile("css")
+	_, err = fs.ReadFile(l, "css")
 	require.Error(t, err)
-	entries, err := l.ReadDir("images")
+	entries, err := fs.ReadDir(l, "images")
 	require.NoError(t, err)
 	var names []string
 	for _, e := range entries {
@@ -95,7 +95,7 @@ func TestLookIsAFileSystem(t *testing.T) {
 
 	empty, err := label.NewLook(shop(), nil, nil, label.LookOptions{})
 	require.NoError(t, err)
-	require.NoError(t, fstest.TestFS(empty))
+	require.NoError(t, fstest.TestFS(empty.Files()))
 }
 
 // A file of the parent that changes is looked at again.
@@ -104,23 +104,22 @@ func TestInheritedFilesAreWatched(t *testing.T) {
 	p := parent()
 	l, err := label.NewLook(shop(), []label.Brand{host()}, []label.Layer{{FS: p, Inherited: true}}, label.LookOptions{Leaks: leakOptions()})
 	require.NoError(t, err)
-	_, err = l.ReadFile("css/base.css")
+	_, err = fs.ReadFile(l.Files(), "css/base.css")
 	require.NoError(t, err)
 	p["css/base.css"] = &fstest.MapFile{Data: []byte("/* HyperPanel */"), ModTime: noon().AddDate(0, 0, 1)}
-	_, err = l.ReadFile("css/base.css")
+	_, err = fs.ReadFile(l.Files(), "css/base.css")
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	p["css/base.css"] = &fstest.MapFile{Data: []byte("fine")} // no time at all
-	_, err = l.ReadFile("css/base.css")
+	_, err = fs.ReadFile(l.Files(), "css/base.css")
 	require.NoError(t, err)
 	p["css/base.css"] = &fstest.MapFile{Data: []byte("@HyperPanel")}
-	_, err = l.Open("css/base.css")
+	_, err = l.Assets().Open("css/base.css")
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
 func TestWithheld(t *testing.T) {
 	t.Parallel()
-	all, err := shopLook(t, label.MissingSilent).Withheld()
-	require.NoError(t, err)
+	all := shopLook(t, label.MissingSilent).Withheld()
 	var got []string
 	for _, w := range all {
 		require.NotEmpty(t, w.Leaks)
@@ -144,15 +143,15 @@ func TestExecute(t *testing.T) {
 		{"help.html", "en", "<h1>Help</h1>"},
 	} {
 		var out bytes.Buffer
-		require.NoError(t, l.Execute(&out, c.name, c.lang, data))
+		require.NoError(t, l.Execute(t.Context(), &out, c.name, c.lang, data))
 		require.Equal(t, c.want, out.String())
 	}
 	for _, name := range []string{"about.html", "nothing.html", "nothing.txt"} {
-		require.ErrorIs(t, l.Execute(&bytes.Buffer{}, name, "en", nil), tierhost.ErrNotFound, name)
+		require.ErrorIs(t, l.Execute(t.Context(), &bytes.Buffer{}, name, "en", nil), tierhost.ErrNotFound, name)
 	}
 	require.Equal(t, []string{"help.html", "login.html", "mail/invoice.txt", "parts/_footer.html"}, l.Templates())
 	var out bytes.Buffer
-	err = l.Execute(&out, "mail/invoice.txt", "en", 7)
+	err = l.Execute(t.Context(), &out, "mail/invoice.txt", "en", 7)
 	require.ErrorIs(t, err, tierhost.ErrInvalid)
 	require.Empty(t, out.String(), "nothing is written if it fails")
 	require.Equal(t, shop(), l.Brand())
@@ -168,7 +167,7 @@ func TestMissingTexts(t *testing.T) {
 	require.Equal(t, "⟦en no.such⟧", visible.Text("en", "no.such", 1))
 	require.Equal(t, "help.body", silent.Text("en", "help.body"), "the parent's text that names it is not there")
 	var out bytes.Buffer
-	require.NoError(t, visible.Execute(&out, "help.html", "de", nil))
+	require.NoError(t, visible.Execute(t.Context(), &out, "help.html", "de", nil))
 	require.Equal(t, "<h1>⟦de help.title⟧</h1>", out.String())
 	for _, l := range []*label.Look{silent, visible} {
 		require.Equal(t, "1 Datei", l.Text("de", "files", 1))
@@ -177,7 +176,7 @@ func TestMissingTexts(t *testing.T) {
 		require.Equal(t, []string{"en", "de"}, l.Languages())
 		require.Equal(t, "de", l.Language("de-CH, en;q=0.1"))
 	}
-	require.Error(t, visible.Execute(&out, "mail/invoice.txt", "en", map[string]any{}), "data that is missing is seen as well")
+	require.Error(t, visible.Execute(t.Context(), &out, "mail/invoice.txt", "en", map[string]any{}), "data that is missing is seen as well")
 }
 
 func TestBrokenLooks(t *testing.T) {
@@ -217,18 +216,18 @@ func TestVet(t *testing.T) {
 	usd, err := money.ISO("USD")
 	require.NoError(t, err)
 	data := func(name string) any { return map[string]any{"Name": "Ann", "Total": money.FromMinor(1, usd)} }
-	leaks, err := label.Vet(shopLook(t, label.MissingSilent), data)
+	leaks, err := label.Vet(t.Context(), shopLook(t, label.MissingSilent), data)
 	require.NoError(t, err)
 	require.Empty(t, leaks)
 	tells := func(name string) any {
 		return map[string]any{"Name": "customer of Big Iron Höst", "Total": money.FromMinor(1, usd)}
 	}
-	leaks, err = label.Vet(shopLook(t, label.MissingSilent), tells)
+	leaks, err = label.Vet(t.Context(), shopLook(t, label.MissingSilent), tells)
 	require.NoError(t, err)
 	require.Len(t, leaks, 2)
 	require.Equal(t, "template mail/invoice.txt (en)", leaks[0].Where)
 	require.Equal(t, "template mail/invoice.txt (de)", leaks[1].Where)
-	_, err = label.Vet(shopLook(t, label.MissingVisible), func(string) any { return 7 })
+	_, err = label.Vet(t.Context(), shopLook(t, label.MissingVisible), func(string) any { return 7 })
 	require.ErrorContains(t, err, "template mail/invoice.txt (en)", "what cannot be rendered is not tested")
 
 	// The seller's own files are not withheld, but they are found.
@@ -236,7 +235,7 @@ func TestVet(t *testing.T) {
 	b.Texts = map[string]map[string]string{"en": {"imprint": "A service of big-iron-höst"}}
 	l, err := label.NewLook(b, []label.Brand{host()}, []label.Layer{{Name: "overrides", FS: files(map[string]string{"css/x.css": "/* HyperPanel */"})}}, label.LookOptions{Leaks: leakOptions()})
 	require.NoError(t, err)
-	leaks, err = label.Vet(l, nil)
+	leaks, err = label.Vet(t.Context(), l, nil)
 	require.NoError(t, err)
 	var where []string
 	for _, leak := range leaks {
@@ -253,10 +252,10 @@ func TestLookAtOnce(t *testing.T) {
 		all.Go(func() {
 			for range 20 {
 				var out strings.Builder
-				if err := l.Execute(&out, "login.html", "de", nil); err != nil {
+				if err := l.Execute(t.Context(), &out, "login.html", "de", nil); err != nil {
 					t.Error(err)
 				}
-				if _, err := l.ReadDir("css"); err != nil {
+				if _, err := fs.ReadDir(l.Assets(), "css"); err != nil {
 					t.Error(err)
 				}
 				_ = l.Text("en", "files", 3)

@@ -27,6 +27,13 @@ type Options struct {
 	// CacheSize is the most hosts kept in memory, those that are known and those that
 	// are not each; 0: 4096.
 	CacheSize int
+	// Sellers, usually the same store, is asked whether the seller of a brand exists, and
+	// who is above it ([Manager.Above]). nil: any seller may have a brand.
+	Sellers Sellers
+	// Serves says whether a seller's panel is served at all: a host asks whether the
+	// seller sleeps, or was closed. If not, the middleware answers as for hosts of nobody.
+	// It is asked at each request, at the same time for several. nil: all are served.
+	Serves func(ctx context.Context, seller billing.SellerID) (bool, error)
 	// TrustedProxies are the addresses of proxies whose X-Forwarded-Host header is
 	// believed. Empty: nobody's.
 	TrustedProxies []netip.Prefix
@@ -83,8 +90,8 @@ func (m *Manager) Forget() { m.cache.forget() }
 // and with the next version. b.Version is the version that was read, 0 for none.
 //
 // It fails with a [*tierhost.Invalid] that lists all faults, with [ErrStale] if the
-// brand has another version by now, and with [ErrHostTaken] if a host name belongs to
-// another brand.
+// brand has another version by now, with [ErrHostTaken] if a host name belongs to another
+// brand, and with [billing.ErrUnknownSeller] if [Options.Sellers] does not know the seller.
 func (m *Manager) Put(ctx context.Context, b Brand) (Brand, error) {
 	const op = "label.Put"
 	normal, err := b.Normal()
@@ -92,8 +99,13 @@ func (m *Manager) Put(ctx context.Context, b Brand) (Brand, error) {
 		return Brand{}, err
 	}
 	var kept Brand
-	err = m.update(ctx, func(ctx context.Context, rows Rows, outbox storage.Outbox) error {
+	err = m.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows, outbox storage.Outbox) error {
 		kept = normal.Clone()
+		if m.opt.Sellers != nil {
+			if _, err := m.seller(ctx, tx, b.Seller); err != nil {
+				return tierhost.E(op, 0, "", err)
+			}
+		}
 		old, err := rows.Brand(ctx, b.Seller)
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return err
@@ -126,7 +138,7 @@ func (m *Manager) Put(ctx context.Context, b Brand) (Brand, error) {
 
 // Brand returns a seller's brand, or [ErrNoBrand]. It reads the store.
 func (m *Manager) Brand(ctx context.Context, seller billing.SellerID) (b Brand, err error) {
-	err = m.view(ctx, func(ctx context.Context, rows Rows) (err error) {
+	err = m.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) (err error) {
 		b, err = rows.Brand(ctx, seller)
 		return err
 	})
@@ -137,7 +149,7 @@ func (m *Manager) Brand(ctx context.Context, seller billing.SellerID) (b Brand, 
 // that was read. It fails with [ErrNoBrand] or [ErrStale].
 func (m *Manager) Remove(ctx context.Context, seller billing.SellerID, version int64) error {
 	const op = "label.Remove"
-	return m.update(ctx, func(ctx context.Context, rows Rows, outbox storage.Outbox) error {
+	return m.update(ctx, func(ctx context.Context, _ storage.Tx, rows Rows, outbox storage.Outbox) error {
 		old, err := rows.Brand(ctx, seller)
 		if err != nil {
 			return unknown(op, err)
@@ -163,7 +175,7 @@ func (m *Manager) Brands(ctx context.Context) iter.Seq2[Brand, error] {
 	return func(yield func(Brand, error) bool) {
 		for after := billing.SellerID(""); ; {
 			var page []Brand
-			err := m.view(ctx, func(ctx context.Context, rows Rows) (err error) {
+			err := m.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) (err error) {
 				page, err = rows.Brands(ctx, after, pageSize)
 				return err
 			})
@@ -205,7 +217,7 @@ func without(a, b []string) []string {
 
 // update runs fn in a transaction that writes: the host's, or one of its own, after
 // which the memory is emptied.
-func (m *Manager) update(ctx context.Context, fn func(ctx context.Context, rows Rows, outbox storage.Outbox) error) error {
+func (m *Manager) update(ctx context.Context, fn func(ctx context.Context, tx storage.Tx, rows Rows, outbox storage.Outbox) error) error {
 	within := func(ctx context.Context, tx storage.Tx) error {
 		rows, err := m.store.Label(tx)
 		if err != nil {
@@ -215,7 +227,7 @@ func (m *Manager) update(ctx context.Context, fn func(ctx context.Context, rows 
 		if err != nil {
 			return err
 		}
-		return fn(ctx, rows, outbox)
+		return fn(ctx, tx, rows, outbox)
 	}
 	if m.tx != nil {
 		return within(ctx, m.tx)
@@ -225,13 +237,13 @@ func (m *Manager) update(ctx context.Context, fn func(ctx context.Context, rows 
 }
 
 // view runs fn in a transaction that reads: the host's, or one of its own.
-func (m *Manager) view(ctx context.Context, fn func(ctx context.Context, rows Rows) error) error {
+func (m *Manager) view(ctx context.Context, fn func(ctx context.Context, tx storage.Tx, rows Rows) error) error {
 	within := func(ctx context.Context, tx storage.Tx) error {
 		rows, err := m.store.Label(tx)
 		if err != nil {
 			return err
 		}
-		return fn(ctx, rows)
+		return fn(ctx, tx, rows)
 	}
 	if m.tx != nil {
 		return within(ctx, m.tx)

@@ -28,8 +28,8 @@ func FromContext(ctx context.Context) (b Brand, ok bool) {
 
 // Middleware finds the brand of each request by its host and hands it to next in the
 // context ([FromContext]). A request for an IP address, for a host that belongs to no
-// brand or without a host is answered 421 (Misdirected Request), and one for which the
-// store could not be asked 503, both with an empty body and without any header that
+// brand, or to a seller that [Options.Serves] does not, or without a host is answered 421
+// (Misdirected Request), and one for which nobody could be asked 503, both with an empty body and without any header that
 // handlers around it have set: nothing tells who runs the machine.
 //
 // The host is that of the request line if it holds one, else the Host header.
@@ -43,6 +43,12 @@ func (m *Manager) Middleware(next http.Handler) http.Handler {
 			return
 		}
 		b, err := m.resolve(r.Context(), host)
+		if err == nil && m.opt.Serves != nil {
+			var serves bool
+			if serves, err = m.opt.Serves(r.Context(), b.Seller); err == nil && !serves {
+				err = ErrNoBrand
+			}
+		}
 		switch {
 		case errors.Is(err, ErrNoBrand):
 			refuse(w, http.StatusMisdirectedRequest)

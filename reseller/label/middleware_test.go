@@ -2,7 +2,9 @@ package label_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/tierhost/tierhost/reseller/label"
 )
@@ -158,6 +162,99 @@ func TestOverTheWire(t *testing.T) {
 			header.Del("Date")
 			header.Del("Connection")
 			require.Equal(t, http.Header{"Content-Length": {"0"}}, header, request)
+		}
+	}
+}
+
+// Over HTTP/2 the host is :authority, and what a Host header says besides does not count.
+func TestOverHTTP2(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.put(t, shop())
+	w.put(t, label.Brand{Seller: "other", Company: label.Company{Name: "Other"}, Hosts: []string{"panel.other.test"}})
+	server := httptest.NewUnstartedServer(tattle(w.Middleware(http.HandlerFunc(greet))))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+
+	// As clients do.
+	for host, want := range map[string]int{"panel.shop.test": 200, "PANEL.shop.test:8443": 200, "": 421, "nobody.test": 421, "[::1]:443": 421} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+		require.NoError(t, err)
+		r.Host = host
+		res, err := server.Client().Do(r)
+		require.NoError(t, err)
+		require.Equal(t, 2, res.ProtoMajor)
+		require.Equal(t, want, res.StatusCode, "%q", host)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		if want == 421 {
+			require.Empty(t, body)
+			res.Header.Del("Date")
+			require.Equal(t, http.Header{"Content-Length": {"0"}}, res.Header)
+		}
+	}
+
+	// As attackers do.
+	for name, c := range map[string]struct {
+		fields [][2]string
+		status string // "": refused by the protocol
+		body   string
+	}{
+		"authority":                     {[][2]string{{":authority", "panel.shop.test"}}, "200", "Corner Shop true"},
+		"another host in the header":    {[][2]string{{":authority", "panel.shop.test"}, {"host", "panel.other.test"}}, "200", "Corner Shop true"},
+		"host in the header only":       {[][2]string{{"host", "panel.other.test"}}, "200", "Other true"},
+		"neither":                       {nil, "421", ""},
+		"nobody, and a brand in Host":   {[][2]string{{":authority", "nobody.test"}, {"host", "panel.shop.test"}}, "421", ""},
+		"a name with a user":            {[][2]string{{":authority", "panel.shop.test@nobody.test"}}, "", ""},
+		"two authorities":               {[][2]string{{":authority", "panel.shop.test"}, {":authority", "panel.other.test"}}, "", ""},
+		"a stranger's X-Forwarded-Host": {[][2]string{{":authority", "nobody.test"}, {"x-forwarded-host", "panel.shop.test"}}, "421", ""},
+		"an address":                    {[][2]string{{":authority", "127.0.0.1"}}, "421", ""},
+	} {
+		status, body := askHTTP2(t, server, c.fields)
+		require.Equal(t, c.status, status, name)
+		require.Equal(t, c.body, body, name)
+	}
+}
+
+// askHTTP2 sends header fields as they are, and returns the status and the body, or
+// nothing if the stream is refused.
+func askHTTP2(t *testing.T, server *httptest.Server, fields [][2]string) (status, body string) {
+	t.Helper()
+	c, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer func() { _ = c.Close() }()
+	_, err = io.WriteString(c, http2.ClientPreface)
+	require.NoError(t, err)
+	framer := http2.NewFramer(c, c)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	require.NoError(t, framer.WriteSettings())
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for _, f := range append([][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", "/"}}, fields...) {
+		require.NoError(t, encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}))
+	}
+	require.NoError(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true}))
+	for {
+		frame, err := framer.ReadFrame()
+		if err != nil {
+			return "", ""
+		}
+		switch f := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			status = f.PseudoValue("status")
+		case *http2.DataFrame:
+			body += string(f.Data())
+		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
+			return "", ""
+		case *http2.SettingsFrame:
+			if !f.IsAck() {
+				require.NoError(t, framer.WriteSettingsAck())
+			}
+		}
+		if h := frame.Header(); h.StreamID == 1 && h.Flags.Has(http2.FlagDataEndStream) {
+			return status, body
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/storage"
 )
 
 // ResolveHost returns the brand that a host name belongs to. It accepts what
@@ -33,7 +34,7 @@ func (m *Manager) resolve(ctx context.Context, host string) (*Brand, error) {
 	}
 	fetch := func() (*Brand, error) {
 		var b Brand
-		err := m.view(ctx, func(ctx context.Context, rows Rows) (err error) {
+		err := m.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) (err error) {
 			b, err = rows.BrandByHost(ctx, name)
 			return err
 		})

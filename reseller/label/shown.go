@@ -163,11 +163,11 @@ func (r *recorder) Write(p []byte) (int, error) {
 // Flush implements [http.Flusher].
 func (r *recorder) Flush() { r.WriteHeader(http.StatusOK) }
 
-// headerParts yields each header by itself, in order of the names.
-func headerParts(where string, h map[string][]string, yield func(part) bool) bool {
+// headers yields each header by itself, in order of the names.
+func (o *opener) headers(where string, h map[string][]string) bool {
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
-			if !yield(part{where: where + ": header " + name, text: []byte(name + ": " + value)}) {
+			if !o.yield(part{where: where + ": header " + name, text: []byte(name + ": " + value)}) {
 				return false
 			}
 		}

@@ -29,8 +29,12 @@ type texts struct {
 	tags     []language.Tag // offered, the default first
 	matcher  language.Matcher
 	catalog  *catalog.Builder
-	have     map[language.Tag]map[string]bool
+	have     map[language.Tag]map[string]entry
 	withheld []Withheld
+	// forms are the longest of all forms of a text, in any language, for [texts.size].
+	forms map[string]string
+	// sources are all texts of layers that are not inherited, also those that others hide.
+	sources []Shown
 }
 
 // entry is a text: a string, or an object with a string for each plural form, chosen by
@@ -63,8 +67,8 @@ func (e entry) all() []string {
 // loadTexts reads the texts of all layers, the brand's own on top.
 func (l *Look) loadTexts(issues *tierhost.Issues) error {
 	merged := map[language.Tag]map[string]entry{}
-	t := &texts{missing: l.opt.Missing, have: map[language.Tag]map[string]bool{}}
-	for i := len(l.files.layers) - 1; i >= 0; i-- {
+	t := &texts{missing: l.opt.Missing, have: map[language.Tag]map[string]entry{}, forms: map[string]string{}}
+	for i := len(l.files.layers) - 1; i >= 0; i-- { // from the bottom
 		if err := l.layerTexts(i, t, merged, issues); err != nil {
 			return err
 		}
@@ -89,6 +93,7 @@ func (l *Look) loadTexts(issues *tierhost.Issues) error {
 		}
 	}
 	slices.Reverse(t.withheld) // in the order of the layers
+	slices.Reverse(t.sources)
 	l.texts = t
 	return nil
 }
@@ -129,6 +134,10 @@ func (l *Look) layerTexts(i int, t *texts, merged map[language.Tag]map[string]en
 		if err != nil {
 			return err
 		}
+		if len(text) > maxTextFile {
+			issues.Add(where, "too_large", "more than %d bytes", maxTextFile)
+			continue
+		}
 		var byKey map[string]entry
 		if err := json.NewDecoder(bytes.NewReader(text)).Decode(&byKey); err != nil {
 			issues.Add(where, "invalid_json", "%v", err)
@@ -141,12 +150,15 @@ func (l *Look) layerTexts(i int, t *texts, merged map[language.Tag]map[string]en
 					issues.Add(where+"#"+key, "invalid_format", "a single %% must be written %%%%")
 				}
 			}
+			x := Shown{Where: name + "#" + key, Body: []byte(key + "\n" + strings.Join(e.all(), "\n"))}
 			if layer.Inherited {
-				told := l.files.scan.Scan(Shown{Where: name + "#" + key, Body: []byte(key + "\n" + strings.Join(e.all(), "\n"))})
-				if len(told) > 0 {
-					t.withheld = append(t.withheld, Withheld{layer.Name, name + "#" + key, told})
+				if told := l.opt.Verdicts.of(l.files.scan, x); len(told) > 0 {
+					t.withheld = append(t.withheld, Withheld{layer.Name, x.Where, slices.Clone(told)})
 					continue
 				}
+			} else {
+				x.Where = layer.Name + ": " + x.Where
+				t.sources = append(t.sources, x)
 			}
 			put(merged, tag, key, e)
 		}
@@ -176,9 +188,14 @@ func (t *texts) offer(languages []string, merged map[language.Tag]map[string]ent
 
 func (t *texts) set(tag language.Tag, key string, e entry) error {
 	if t.have[tag] == nil {
-		t.have[tag] = map[string]bool{}
+		t.have[tag] = map[string]entry{}
 	}
-	t.have[tag][key] = true
+	t.have[tag][key] = e
+	for _, s := range e.all() {
+		if len(s) > len(t.forms[key]) {
+			t.forms[key] = s
+		}
+	}
 	if e.forms == nil {
 		return t.catalog.SetString(tag, key, e.text)
 	}
@@ -210,10 +227,24 @@ func (t *texts) match(lang string) language.Tag {
 	return t.tags[i]
 }
 
+// size is the most that a text can show. The longest form stands for all: each verb of a
+// format has two bytes at least.
+func (t *texts) size(key string, args []any) int {
+	longest := 128 // no width is above 99
+	for _, a := range args {
+		longest = max(longest, 10*sizeOfText(a))
+	}
+	form := t.forms[key]
+	if !strings.Contains(form, "%") {
+		return len(form)
+	}
+	return len(form) + len(form)/2*longest
+}
+
 // text returns a text in a language, or what stands for it.
 func (t *texts) text(tag language.Tag, key string, args []any) string {
 	for at := tag; at != language.Und; at = at.Parent() {
-		if t.have[at][key] {
+		if _, ok := t.have[at][key]; ok {
 			return t.print(at, key, args)
 		}
 	}
@@ -222,7 +253,7 @@ func (t *texts) text(tag language.Tag, key string, args []any) string {
 	}
 	for _, other := range append(slices.Clone(t.tags), sortedTags(t.have)...) {
 		for at := other; at != language.Und; at = at.Parent() {
-			if t.have[at][key] {
+			if _, ok := t.have[at][key]; ok {
 				return t.print(at, key, args)
 			}
 		}

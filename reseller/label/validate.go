@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/language"
 
 	"github.com/tierhost/tierhost"
@@ -114,12 +115,22 @@ func (c *checker) hosts(path string, hosts []string) {
 			c.Add(at, "invalid_host", "%.80q is not a host name", h)
 		case strings.Contains(h, ":"):
 			c.Add(at, "host_port", "%.80q has a port: a brand is found by name only", h)
+		case !strings.Contains(normal, "."):
+			c.Add(at, "single_label", "%s is not below any domain", normal)
+		case isSuffix(normal):
+			c.Add(at, "public_suffix", "names below %s belong to many", normal)
 		case seen[normal]:
 			c.Add(at, "duplicate", "%s is listed already", normal)
 		}
 		seen[normal] = err == nil
 		hosts[i] = normal
 	}
+}
+
+// isSuffix reports whether domains are registered directly below a name.
+func isSuffix(host string) bool {
+	suffix, _ := publicsuffix.PublicSuffix(host)
+	return suffix == host
 }
 
 func (c *checker) company(x *Company) {
@@ -292,14 +303,20 @@ func (c *checker) text(path, key, text string) {
 	}
 }
 
-// goodFormat reports whether each % of a text is a verb that shows an argument, or %%.
+// goodFormat reports whether each % of a text is a verb that shows an argument, or %%,
+// with a width of two digits at most.
 func goodFormat(s string) bool {
 	for {
 		i := strings.IndexByte(s, '%')
 		if i < 0 {
 			return true
 		}
-		s = strings.TrimLeft(s[i+1:], "+-#0123456789.")
+		s = s[i+1:]
+		flags := len(s) - len(strings.TrimLeft(s, "+-#0123456789."))
+		if longestNumber(s[:flags]) > 2 {
+			return false
+		}
+		s = s[flags:]
 		if rest, ok := strings.CutPrefix(s, "["); ok {
 			n, tail, closed := strings.Cut(rest, "]")
 			if !closed || n == "" || n == "0" || len(n) > 2 || strings.Trim(n, "0123456789") != "" {
@@ -312,6 +329,14 @@ func goodFormat(s string) bool {
 		}
 		s = s[1:]
 	}
+}
+
+// longestNumber returns the length of the longest run of digits.
+func longestNumber(s string) (n int) {
+	for _, digits := range strings.FieldsFunc(s, func(r rune) bool { return r < '0' || r > '9' }) {
+		n = max(n, len(digits))
+	}
+	return n
 }
 
 func (c *checker) money(f MoneyFormat) {
