@@ -174,8 +174,8 @@ type Holding struct {
 	RecurringTotal    money.Rat // over the interval
 	RecurringDiscount money.Rat
 
-	// Kept is what was charged for the period resource over its life, recurring net of
-	// refunds and discounts, in minor units: what money-back gives back.
+	// Kept is what was charged for the period resource within the money-back window,
+	// recurring net of refunds and discounts, in minor units: what money-back gives back.
 	Kept int64
 	// TrialUse counts billable units times days of a trial.
 	TrialUse decimal.Decimal

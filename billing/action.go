@@ -1,6 +1,8 @@
 package billing
 
 import (
+	"fmt"
+
 	"github.com/shopspring/decimal"
 
 	"github.com/tierhost/tierhost/money"
@@ -159,12 +161,13 @@ type CloseBilling string
 const (
 	// CloseAccrue makes the refunds and charges usage; nothing is collected.
 	CloseAccrue CloseBilling = ""
-	// CloseNoBilling makes no entries at all.
+	// CloseNoBilling makes no entries on the account. What resellers above it owe for it
+	// follows the usual rule.
 	CloseNoBilling CloseBilling = "no_billing"
 	// CloseCollect accrues, then requests collection of the debt if it has reached the
 	// credit limit.
 	CloseCollect CloseBilling = "collect"
-	// CloseCollectOnly makes no entries, and requests collection of the debt there is.
+	// CloseCollectOnly makes no entries on the account either, and requests collection of the debt there is.
 	CloseCollectOnly CloseBilling = "collect_only"
 )
 
@@ -271,8 +274,23 @@ func (a Reverse) account() AccountID        { return a.Account }
 func (a Exempt) account() AccountID         { return a.Account }
 func (a SetCreditLimit) account() AccountID { return a.Account }
 
+// Plain returns an action as a value of one of the types of this package: a pointer to one
+// is what it points to, and a type that embeds one is what it embeds, so that whoever looks
+// at the type sees what will be done. No action, or a nil pointer, is [ErrInvalidInput].
+func Plain(act Action) (plain Action, err error) {
+	defer func() {
+		if recover() != nil { // a pointer to nothing
+			plain, err = nil, fmt.Errorf("billing: no action: %w", ErrInvalidInput)
+		}
+	}()
+	return act.by(act.request().By), nil
+}
+
 // AccountOf returns the account that an action is for; 0 for a signup.
 func AccountOf(act Action) AccountID { return act.account() }
+
+// NameOf returns the name of an action: "signup", "set", "change_plan", ...
+func NameOf(act Action) string { return act.name() }
 
 // ActorOf returns who an action says acts.
 func ActorOf(act Action) Actor { return act.request().By }

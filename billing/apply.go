@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/shopspring/decimal"
@@ -28,14 +29,17 @@ func (b *book) refuse(sentinel error, id ResourceID, detail string) *Refusal {
 func (b *book) apply(act Action, day Date, want wanted) (*Refusal, error) {
 	b.begin(day)
 	refusal, err := b.act(act, day, want)
+	if err == nil && refusal == nil {
+		err = b.finish()
+	}
+	if errors.Is(err, money.ErrOverflow) {
+		refusal, err = b.tooLarge(), nil
+	}
 	if refusal != nil || err != nil {
 		if refusal != nil {
 			refusal.Action = act.name()
 		}
 		return refusal, err
-	}
-	if err := b.finish(); err != nil {
-		return nil, err
 	}
 	if !onMoney(act) {
 		if _, usage := act.(RecordUsage); !usage {
@@ -44,6 +48,12 @@ func (b *book) apply(act Action, day Date, want wanted) (*Refusal, error) {
 	}
 	b.schedule()
 	return nil, nil
+}
+
+// tooLarge refuses what would take an amount, a total or the balance beyond what a ledger
+// can hold.
+func (b *book) tooLarge() *Refusal {
+	return b.refuse(ErrInvalidAmount, "", "an amount, a total or the balance would be larger than a ledger can hold")
 }
 
 func (b *book) act(act Action, day Date, want wanted) (*Refusal, error) {
@@ -113,25 +123,34 @@ func (b *book) mustBeOpen(active bool) *Refusal {
 }
 
 // timely refuses days that the account's books have left behind. Usage may be late:
-// it counts in the running month. Money may be of any day since the signup.
+// it counts in the running month. Money may be of any day since the signup. A reseller's
+// bill is of the day on which its customers bought, which where it is may be the day
+// before the one on which its account was opened.
 func (b *book) timely(act Action, day Date) *Refusal {
 	a := &b.acct
 	first := a.SignedUp
 	switch act.(type) {
-	case Signup, RecordUsage, Pay, Credit, Debit, Reverse, Bill:
+	case Bill:
+		return nil
+	case Signup, RecordUsage, Pay, Credit, Debit, Reverse:
 	default:
 		if a.Status == Closed {
 			return nil // refused for being closed
 		}
-		first = a.MonthFrom
-		if first.Before(a.ActedOn) {
-			first = a.ActedOn
-		}
+		first = b.openFrom()
 	}
 	if day.Before(first) {
 		return b.refuse(ErrDayPassed, "", "the books are open from "+first.String()+" on")
 	}
 	return nil
+}
+
+// openFrom is the first day that an action may be of.
+func (b *book) openFrom() Date {
+	if b.acct.MonthFrom.Before(b.acct.ActedOn) {
+		return b.acct.ActedOn
+	}
+	return b.acct.MonthFrom
 }
 
 func (b *book) setQuantity(x SetQuantity, day Date) (*Refusal, error) {
@@ -209,7 +228,7 @@ func (b *book) recordUsage(x RecordUsage, day Date, keyed *UsageRecord) (*Refusa
 
 // ask asks those above whether the account may have something.
 func (b *book) ask(ask Ask) (*Refusal, error) {
-	if b.permit == nil || len(b.acct.Above) == 0 && ask.Target == nil {
+	if b.permit == nil || len(b.acct.Above) == 0 && b.acct.Sells == "" {
 		return nil, nil
 	}
 	ask.Account = &b.acct
@@ -224,7 +243,7 @@ func (b *book) ask(ask Ask) (*Refusal, error) {
 // has, what it holds and what it would acquire must be on offer; of a double, all that
 // the accounts below it have too.
 func (b *book) askPlan(action string, to *pricedPlan, period Period, day Date) (*Refusal, error) {
-	ask := Ask{Action: action, On: day, Period: period, Resources: to.monthly()}
+	ask := Ask{Action: action, On: day, Period: period, Resources: to.monthly(), Plan: to.ref()}
 	for _, h := range b.holds {
 		if h.Quantity.Sign() > 0 && !slices.Contains(ask.Resources, h.Resource) {
 			ask.Resources = append(ask.Resources, h.Resource)
@@ -241,9 +260,6 @@ func (b *book) askPlan(action string, to *pricedPlan, period Period, day Date) (
 		if by.Sign() > 0 {
 			ask.Grow = append(ask.Grow, Growth{l.Resource, by})
 		}
-	}
-	if b.acct.Sells != "" {
-		ask.Target = &PlanVersion{Seller: to.seller, Plan: to.id, Version: to.version}
 	}
 	return b.ask(ask)
 }
@@ -328,24 +344,29 @@ func (b *book) changePeriod(x ChangePeriod, day Date) (*Refusal, error) {
 	if !b.plan().hasPeriod(x.Period) {
 		return b.refuse(ErrUnknownPeriod, "", "plan "+string(a.Plan)+" has no period "+x.Period.String()), nil
 	}
-	ask := Ask{Action: x.name(), On: day, Period: x.Period, Resources: b.plan().monthly()}
-	for _, h := range b.holds {
-		if h.Quantity.Sign() > 0 && !h.monthly() {
-			ask.Resources = append(ask.Resources, h.Resource)
-		}
-	}
-	if r, err := b.ask(ask); r != nil || err != nil {
+	if r, err := b.askPeriod(x.name(), x.Period, day); r != nil || err != nil {
 		return r, err
 	}
 	switch {
 	case x.Period == a.Period:
 		a.PendingPeriod = Period{}
 	case !a.TrialEnds.IsZero():
-		a.Period = x.Period
+		b.tryAnew(day, func() { a.Period = x.Period })
 	default:
 		a.PendingPeriod = x.Period
 	}
 	return nil, nil
+}
+
+// askPeriod asks whether the account may have what it has for another period.
+func (b *book) askPeriod(action string, period Period, day Date) (*Refusal, error) {
+	ask := Ask{Action: action, On: day, Period: period, Resources: b.plan().monthly()}
+	for _, h := range b.holds {
+		if h.Quantity.Sign() > 0 && !h.monthly() {
+			ask.Resources = append(ask.Resources, h.Resource)
+		}
+	}
+	return b.ask(ask)
 }
 
 func (b *book) cancel(x Cancel, day Date) (*Refusal, error) {
@@ -437,14 +458,8 @@ func (b *book) closeAction(x Close, day Date) (*Refusal, error) {
 	if b.customers {
 		return b.refuse(ErrHasCustomers, "", "close its customers first"), nil
 	}
-	var err error
-	switch x.Billing {
-	case CloseAccrue, CloseCollect:
-		err = b.closeAccount(day)
-	default:
-		err = b.end(day)
-	}
-	if err != nil || x.Billing == CloseAccrue || x.Billing == CloseNoBilling {
+	b.silent = x.Billing == CloseNoBilling || x.Billing == CloseCollectOnly
+	if err := b.closeAccount(day); err != nil || x.Billing == CloseAccrue || x.Billing == CloseNoBilling {
 		return nil, err
 	}
 	// The document's taxes count too: finish it before looking at the balance.
@@ -479,7 +494,7 @@ func (b *book) money(kind EntryKind, amount money.Money, sign int, reference str
 	if sign < 0 {
 		amount = amount.Neg()
 	}
-	return nil, b.moneyEntry(Entry{Kind: kind, Date: day, Amount: amount, Reference: reference, Basis: Basis{Cause: CauseManual}})
+	return b.moneyEntry(Entry{Kind: kind, Date: day, Amount: amount, Reference: reference, Basis: Basis{Cause: CauseManual}})
 }
 
 // bill books a reseller's day.
@@ -497,14 +512,25 @@ func (b *book) bill(x Bill) (*Refusal, error) {
 	return nil, nil
 }
 
-func (b *book) moneyEntry(e Entry) error {
+// maxDebt is the deepest debt, in minor units, into which an account is brought by hand: a
+// ledger holds nine times as much, so that there is room for what falls due. An account
+// that cannot be charged is parked, and what stands above it waits.
+const maxDebt = 1e18
+
+func (b *book) moneyEntry(e Entry) (*Refusal, error) {
 	minor, err := e.Amount.Minor()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b.write(&e)
 	b.event(EntryPosted{Account: b.acct.ID, Entry: b.acct.EntrySeq, Kind: e.Kind, Amount: e.Amount})
-	return b.charge(minor, e.Date)
+	if err := b.charge(minor, e.Date); err != nil {
+		return nil, err
+	}
+	if balance, err := b.acct.Balance.Minor(); err != nil || minor > 0 && balance < -maxDebt {
+		return b.refuse(ErrInvalidAmount, "", "the account would owe more than is booked by hand"), err
+	}
+	return nil, nil
 }
 
 func (b *book) reverse(x Reverse, day Date, want wanted) (*Refusal, error) {
@@ -516,7 +542,7 @@ func (b *book) reverse(x Reverse, day Date, want wanted) (*Refusal, error) {
 	case want.reversed:
 		return b.refuse(ErrNotReversible, "", "it is reversed already"), nil
 	default:
-		return nil, b.moneyEntry(Entry{Kind: e.Kind, Date: day, Amount: e.Amount.Neg(), Reference: x.Reference,
+		return b.moneyEntry(Entry{Kind: e.Kind, Date: day, Amount: e.Amount.Neg(), Reference: x.Reference,
 			Corrects: e.Seq, Basis: Basis{Cause: CauseReversal}})
 	}
 }

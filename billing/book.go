@@ -26,6 +26,9 @@ type book struct {
 
 	docDate Date
 	drafts  []Entry
+	// silent: what happens makes no entries at retail. Those above are told of it all the
+	// same: what they are owed is not up to the account's seller.
+	silent bool
 
 	moves    []Movement // what hooks are told
 	docMoves int        // how many of them are on finished documents
@@ -185,8 +188,11 @@ func (b *book) begin(day Date) {
 }
 
 // post adds an entry for an exact amount, rounded on its running total, and returns
-// its minor units. An amount of zero makes no entry.
+// its minor units. An amount of zero makes no entry, and nothing does in a silent book.
 func (b *book) post(kind EntryKind, h *hold, quantity money.Rat, from, to Date, exact money.Rat, total *money.Rat, basis Basis) (int64, error) {
+	if b.silent {
+		return 0, nil
+	}
 	basis.Exact, basis.Before, basis.Rounding = exact, *total, b.seller.Rounding
 	after := bounded(total.Add(exact))
 	minor, err := b.step(*total, after)

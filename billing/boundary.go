@@ -72,7 +72,7 @@ func (b *book) schedule() {
 	switch {
 	case a.Status == Closed:
 		a.Next = Date{}
-	case !a.TrialEnds.IsZero() && !a.LastRunOn.Before(a.TrialEnds):
+	case a.tried():
 		a.Next = Date{} // an ended trial waits to be converted or closed
 	case !a.TrialEnds.IsZero():
 		a.Next = a.TrialEnds
@@ -88,11 +88,8 @@ func (b *book) renew(day Date, why string) error {
 	if why == OpenedResume {
 		a.Anchor = day
 	}
-	if !a.PendingPeriod.IsZero() {
-		if a.PendingPeriod.InDays() || a.Period.InDays() {
-			a.Anchor = day
-		}
-		a.Period, a.PendingPeriod = a.PendingPeriod, Period{}
+	if err := b.takePeriod(day); err != nil {
+		return err
 	}
 	before := b.plan()
 	moved, err := b.takePending(day)
@@ -123,6 +120,25 @@ func (b *book) renew(day Date, why string) error {
 	if moved {
 		return b.acquireNew(before, CauseRenewal, day)
 	}
+	return nil
+}
+
+// takePeriod begins the period length that was asked for, if those above offer for it all
+// that the account has by now.
+func (b *book) takePeriod(day Date) error {
+	a := &b.acct
+	next := a.PendingPeriod
+	if next.IsZero() {
+		return nil
+	}
+	a.PendingPeriod = Period{}
+	if r, err := b.askPeriod("renew", next, day); r != nil || err != nil {
+		return err
+	}
+	if next.InDays() || a.Period.InDays() {
+		a.Anchor = day
+	}
+	a.Period = next
 	return nil
 }
 

@@ -270,3 +270,26 @@ func TestAccessFromNeedsAnOpenAccountOfTheSeller(t *testing.T) {
 		w.refused(billing.Signup{Request: by(billing.RoleCustomer), Seller: host, Name: "b", Plan: "loyal", Existing: id}, billing.ErrPlanRestricted)
 	}
 }
+
+// Only a monthly line of a wholesale list, or one that rolls up, can be required of the
+// plans that are sold under it.
+func TestWhatMayBeRequired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fine := billing.Terms{Resources: []billing.Line{{Resource: "disk", Rollup: true, Required: true}},
+		Wholesale: &billing.Wholesale{Resources: []billing.Line{{Resource: "traffic", Required: true}}}}
+	_, err := w.e.PublishPlan(w.ctx, billing.Plan{Seller: host, ID: "fine"}, fine)
+	w.ok(err)
+	if got := must(w.e.PlanVersion(w.ctx, host, "fine", 1)).Terms; !got.Resources[0].Required || !got.Wholesale.Resources[0].Required {
+		t.Errorf("%+v", got)
+	}
+	list := must(w.e.PriceList(w.ctx, host, "fine", 1))
+	if got := list.Unmet(&billing.Terms{Resources: []billing.Line{{Resource: "mailbox"}}}); !slices.Equal(got, []billing.ResourceID{"disk", "traffic"}) {
+		t.Errorf("unmet are %q", got)
+	}
+	_, err = w.e.PublishPlan(w.ctx, billing.Plan{Seller: host, ID: "p"}, billing.Terms{
+		Resources: []billing.Line{{Resource: "mailbox", Required: true}, {Resource: "traffic", Required: true}},
+		Wholesale: &billing.Wholesale{Resources: []billing.Line{{Resource: "mailbox", Required: true}}},
+	})
+	wantFaults(t, err, "resources[0].required required_line", "resources[1].required required_line", "wholesale.resources[0].required required_line")
+}

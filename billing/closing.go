@@ -11,8 +11,11 @@ import (
 // gives back all its recurring charges.
 func (b *book) closeAccount(day Date) error {
 	a := &b.acct
-	if !a.TrialEnds.IsZero() {
-		return b.end(day) // a trial that is not converted is not charged for
+	if !a.TrialEnds.IsZero() { // not converted, it is not charged for at retail
+		if err := b.leaveTrial(day, settleClose); err != nil {
+			return err
+		}
+		return b.end(day)
 	}
 	back := !a.Lapsed && day.Sub(a.Activated) < a.MoneyBackDays
 	for _, h := range b.inOrder() {
@@ -43,7 +46,7 @@ func (b *book) closeAccount(day Date) error {
 // moneyBack gives back all recurring charges of a period resource, net of discounts
 // and refunds, as one refund.
 func (b *book) moneyBack(h *hold) error {
-	if h.Kept <= 0 {
+	if h.Kept <= 0 || b.silent {
 		return nil
 	}
 	cur := b.seller.Currency

@@ -106,6 +106,14 @@ func (d Date) Compare(e Date) int {
 // Before reports whether d lies before e.
 func (d Date) Before(e Date) bool { return d.n < e.n }
 
+// later returns the later of two days.
+func later(d, e Date) Date {
+	if d.Before(e) {
+		return e
+	}
+	return d
+}
+
 // After reports whether d lies after e.
 func (d Date) After(e Date) bool { return d.n > e.n }
 

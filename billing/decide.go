@@ -24,9 +24,10 @@ type decision struct {
 	part    Part           // the hook's; nil: nobody is above
 }
 
-// decide loads what an action needs and works it out. Unless the boundaries around the
-// account have been handled it looks for them, and returns an errDue if there are some.
-func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Action, lock Lock, cleared bool) (*decision, error) {
+// decide loads what an action needs and works it out. It looks for boundaries around the
+// account that come first, and returns an errDue if there are some; cleared is the day up
+// to which they have been handled. A quote foresees those of the doubles above.
+func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Action, lock Lock, cleared Date) (*decision, error) {
 	if s, ok := act.(Signup); ok {
 		return e.decideSignup(ctx, tx, rows, s, lock, cleared)
 	}
@@ -62,7 +63,17 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 		return nil, err
 	}
 	d := &decision{before: st, keyed: loaded.Keyed}
-	day, today, err := e.day(seller, req.On)
+	today, err := e.today(seller)
+	if err != nil {
+		return nil, err
+	}
+	latest := today
+	if st.Account.Sells != "" && !onMoney(act) {
+		if latest, err = e.latest(ctx, gen, rows, &st.Account, today); err != nil {
+			return nil, err
+		}
+	}
+	day, err := dayOf(req.On, latest)
 	if errors.Is(err, ErrDayInFuture) {
 		d.refused = &Refusal{Action: act.name(), Account: id, Detail: err.Error(), sentinel: ErrDayInFuture}
 		return d, nil
@@ -78,7 +89,11 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 			return d, err
 		}
 	}
-	if !cleared && !billed {
+	if e.present && day.Before(today) {
+		d.refused = &Refusal{Action: act.name(), Account: id, Detail: "it is " + today.String() + " today", sentinel: ErrDayPassed}
+		return d, nil
+	}
+	if lock != LockNone && !billed && cleared.Before(day) {
 		if err := e.around(ctx, gen, rows, &st.Account, loaded.Above, day); err != nil {
 			return nil, err
 		}
@@ -86,15 +101,20 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 			return nil, &errDue{st.Account, day}
 		}
 	}
-	if d.part, err = e.join(ctx, Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone, Many: st.Account.Sells != ""},
-		[]Account{st.Account}, loaded.Above); err != nil {
+	j := Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone, Many: st.Account.Sells != ""}
+	if lock == LockNone && !billed {
+		d.part, err = e.foresee(ctx, j, []Account{st.Account}, loaded.Above, day, false)
+	} else {
+		d.part, err = e.join(ctx, j, []Account{st.Account}, loaded.Above)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if due := st.Account.Next; !due.IsZero() && !due.After(day) && !billed {
 		if st.Account.Parked.Code != "" {
-			if !onMoney(act) {
+			if !whileParked(act) {
 				d.refused = &Refusal{Action: act.name(), Account: id, sentinel: ErrAccountParked,
-					Detail: st.Account.Parked.Reason + "; unpark it first"}
+					Detail: st.Account.Parked.Code + " since " + st.Account.Parked.On.String() + "; unpark it first"}
 				return d, nil
 			}
 		} else if !q.Usage {
@@ -146,6 +166,18 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 	advanced := d.book.acct.Next != st.Account.Next
 	holds := cloneHolds(d.book.holds)
 	refusal, err := d.book.apply(act, day, want)
+	if err == nil && refusal == nil {
+		if st.Account.Parked.Code == "" || !whileParked(act) { // they may be booked whatever is wrong
+			err = d.book.check()
+		}
+		if err == nil {
+			err = d.apply(ctx)
+		}
+		if errors.Is(err, money.ErrOverflow) { // those above cannot hold it
+			refusal, err = d.book.tooLarge(), nil
+			refusal.Action = act.name()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -159,16 +191,7 @@ func (e *Engine) decide(ctx context.Context, tx storage.Tx, rows Rows, act Actio
 		}
 		return d, err
 	}
-	if st.Account.Parked.Code == "" || !onMoney(act) { // money may be booked whatever is wrong
-		err = d.book.check()
-	}
-	if err == nil {
-		err = d.apply(ctx)
-	}
-	if err == nil {
-		err = e.follow(ctx, gen, rows, d, act, loaded.Above, lock)
-	}
-	return d, err
+	return d, e.follow(ctx, gen, rows, d, act, loaded.Above, lock)
 }
 
 // apply tells the hook what happened to the account.
@@ -205,7 +228,14 @@ func cloneHolds(holds []*hold) []*hold {
 	return out
 }
 
-// onMoney reports whether an action only books money, which parked accounts allow.
+// whileParked reports whether an action needs none of the boundaries that a parked account
+// has not handled: money, and measurements, which would be lost otherwise.
+func whileParked(act Action) bool {
+	_, usage := act.(RecordUsage)
+	return usage || onMoney(act)
+}
+
+// onMoney reports whether an action only books money.
 func onMoney(act Action) bool {
 	switch act.(type) {
 	case Pay, Credit, Debit, Reverse, Bill:
@@ -245,16 +275,41 @@ func (e *Engine) today(s *Seller) (Date, error) {
 	return DateIn(e.opt.Clock.Now(), loc), nil
 }
 
-// day is the day of a request, today unless it says otherwise and never later, and
-// today.
-func (e *Engine) day(s *Seller, on Date) (day, today Date, err error) {
-	if today, err = e.today(s); err != nil || on.IsZero() {
-		return today, today, err
+// latest is the day that it is for a double: the latest of today in its seller's zone and
+// in those of the sellers below it. Whoever sells at its list never comes before it.
+func (e *Engine) latest(ctx context.Context, gen *generation, rows Rows, a *Account, today Date) (Date, error) {
+	if a.Sells == "" {
+		return today, nil
 	}
-	if on.After(today) {
-		return on, today, fmt.Errorf("billing: %s is after today, %s: %w", on, today, ErrDayInFuture)
+	below, err := gen.below(ctx, rows, a.Sells)
+	if err != nil {
+		return today, err
 	}
-	return on, today, nil
+	for _, id := range append(below, a.Sells) {
+		s, err := gen.sellerOf(ctx, rows, id)
+		if err != nil {
+			return today, err
+		}
+		there, err := e.today(s)
+		if err != nil {
+			return today, err
+		}
+		if there.After(today) {
+			today = there
+		}
+	}
+	return today, nil
+}
+
+// dayOf is the day of a request: today unless it says otherwise, and never later.
+func dayOf(on, today Date) (Date, error) {
+	switch {
+	case on.IsZero():
+		return today, nil
+	case on.After(today):
+		return on, fmt.Errorf("billing: %s is after today, %s: %w", on, today, ErrDayInFuture)
+	}
+	return on, nil
 }
 
 // want reads what an action refers to beyond its account.

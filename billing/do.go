@@ -3,7 +3,6 @@ package billing
 import (
 	"context"
 	"errors"
-	"fmt"
 	"github.com/tierhost/tierhost/storage"
 
 	"github.com/tierhost/tierhost/money"
@@ -33,7 +32,11 @@ type Result struct {
 // often, else what the store reports, with its effect.
 func (e *Engine) Do(ctx context.Context, act Action) (Result, error) {
 	began := e.opt.Clock.Now()
-	res, err := e.do(ctx, act)
+	var res Result
+	act, err := Plain(act)
+	if err == nil {
+		res, err = e.do(ctx, act)
+	}
 	if e.opt.Observer != nil {
 		e.opt.Observer.Acted(actionName(act), e.opt.Clock.Now().Sub(began), err)
 	}
@@ -41,15 +44,12 @@ func (e *Engine) Do(ctx context.Context, act Action) (Result, error) {
 }
 
 func (e *Engine) do(ctx context.Context, act Action) (Result, error) {
-	if act == nil {
-		return Result{}, fmt.Errorf("billing.Do: no action: %w", ErrInvalidInput)
-	}
 	if err := validateAction(act); err != nil {
 		return Result{}, err
 	}
 	var res Result
 	var refused error
-	once := func(cleared bool) error {
+	once := func(cleared Date) error {
 		return e.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows, final bool) error {
 			res, refused = Result{}, nil // the function may be run again
 			d, err := e.decide(ctx, tx, rows, act, LockWait, cleared)
@@ -83,12 +83,16 @@ func (e *Engine) do(ctx context.Context, act Action) (Result, error) {
 			return nil
 		})
 	}
-	err := once(false)
-	if due, ok := errors.AsType[*errDue](err); ok {
+	err := once(Date{})
+	for {
+		due, ok := errors.AsType[*errDue](err)
+		if !ok {
+			break
+		}
 		// They are handled in transactions of their own, and stay so whatever comes of the
-		// action.
+		// action; again if a day has begun meanwhile.
 		if err = e.clear(ctx, due); err == nil {
-			err = once(true)
+			err = once(due.day)
 		}
 	}
 	if err == nil {
@@ -110,15 +114,16 @@ func actionName(act Action) string {
 // Quote returns exactly what [Engine.Do] would do now, and writes nothing: documents
 // have no number yet, and a new account no ID. Its errors are those of Do.
 func (e *Engine) Quote(ctx context.Context, act Action) (Result, error) {
-	if act == nil {
-		return Result{}, fmt.Errorf("billing.Quote: no action: %w", ErrInvalidInput)
+	act, err := Plain(act)
+	if err == nil {
+		err = validateAction(act)
 	}
-	if err := validateAction(act); err != nil {
+	if err != nil {
 		return Result{}, err
 	}
 	var res Result
-	err := e.view(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
-		d, err := e.decide(ctx, tx, rows, act, LockNone, true)
+	err = e.view(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
+		d, err := e.decide(ctx, tx, rows, act, LockNone, Date{})
 		switch {
 		case err != nil:
 			return err

@@ -42,6 +42,8 @@ type Engine struct {
 	opt   Options
 	cache *catalog
 	tx    storage.Tx // set by In
+	// present: actions are of today, see Present.
+	present bool
 	// departing: it works for a [Leaver], and closes what leaves.
 	departing bool
 }
@@ -78,6 +80,16 @@ func (e *Engine) In(tx storage.Tx) *Engine {
 	c := *e
 	c.tx = tx
 	c.cache = e.cache.private()
+	return &c
+}
+
+// Present returns an engine on which nothing is dated back: an action of a day before
+// today in its seller's zone is [ErrDayPassed], unless its key has been used for it
+// already, when it is replayed. It is for those who may not choose the price list that
+// was in force on another day.
+func (e *Engine) Present() *Engine {
+	c := *e
+	c.present = true
 	return &c
 }
 

@@ -54,12 +54,20 @@ func (b *book) keep(kind EntryKind, h *hold, units money.Rat, from, to Date, exa
 	if err != nil {
 		return err
 	}
-	if !h.monthly() {
+	if !h.monthly() && b.mayComeBack() {
 		if n, err = add64(n, d); err == nil {
 			h.Kept, err = add64(h.Kept, n)
 		}
 	}
 	return err
+}
+
+// mayComeBack reports whether what is charged now may yet be given back by the money-back
+// window, which never widens. A sum that nobody will ask for need not be kept, nor bound
+// what an account can be charged in its life.
+func (b *book) mayComeBack() bool {
+	a := &b.acct
+	return !a.TrialEnds.IsZero() || b.docDate.Sub(a.Activated) < a.MoneyBackDays
 }
 
 // settled is the largest quantity for which setup is looked at: what is held, of a

@@ -37,6 +37,9 @@ type Part interface {
 	// Load is called before anything else with the accounts that the transaction works
 	// on, which are locked, and those above them, which do not change meanwhile.
 	Load(ctx context.Context, accounts []Account, above []Account) error
+	// Begin is called before each account is worked on, and again before it is worked on
+	// anew: what was permitted since the last Apply came to nothing.
+	Begin()
 	// Permit says whether an account may have what it asks for: nil, or a refusal.
 	Permit(ctx context.Context, ask Ask) (*Refusal, error)
 	// Rollup returns the doubles above to which a record of a resource is rolled up.
@@ -86,6 +89,7 @@ func guard(ctx context.Context, b *book, part Part) {
 	if part == nil {
 		return
 	}
+	part.Begin()
 	b.permit = func(ask Ask) (*Refusal, error) { return part.Permit(ctx, ask) }
 	b.rollup = func(id ResourceID, day Date) ([]AccountID, error) {
 		return part.Rollup(ctx, &b.acct, id, day)
@@ -106,9 +110,10 @@ type Ask struct {
 	Opens bool
 	// TrialDays are the days that it would be used unpaid.
 	TrialDays int
-	// Target, of an account that is a double, is the version of a plan that it would go
-	// to: what all accounts below it hold must be on offer there.
-	Target *PlanVersion
+	// Plan is the version of a plan on which it would be, nil where it stays on its own: it
+	// must have all that those above require. If the account is a double, what all accounts
+	// below it hold, and what their plans have, must suit the list of that version.
+	Plan *PlanVersion
 }
 
 // Growth is by how much a holding grows; negative: falls.

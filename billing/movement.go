@@ -7,7 +7,9 @@ import (
 // Movement is what happened to something that an account holds, before any price was
 // put to it: quantities, interval, fraction. The engine rates movements at the
 // account's plan; a [Hook] gets the same ones and may rate them at other price lists.
-// Accounts that nobody is above make none; neither does a trial before its conversion.
+// Accounts that nobody is above make none. Within a trial nothing is charged: what is
+// held is noted (MoveTry) until the trial ends (MoveTried, then MoveSettle, then
+// MoveTrialEnd), by its conversion, by the account's closing or by itself.
 type Movement struct {
 	Kind MovementKind
 	On   Date // day of the event: of its document
@@ -38,8 +40,11 @@ type Movement struct {
 	Parts []MovementPart
 	// Closing: the account closes, so that the last part ends before its month.
 	Closing bool
-	// MonthTo is the end of the running month.
+	// MonthTo is the end of the running month, within a trial the day it ends by itself.
 	MonthTo Date
+	// Trial is how many days the trial lasts if it is not ended early; 0: the account is
+	// not in one.
+	Trial int
 }
 
 // MovementKind is what kind of movement it is.
@@ -61,6 +66,13 @@ const (
 	MoveSettle
 	// MoveEnd: the account closes; falls, if there were any, came before.
 	MoveEnd
+	// MoveTry: within a trial the quantity changes from Before to After; Days are what is
+	// left of the trial.
+	MoveTry
+	// MoveTried: a trial ends on the day To, early or not; Days have been used.
+	MoveTried
+	// MoveTrialEnd: a trial has ended and its usage is settled: what follows is new.
+	MoveTrialEnd
 )
 
 // MovementPart is a stretch of a month that is settled.
@@ -73,7 +85,7 @@ type MovementPart struct {
 }
 
 // hooked reports whether somebody stands above the account.
-func (b *book) hooked() bool { return len(b.acct.Above) > 0 && b.acct.TrialEnds.IsZero() }
+func (b *book) hooked() bool { return len(b.acct.Above) > 0 }
 
 // move notes a movement of a holding on a day; mark is how many drafts the document had
 // before the event, to find its entries by.
@@ -85,7 +97,7 @@ func (b *book) move(kind MovementKind, h *hold, before decimal.Decimal, from Dat
 		From: from, To: to, Days: f.days, OfDays: f.of, Charged: a.MonthCharged,
 		Period: a.Period, Plan: a.Plan, Version: a.PlanVersion,
 		RolledUp: a.Sells != "" && b.plan().rollsUp(h.Resource),
-		Stretch:  max(0, len(a.Stretches)-1), MonthTo: a.MonthTo,
+		Stretch:  max(0, len(a.Stretches)-1), MonthTo: a.MonthTo, Trial: a.trialDays(),
 	})
 	m := &b.moves[len(b.moves)-1]
 	for i := mark; i < len(b.drafts); i++ {
@@ -108,7 +120,7 @@ func (b *book) moveAll(kind MovementKind, day Date) {
 	b.moves = append(b.moves, Movement{
 		Kind: kind, On: b.docDate, From: day, To: day, Charged: a.MonthCharged,
 		Period: a.Period, Plan: a.Plan, Version: a.PlanVersion,
-		Stretch: max(0, len(a.Stretches)-1), MonthTo: a.MonthTo,
+		Stretch: max(0, len(a.Stretches)-1), MonthTo: a.MonthTo, Trial: a.trialDays(),
 	})
 }
 

@@ -78,3 +78,60 @@ func TestActionsAreNotBackdatedBehindOthers(t *testing.T) {
 	w.made(w.set(id, "mailbox", "0").Entries, "2026-01-22 refund mailbox 1 2026-01-22/2026-02-01 -10.00")
 	w.verified()
 }
+
+// No one by hand brings an account so deep into debt that what falls due finds no room.
+func TestDebitsLeaveRoomForWhatFallsDue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.plan("p", `{'resources':[{'id':'account','at_signup':'1','prices':{'recurring':'1'}},{'id':'mailbox','prices':{'recurring':'50000000000000000'}}]}`)
+	id := w.signup("a", "p")
+	most := money.FromMinor(1e18-100, w.cur) // beyond the 1.00 of the account
+	paid := w.do(billing.Pay{Account: id, Amount: usd("2")}).Entries[0].Seq
+	for name, act := range map[string]billing.Action{
+		"a debit":             billing.Debit{Account: id, Amount: must(must(most.Add(usd("2"))).Add(usd("0.01")))},
+		"a debit of all":      billing.Debit{Account: id, Amount: money.FromMinor(1<<63-1, w.cur)},
+		"a payment, too much": billing.Pay{Account: id, Amount: money.FromMinor(1<<63-1, w.cur)},
+	} {
+		before := w.dump()
+		w.refused(act, billing.ErrInvalidAmount)
+		if after := w.dump(); after != before {
+			t.Errorf("%s changed rows:\n%s", name, diff(before, after))
+		}
+	}
+	w.do(billing.Debit{Account: id, Amount: must(most.Add(usd("2")))})
+	w.refused(billing.Debit{Account: id, Amount: usd("0.01")}, billing.ErrInvalidAmount)
+	w.refused(billing.Reverse{Account: id, Entry: paid}, billing.ErrInvalidAmount)
+	w.run("2026-02-01")
+	w.wantBalance(id, "-10000000000000001.00")
+	w.refused(billing.Debit{Account: id, Amount: usd("0.01")}, billing.ErrInvalidAmount)
+	w.do(billing.Credit{Account: id, Amount: usd("0.50")}) // out of it anything leads
+	w.set(id, "mailbox", "1")
+	w.refused(billing.SetQuantity{Account: id, Resource: "mailbox", Quantity: dec("2")}, billing.ErrInvalidAmount)
+	w.verified()
+}
+
+// What is measured while an account is parked counts in the month in which it was measured.
+func TestUsageIsRecordedWhileParked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.plan("p", `{'resources':[{'id':'account','at_signup':'1','prices':{'recurring':'50000000000000000'}},{'id':'traffic','free':'5','prices':{'usage':'1'}}]}`)
+	id := w.signup("a", "p")
+	w.at("2026-02-01")
+	must(w.e.Run(w.ctx, day("2026-02-01"), billing.RunOptions{}))
+	if a := w.account(id); a.Parked.Code != "amount_too_large" {
+		t.Fatalf("%+v", a.Parked)
+	}
+	w.at("2026-02-10").use(id, "traffic", "6")
+	w.at("2026-03-10").use(id, "traffic", "7")
+	w.do(billing.RecordUsage{Request: on("2026-02-11"), Account: id, Resource: "traffic", Amount: dec("8")})
+	w.do(billing.Credit{Account: id, Amount: money.FromMinor(9e18, w.cur)})
+	r := must(w.e.Unpark(w.ctx, id, day("2026-03-10")))
+	if len(r.Parked) != 0 || r.Boundary != 2 {
+		t.Fatalf("%+v", r)
+	}
+	w.do(billing.Credit{Account: id, Amount: money.FromMinor(9e18, w.cur)})
+	w.run("2026-04-01")
+	w.made(all(w, w.e.Entries(w.ctx, billing.EntryQuery{Account: id, Kind: billing.EntryUsage})),
+		"2026-03-01 usage traffic 9 2026-02-01/2026-03-01 9.00", "2026-04-01 usage traffic 2 2026-03-01/2026-04-01 2.00")
+	w.verified()
+}

@@ -95,6 +95,9 @@ type Line struct {
 	// Rollup, of a monthly resource in a reseller's plan: its customers' usage counts
 	// as its own.
 	Rollup bool `json:"rollup,omitempty"`
+	// Required, of a monthly line of a wholesale list or one that rolls up: every plan that
+	// is sold under the list must have the resource, so that nobody uses it unmeasured.
+	Required bool `json:"required,omitempty"`
 }
 
 // Prices per charge kind; nil: no price of that kind (nothing is charged).

@@ -160,7 +160,8 @@ func (e *Engine) previewPage(ctx context.Context, tx storage.Tx, rows Rows, ids 
 	for i := range loaded.States {
 		accounts[i] = loaded.States[i].Account
 	}
-	part, err := e.join(ctx, Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, Many: true, ReadOnly: true}, accounts, loaded.Above)
+	j := Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, Many: true, ReadOnly: true}
+	part, err := e.foresee(ctx, j, accounts, loaded.Above, day, true)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +174,9 @@ func (e *Engine) previewPage(ctx context.Context, tx storage.Tx, rows Rows, ids 
 			continue
 		}
 		b, n, _, err := e.bill(ctx, gen, rows, part, st, day, true)
+		if err == nil && part != nil && st.Account.Sells != "" { // accounts below it come after it
+			err = part.Apply(ctx, b.happened(false))
+		}
 		if _, own := parkable(err); own {
 			p.NotBilled = &NotBilled{st.Account.ID, NotBilledParked, err.Error()}
 			out = append(out, p)

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -20,6 +21,7 @@ type PriceList struct {
 	lines     map[ResourceID]*Line
 	discounts map[Period]Discounts
 	rolled    map[ResourceID]bool
+	required  []ResourceID
 	resources map[ResourceID]ResourceKind
 
 	mu    sync.RWMutex
@@ -48,9 +50,11 @@ func newPriceList(v PlanVersion, t *Terms, resources map[ResourceID]Resource) *P
 			p.rolled[t.Resources[i].Resource] = true
 		}
 	}
+	p.require(t.Resources)
 	if t.Wholesale == nil {
 		return p
 	}
+	p.require(t.Wholesale.Resources)
 	p.Refund, p.discounts = percentOr100(t.Wholesale.RefundPercent), t.Wholesale.Discounts
 	for i := range t.Wholesale.Resources {
 		l := &t.Wholesale.Resources[i]
@@ -58,6 +62,25 @@ func newPriceList(v PlanVersion, t *Terms, resources map[ResourceID]Resource) *P
 		p.resources[l.Resource] = resources[l.Resource].withDefaults().Kind
 	}
 	return p
+}
+
+func (p *PriceList) require(lines []Line) {
+	for i := range lines {
+		if lines[i].Required {
+			p.required = append(p.required, lines[i].Resource)
+		}
+	}
+}
+
+// Unmet returns what the list requires and a plan does not have, in the list's order.
+func (p *PriceList) Unmet(plan *Terms) []ResourceID {
+	var out []ResourceID
+	for _, id := range p.required {
+		if !slices.ContainsFunc(plan.Resources, func(l Line) bool { return l.Resource == id }) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // RollsUp reports whether the plan rolls a resource up: customers' usage counts as the
@@ -104,6 +127,21 @@ func (p *PriceList) Pools() []ResourceID {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Periods returns the periods for which the list has prices or discounts of their own,
+// in no order that matters; in all others its base prices hold.
+func (p *PriceList) Periods() []Period {
+	seen := map[Period]bool{}
+	for period := range p.discounts {
+		seen[period] = true
+	}
+	for _, l := range p.lines {
+		for period := range l.PeriodPrices {
+			seen[period] = true
+		}
+	}
+	return slices.Collect(maps.Keys(seen))
 }
 
 // Rates returns what a resource costs in a customer's period; nothing, where it is not

@@ -138,6 +138,11 @@ func ratio(a, b int) money.Rat {
 	return r
 }
 
+// ref names the version.
+func (p *pricedPlan) ref() *PlanVersion {
+	return &PlanVersion{Seller: p.seller, Plan: p.id, Version: p.version}
+}
+
 func (p *pricedPlan) hasPeriod(period Period) bool {
 	for _, x := range p.periods {
 		if x == period {

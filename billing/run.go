@@ -71,7 +71,8 @@ func (r *RunReport) add(o RunReport) {
 // the store cannot read or write stays due, and is named in the error.
 //
 // A boundary is handled once its day has begun in the seller's zone, so a run in UTC
-// leaves accounts of sellers further west to the next one. The end of a Leaving account's
+// leaves accounts of sellers further west to the next one; that of a double once its day
+// has begun at any seller below it too. The end of a Leaving account's
 // period is the hook's to handle ([Leaver]), which may have to leave it due for now. A day that has begun
 // nowhere yet is [ErrDayInFuture]. On an error the report says what was done until then.
 func (e *Engine) Run(ctx context.Context, day Date, o RunOptions) (RunReport, error) {
@@ -346,6 +347,9 @@ func (r *runner) attempt(ctx context.Context, u unit, lock Lock) (RunReport, err
 		if len(loaded.States) == 0 {
 			return nil
 		}
+		if lock == LockSkip {
+			loaded.States = r.afterAbove(loaded)
+		}
 		w, err := r.open(ctx, tx, rows, loaded)
 		if err != nil {
 			return err
@@ -386,6 +390,25 @@ func (r *runner) claim(ctx context.Context, rows Rows, u unit, lock Lock) ([]Acc
 		}
 	}
 	return ids, nil
+}
+
+// afterAbove leaves out accounts below a double that is due and was passed over because
+// others held it: it comes before them.
+func (r *runner) afterAbove(loaded Loaded) []State {
+	var busy []AccountID
+	for i := range loaded.Above {
+		a := &loaded.Above[i]
+		if a.due(r.day) && !slices.ContainsFunc(loaded.States, func(st State) bool { return st.Account.ID == a.ID }) {
+			busy = append(busy, a.ID)
+		}
+	}
+	if len(busy) == 0 {
+		return loaded.States
+	}
+	r.skipped.Store(true)
+	return slices.DeleteFunc(loaded.States, func(st State) bool {
+		return slices.ContainsFunc(st.Account.Above, func(id AccountID) bool { return slices.Contains(busy, id) })
+	})
 }
 
 // work is what one transaction of a run works with.
@@ -495,8 +518,8 @@ func (r *runner) until(ctx context.Context, w *work, a *Account) (Date, error) {
 }
 
 // bill works out an account's boundaries up to a day, or up to today in its seller's
-// zone if that is earlier, issued today; n is how many, at the last one looked at. When ahead is true, the day itself counts as
-// today.
+// zone (of a double: the latest below it) if that is earlier, issued today; n is how many,
+// at the last one looked at. When ahead is true, the day itself counts as today.
 func (e *Engine) bill(ctx context.Context, gen *generation, rows Rows, part Part, st State, day Date, ahead bool) (b *book, n int, at Date, err error) {
 	at = st.Account.Next
 	seller, err := gen.sellerOf(ctx, rows, st.Account.Seller)
@@ -510,8 +533,12 @@ func (e *Engine) bill(ctx context.Context, gen *generation, rows Rows, part Part
 	if ahead && today.Before(day) {
 		today = day
 	}
-	if today.Before(day) {
-		day = today
+	latest, err := e.latest(ctx, gen, rows, &st.Account, today)
+	if err != nil {
+		return nil, 0, at, err
+	}
+	if latest.Before(day) {
+		day = latest
 	}
 	if b, err = e.newBook(ctx, gen, rows, seller, st, today, nil); err != nil {
 		return nil, 0, at, err
@@ -547,11 +574,21 @@ func (b *bound) Error() string {
 }
 
 // Unpark lets the run have an account again, and handles its boundaries up to a day
-// at once; an account that still cannot be billed stays parked and is in the report.
+// at once, after those of the doubles above it; an account that still cannot be billed stays parked and is in the report.
 // ErrUnknownAccount if there is none; one that is not parked is left alone.
 func (e *Engine) Unpark(ctx context.Context, id AccountID, day Date) (RunReport, error) {
 	report := RunReport{Day: day}
-	err := e.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows, final bool) error {
+	a, err := e.Account(ctx, id)
+	if errors.Is(err, ErrUnknownAccount) {
+		return report, &Refusal{Action: "unpark", Account: id, sentinel: ErrUnknownAccount}
+	}
+	if err == nil {
+		err = e.catchUpChain(ctx, a.Above, day)
+	}
+	if err != nil {
+		return report, err
+	}
+	err = e.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows, final bool) error {
 		report = RunReport{Day: day}
 		loaded, err := rows.Load(ctx, LoadQuery{IDs: []AccountID{id}, Lock: LockWait, Usage: true, Above: AboveShare})
 		if err != nil {

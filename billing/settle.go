@@ -16,6 +16,7 @@ const (
 	settleMonthEnd settling = iota // at the month's end
 	settleClose                    // at close: that day's records count too
 	settleResume                   // when a lapsed account is resumed: they do not
+	settleTrial                    // for those above, at a trial's end: its records wait for the conversion
 )
 
 // settle charges the month's usage, up to a day (spec section 4, Usage).
@@ -57,6 +58,9 @@ func (b *book) settle(end Date, why settling) error {
 		if err := b.settleResource(id, records, end, why); err != nil {
 			return err
 		}
+	}
+	if why == settleTrial {
+		return nil
 	}
 	b.consume(func(r UsageRecord) bool {
 		return inMonth(r) || r.Day.Before(end) || why == settleClose
@@ -118,19 +122,24 @@ func amounts(records []UsageRecord) []decimal.Decimal {
 	return out
 }
 
-// moveUsage notes that a month's usage was settled: the account's own.
+// moveUsage notes that a month's usage was settled: the account's own. What was known of a
+// trial when it ended by itself was noted then; only what came after is new.
 func (b *book) moveUsage(h *hold, parts []UsagePart, records [][]UsageRecord, from, end Date, why settling, mark int) {
-	m := b.move(MoveSettle, h, h.Quantity, from, fraction{}, mark)
-	m.To, m.OfDays, m.Closing = end, b.monthDays(), why == settleClose
+	var tried Date
+	if b.acct.tried() {
+		tried = b.acct.TrialEnds
+	}
+	m := b.move(MoveSettle, h, h.Quantity, later(from, tried), fraction{}, mark)
+	m.To, m.OfDays, m.Closing = end, parts[0].OfDays, why == settleClose
 	k := 0
 	for i, s := range b.acct.Stretches {
 		if k == len(parts) || parts[k].From != s.From || parts[k].Plan != s.Plan || parts[k].Version != s.Version {
 			continue
 		}
-		part := MovementPart{Stretch: i, From: parts[k].From, To: parts[k].To,
+		part := MovementPart{Stretch: i, From: later(parts[k].From, tried), To: later(parts[k].To, tried),
 			RolledUp: b.acct.Sells != "" && b.plans[planRef{s.Plan, s.Version}].rollsUp(h.Resource)}
 		for _, r := range records[k] {
-			if r.Source == 0 {
+			if r.Source == 0 && (r.Seq > b.acct.MeterSeen || !r.Day.Before(tried)) {
 				part.Records = append(part.Records, r)
 			}
 		}
@@ -165,7 +174,7 @@ func (b *book) usageParts(id ResourceID, end Date, why settling) ([]UsagePart, D
 	var res Resource
 	month := b.monthDays()
 	if !a.TrialEnds.IsZero() { // a trial is measured by the month that it stands in for
-		month = a.Period.nextMonth(a.SignedUp, a.SignedUp).Sub(a.SignedUp)
+		_, month = a.trialInterval()
 	}
 	for i, s := range a.Stretches {
 		p := b.plans[planRef{s.Plan, s.Version}]

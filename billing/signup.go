@@ -14,7 +14,7 @@ import (
 )
 
 // decideSignup loads what a signup needs and works it out.
-func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x Signup, lock Lock, cleared bool) (*decision, error) {
+func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x Signup, lock Lock, cleared Date) (*decision, error) {
 	q := LoadQuery{Seller: x.Seller, Name: x.Name, NewID: lock != LockNone, Above: AboveShare, AboveToo: e.cache.chainHint(x.Seller)}
 	if lock == LockNone {
 		q.Above = AboveRead
@@ -42,12 +42,13 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 	if seller == nil {
 		return refuse(ErrUnknownSeller, "there is no seller "+string(x.Seller))
 	}
-	day, today, err := e.day(seller, x.On)
-	if errors.Is(err, ErrDayInFuture) {
-		return refuse(ErrDayInFuture, err.Error())
-	}
+	today, err := e.today(seller)
 	if err != nil {
 		return nil, err
+	}
+	day, err := dayOf(x.On, today)
+	if err != nil {
+		return refuse(ErrDayInFuture, err.Error())
 	}
 	chain, appointed, err := gen.chain(ctx, rows, seller)
 	if err != nil {
@@ -61,11 +62,6 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		}
 		above = again.Above
 	}
-	if !cleared {
-		if err := e.around(ctx, gen, rows, &Account{Above: chain}, above, day); err != nil {
-			return nil, err
-		}
-	}
 	print := fingerprint(x)
 	if k := loaded.Key; k != nil {
 		if !bytes.Equal(k.Fingerprint, print) {
@@ -73,6 +69,14 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		}
 		d.replay, err = replay(ctx, rows, k)
 		return d, err
+	}
+	if e.present && day.Before(today) {
+		return refuse(ErrDayPassed, "it is "+today.String()+" today")
+	}
+	if lock != LockNone && cleared.Before(day) {
+		if err := e.around(ctx, gen, rows, &Account{Above: chain}, above, day); err != nil {
+			return nil, err
+		}
 	}
 	if loaded.Named != 0 {
 		return refuse(ErrAccountExists, fmt.Sprintf("account %d has the name %s", loaded.Named, x.Name))
@@ -101,6 +105,9 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 	if !appointed {
 		return refuse(ErrSellerInactive, "seller "+string(x.Seller)+" has no account at its parent yet")
 	}
+	if day.Before(today) && precedes(day, above) {
+		return refuse(ErrDayPassed, "the seller was not there on "+day.String())
+	}
 	if asleep := awake(chain, above); asleep != "" {
 		return refuse(ErrSellerInactive, asleep)
 	}
@@ -121,7 +128,13 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		appointed.Double, a.Sells = a.ID, x.Sells
 		d.catalog = &CatalogChange{Base: &loaded.Revision, Sellers: []Seller{appointed}}
 	}
-	if d.part, err = e.join(ctx, Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone}, []Account{a}, above); err != nil {
+	j := Joint{Tx: tx, Rows: rows, Catalog: &Catalog{gen, rows}, ReadOnly: lock == LockNone}
+	if lock == LockNone {
+		d.part, err = e.foresee(ctx, j, []Account{a}, above, day, false)
+	} else {
+		d.part, err = e.join(ctx, j, []Account{a}, above)
+	}
+	if err != nil {
 		return nil, err
 	}
 	d.book, err = e.newBook(ctx, gen, rows, seller, State{Account: a}, today, plan)
@@ -147,6 +160,7 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 		return nil, err
 	}
 	if refusal != nil {
+		refusal.Account = 0
 		d.refused, d.book, d.key = refusal, nil, nil
 		return d, nil
 	}
@@ -156,12 +170,24 @@ func (e *Engine) decideSignup(ctx context.Context, tx storage.Tx, rows Rows, x S
 	if err := d.book.check(); err != nil {
 		return nil, err
 	}
-	return d, d.apply(ctx)
+	err = d.apply(ctx)
+	if errors.Is(err, money.ErrOverflow) {
+		r := d.book.tooLarge()
+		r.Action, r.Account = x.name(), 0
+		d.refused, d.book, d.key, d.catalog, err = r, nil, nil, nil, nil
+	}
+	return d, err
+}
+
+// precedes reports whether a day is before one of the accounts above was opened. Of today
+// that is only the difference of time zones; of an earlier day, nobody sold anything then.
+func precedes(day Date, above []Account) bool {
+	return slices.ContainsFunc(above, func(a Account) bool { return day.Before(a.SignedUp) })
 }
 
 // askSignup asks those above for all that a new account gets.
 func (b *book) askSignup(action string, p *pricedPlan, day Date) (*Refusal, error) {
-	ask := Ask{Action: action, On: day, Period: b.acct.Period, Resources: p.monthly(), Opens: true}
+	ask := Ask{Action: action, On: day, Period: b.acct.Period, Resources: p.monthly(), Plan: p.ref(), Opens: true}
 	if b.acct.TrialEnds.IsZero() && b.acct.Sells == "" {
 		ask.TrialDays = p.terms.Trial.Days
 	}

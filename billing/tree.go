@@ -18,7 +18,7 @@ import (
 // The IDs of those above are always smaller, so that it is the order of IDs throughout.
 
 // ErrNotDouble: the account cannot be the seller's double: it is another seller's
-// customer, is closed or cancelled, in a trial or another's double already.
+// customer, is closed or about to be, in a trial or another's double already.
 var ErrNotDouble = code(tierhost.KindPrecondition, "not_double")
 
 // below returns the sellers below one, parents first.
@@ -202,26 +202,53 @@ func (e *Engine) around(ctx context.Context, gen *generation, rows Rows, a *Acco
 	return err
 }
 
+// foresee joins the hook for accounts that are only looked at: the boundaries of other
+// doubles above that are due up to a day are worked out first, and not written.
+func (e *Engine) foresee(ctx context.Context, j Joint, accounts, above []Account, day Date, ahead bool) (Part, error) {
+	var due []AccountID
+	for i := range above {
+		id := above[i].ID
+		if above[i].due(day) && !slices.ContainsFunc(accounts, func(a Account) bool { return a.ID == id }) {
+			due = append(due, id)
+		}
+	}
+	if len(due) == 0 {
+		return e.join(ctx, j, accounts, above)
+	}
+	loaded, err := j.Rows.Load(ctx, LoadQuery{IDs: due, Usage: true, Above: AboveRead})
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(accounts)
+	for i := range loaded.States {
+		all = append(all, loaded.States[i].Account)
+	}
+	part, err := e.join(ctx, j, all, above)
+	if err != nil || part == nil {
+		return part, err
+	}
+	for _, st := range loaded.States { // by ID: the highest first
+		b, _, _, err := e.bill(ctx, j.Catalog.gen, j.Rows, part, st, day, ahead)
+		if err == nil {
+			err = part.Apply(ctx, b.happened(false))
+		}
+		if _, own := parkable(err); err != nil && !own {
+			return nil, err
+		}
+	}
+	return part, nil
+}
+
 // clear handles the boundaries around an account up to a day: of the doubles above it,
 // the highest first, then, if it is a double, of itself and of the accounts below it.
 func (e *Engine) clear(ctx context.Context, d *errDue) error {
-	r := &runner{e: e, day: d.day, o: RunOptions{Batch: 500, Workers: 1}}
-	var top AccountID
-	if len(d.account.Above) > 0 {
-		top = d.account.Above[0]
-	}
+	r := e.catchUpRunner(d.day)
 	chain := slices.Clone(d.account.Above)
 	if d.account.Sells != "" {
 		chain = append(chain, d.account.ID)
 	}
-	for i, id := range chain {
-		one := DueAccount{ID: id, Top: top}
-		if i == 0 && id == top {
-			one.Top = 0
-		}
-		if _, err := r.attempt(ctx, unit{one}, LockWait); err != nil {
-			return err
-		}
+	if err := e.catchUpChain(ctx, chain, d.day); err != nil {
+		return err
 	}
 	if d.account.Sells == "" {
 		if e.upTo(&d.account, d.day) == d.day {
@@ -273,7 +300,7 @@ func awake(ids []AccountID, above []Account) string {
 	for _, id := range ids {
 		i := slices.IndexFunc(above, func(a Account) bool { return a.ID == id })
 		if i < 0 || above[i].Status != Active {
-			return "a reseller above it is not active"
+			return "its seller is not active"
 		}
 	}
 	return ""
@@ -352,7 +379,8 @@ const followBatch = 500
 func (e *Engine) followSome(ctx context.Context, gen *generation, rows Rows, d *decision, act Action, ids []AccountID, now []Account, lock Lock, batch *Batch) ([]Account, error) {
 	a := &d.book.acct
 	_, resuming := act.(Resume)
-	loaded, err := rows.Load(ctx, LoadQuery{IDs: ids, Lock: lock, Usage: resuming})
+	// A month may end first, whether they fall asleep or wake up.
+	loaded, err := rows.Load(ctx, LoadQuery{IDs: ids, Lock: lock, Usage: true})
 	if err != nil {
 		return nil, err
 	}
@@ -377,12 +405,17 @@ func (e *Engine) followSome(ctx context.Context, gen *generation, rows Rows, d *
 		if err != nil {
 			return nil, err
 		}
-		day, today, err := e.day(seller, act.request().On)
+		today, err := e.today(seller)
 		if err != nil {
-			if day, err = e.today(seller); err != nil { // their day has not begun there
-				return nil, err
-			}
-			today = day
+			return nil, err
+		}
+		latest, err := e.latest(ctx, gen, rows, x, today)
+		if err != nil {
+			return nil, err
+		}
+		day, err := dayOf(act.request().On, latest)
+		if err != nil {
+			day = latest // their day has not begun there
 		}
 		b, err := e.newBook(ctx, gen, rows, seller, st, today, nil)
 		if err != nil {
@@ -399,6 +432,9 @@ func (e *Engine) followSome(ctx context.Context, gen *generation, rows Rows, d *
 				return nil, err
 			}
 		}
+		if first := b.openFrom(); day.Before(first) {
+			day = first // where it is the day has gone on
+		}
 		refusal, err := b.apply(step, day, wanted{})
 		if err != nil {
 			return nil, err
@@ -406,8 +442,10 @@ func (e *Engine) followSome(ctx context.Context, gen *generation, rows Rows, d *
 		if refusal != nil {
 			continue // it was closed or resumed at a boundary before
 		}
-		if err := b.check(); err != nil {
-			return nil, err
+		if x.Parked.Code == "" { // else it is known to be broken, and follows all the same
+			if err := b.check(); err != nil {
+				return nil, err
+			}
 		}
 		if d.part != nil {
 			if err := d.part.Apply(ctx, b.happened(false)); err != nil {

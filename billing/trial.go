@@ -9,6 +9,10 @@ import (
 // A trial is a month that opens uncharged on the day of signup and runs to TrialEnds.
 // What is held in it is logged as units times days; the conversion charges that, then
 // opens the first period as a signup does.
+//
+// Those above are told of what is held (MoveTry), and when the trial ends, in whatever
+// way, of its end and its usage: what they are owed for it is not up to the account's
+// seller, who may give it away.
 
 // startTrial opens the account's trial on the day of signup.
 func (b *book) startTrial(day Date) {
@@ -30,13 +34,91 @@ func (b *book) startTrial(day Date) {
 func (b *book) trialSet(h *hold, q money.Rat, day Date) {
 	r := b.rates(h.Resource)
 	days := money.RatInt(int64(max(0, b.acct.TrialEnds.Sub(day)))) // none once it has ended
-	more := r.billable(q).Sub(r.billable(money.RatOf(h.Quantity)))
+	before := h.Quantity
+	more := r.billable(q).Sub(r.billable(money.RatOf(before)))
 	h.TrialUse = dec(money.RatOf(h.TrialUse).Add(more.Mul(days)))
 	b.hold(h, q, day)
 	if h.monthly() {
 		h.Top = decimal.Max(h.Top, h.Quantity)
 		b.setLimit(h, h.Quantity, false)
 	}
+	b.moveTry(h, before, h.Quantity, day)
+}
+
+// moveTry notes a change of quantity within a trial.
+func (b *book) moveTry(h *hold, before, after decimal.Decimal, day Date) {
+	a := &b.acct
+	if !b.hooked() || b.acct.tried() || before.Equal(after) {
+		return
+	}
+	m := b.move(MoveTry, h, before, day, fraction{a.TrialEnds.Sub(day), a.trialOf(h)}, len(b.drafts))
+	m.After, m.To = after, a.TrialEnds
+}
+
+// tryAnew notes, for a change in a trial of how prices are read, that all that is held is
+// held anew from a day on; change makes the change.
+func (b *book) tryAnew(day Date, change func()) {
+	for _, h := range b.inOrder() {
+		b.moveTry(h, h.Quantity, decimal.Decimal{}, day)
+	}
+	change()
+	for _, h := range b.inOrder() {
+		b.moveTry(h, decimal.Decimal{}, h.Quantity, day)
+	}
+}
+
+// moveTried notes that the trial ends on a day, and returns where each holding's note is.
+func (b *book) moveTried(day Date) map[*hold]int {
+	a := &b.acct
+	if !b.hooked() || b.acct.tried() {
+		return nil
+	}
+	at := map[*hold]int{}
+	for _, h := range b.inOrder() {
+		at[h] = len(b.moves)
+		b.move(MoveTried, h, h.Quantity, a.SignedUp, fraction{day.Sub(a.SignedUp), a.trialOf(h)}, len(b.drafts)).To = day
+	}
+	return at
+}
+
+// leaveTrial ends a trial on a day for those above only: nothing of it is charged here.
+func (b *book) leaveTrial(day Date, why settling) error {
+	if !b.hooked() {
+		return nil
+	}
+	b.moveTried(day)
+	silent := b.silent
+	b.silent = true
+	err := b.settle(day, why)
+	b.silent = silent
+	b.moveAll(MoveTrialEnd, day)
+	return err
+}
+
+// trialDays is how long the account's trial lasts; 0: it is in none.
+func (a *Account) trialDays() int {
+	if a.TrialEnds.IsZero() {
+		return 0
+	}
+	return a.TrialEnds.Sub(a.SignedUp)
+}
+
+// tried reports whether the account's trial has ended by itself; those above have been
+// told.
+func (a *Account) tried() bool { return !a.TrialEnds.IsZero() && !a.LastRunOn.Before(a.TrialEnds) }
+
+// trialInterval returns the days of the period and of the month that a trial stands in for.
+func (a *Account) trialInterval() (period, month int) {
+	return a.Period.next(a.SignedUp, a.SignedUp).Sub(a.SignedUp), a.Period.nextMonth(a.SignedUp, a.SignedUp).Sub(a.SignedUp)
+}
+
+// trialOf is the interval that prices of a holding are for within a trial, in days.
+func (a *Account) trialOf(h *hold) int {
+	period, month := a.trialInterval()
+	if h.monthly() {
+		return month
+	}
+	return period
 }
 
 // endTrial is the boundary at a trial's end.
@@ -44,6 +126,12 @@ func (b *book) endTrial(day Date) error {
 	a := &b.acct
 	if b.plan().terms.Trial.Convert && a.Status == Active {
 		return b.convert(day)
+	}
+	if err := b.leaveTrial(day, settleTrial); err != nil {
+		return err
+	}
+	if n := len(b.usage); n > 0 && b.hooked() { // they have been told of these
+		a.MeterSeen = b.usage[n-1].Seq
 	}
 	if a.Status == Active {
 		a.Status = Suspended
@@ -62,6 +150,9 @@ func (b *book) convert(day Date) error {
 		end = a.TrialEnds
 	}
 	if b.plan().terms.Trial.Free {
+		if err := b.leaveTrial(day, settleResume); err != nil {
+			return err
+		}
 		b.consume(func(r UsageRecord) bool { return r.Day.Before(day) })
 	} else if err := b.chargeTrial(end, day); err != nil {
 		return err
@@ -94,8 +185,7 @@ func (b *book) convert(day Date) error {
 func (b *book) chargeTrial(end, day Date) error {
 	a := &b.acct
 	unused := money.RatInt(int64(a.TrialEnds.Sub(end)))
-	period := a.Period.next(a.SignedUp, a.SignedUp).Sub(a.SignedUp)
-	month := a.Period.nextMonth(a.SignedUp, a.SignedUp).Sub(a.SignedUp)
+	tried := b.moveTried(end)
 	if err := b.settle(day, settleResume); err != nil {
 		return err
 	}
@@ -105,17 +195,20 @@ func (b *book) chargeTrial(end, day Date) error {
 		if unitDays.Sign() <= 0 {
 			continue
 		}
-		of := period
-		if h.monthly() {
-			of = month
-		}
 		units := over(unitDays, money.RatInt(int64(max(1, end.Sub(a.SignedUp)))))
-		f := fraction{end.Sub(a.SignedUp), of}
+		f := fraction{end.Sub(a.SignedUp), a.trialOf(h)}
 		basis := b.basis(CauseTrial, h, r, units, r.recurring, f)
 		exact := r.recurring.Mul(units).Mul(f.rat())
+		mark := len(b.drafts)
 		if err := b.keep(EntryRecurring, h, units, a.SignedUp, end, exact, basis); err != nil {
 			return err
 		}
+		if i, ok := tried[h]; ok && len(b.drafts) > mark {
+			b.moves[i].ChargeEntry = int64(mark) + 1
+		}
+	}
+	if b.hooked() {
+		b.moveAll(MoveTrialEnd, day)
 	}
 	return nil
 }

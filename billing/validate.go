@@ -26,6 +26,7 @@ const (
 	FaultNoDayPrice     = "no_day_price"      // a period of days needs an explicit price
 	FaultRollupKind     = "rollup_kind"       // only monthly resources roll up
 	FaultRollupListed   = "rollup_listed"     // rolls up and is on the wholesale list too
+	FaultRequired       = "required_line"     // only monthly lines of wholesale lists, and ones that roll up, are required
 	FaultChargedTwice   = "charged_twice"     // another charged resource measures the same
 	FaultNotOffered     = "period_not_listed" // for a period that the plan does not have
 	FaultKind           = "kind"              // not one of the values there are
@@ -229,6 +230,9 @@ func (t Terms) validateLines(is *tierhost.Issues, known map[ResourceID]Resource,
 		if l.Rollup && ok && res.Kind != KindMonthly {
 			is.Add(path+".rollup", FaultRollupKind, "%s is not monthly", l.Resource)
 		}
+		if l.Required && !l.Rollup {
+			is.Add(path+".required", FaultRequired, "%s does not roll up: nobody sells it under this line", l.Resource)
+		}
 		if ok && res.Measures != "" && l.charged() {
 			if other, twice := measured[res.Measures]; twice {
 				is.Add(path+".prices", FaultChargedTwice, "%s and %s both charge for %s", other, l.Resource, res.Measures)
@@ -337,13 +341,17 @@ func (t Terms) validateWholesale(is *tierhost.Issues, known map[ResourceID]Resou
 	seen := map[ResourceID]bool{}
 	for i, l := range w.Resources {
 		path := tierhost.Path("wholesale.resources", i)
-		if _, ok := known[l.Resource]; !ok {
+		res, ok := known[l.Resource]
+		if !ok {
 			is.Add(path+".id", FaultUnknown, "resource %q is not defined", l.Resource)
 		}
 		if seen[l.Resource] {
 			is.Add(path+".id", FaultDuplicate, "resource %s is there twice", l.Resource)
 		}
 		seen[l.Resource] = true
+		if l.Required && ok && res.Kind != KindMonthly {
+			is.Add(path+".required", FaultRequired, "%s is not monthly: it costs nothing until it is acquired", l.Resource)
+		}
 		if rolled[l.Resource] {
 			is.Add(path+".id", FaultRollupListed, "%s is rolled up by the plan, so it is not sold wholesale", l.Resource)
 		}

@@ -34,6 +34,7 @@ const (
 	BelowRecurring BelowKind = "recurring" // the recurring price is
 	BelowUsage     BelowKind = "usage"     // the usage price is
 	BelowMissing   BelowKind = "missing"   // it cannot be sold: not everybody above offers it
+	BelowRequired  BelowKind = "required"  // the plan does not have it, and somebody above requires it
 	// BelowFree: units that are free for the customer cost wholesale. It is information,
 	// and never refuses a plan.
 	BelowFree BelowKind = "free"
@@ -70,6 +71,8 @@ func (b BelowCost) String() string {
 	switch b.Kind {
 	case BelowMissing:
 		return what + ": not for sale here"
+	case BelowRequired:
+		return string(b.Resource) + ": plans without it are not for sale here"
 	case BelowFree:
 		return fmt.Sprintf("%s: %s free units for each customer cost wholesale, beyond a pool of %s for all", what, b.Free, b.Pool)
 	case BelowNoRate:
@@ -235,6 +238,7 @@ func (c *costCheck) plan(t billing.Terms) {
 			c.line(l.Resource, p, rates, free, false)
 		}
 	}
+	c.required(t)
 	if t.Wholesale == nil {
 		return
 	}
@@ -253,6 +257,9 @@ func (c *costCheck) plan(t billing.Terms) {
 			add(p)
 		}
 	}
+	for _, p := range c.lists[0].Periods() { // it may cost more there than elsewhere
+		add(p)
+	}
 	slices.SortFunc(periods[1:], func(a, b billing.Period) int { return strings.Compare(a.String(), b.String()) })
 	for _, l := range t.Wholesale.Resources {
 		for _, p := range periods {
@@ -261,6 +268,19 @@ func (c *costCheck) plan(t billing.Terms) {
 			}
 			rates, free := t.Wholesale.Rates(l, c.kinds[l.Resource], p)
 			c.line(l.Resource, p, rates, free, true)
+		}
+	}
+}
+
+// required names what the plan must have, each once.
+func (c *costCheck) required(t billing.Terms) {
+	seen := map[billing.ResourceID]bool{}
+	for _, l := range c.lists {
+		for _, id := range l.Unmet(&t) {
+			if !seen[id] {
+				seen[id] = true
+				c.found = append(c.found, BelowCost{Kind: BelowRequired, Resource: id})
+			}
 		}
 	}
 }

@@ -264,3 +264,32 @@ func ExampleManager_PublishPlan() {
 	// reseller: plan bargain of seller acme is below cost: mailbox 1m: recurring 0.75 is below the cost of 0.8
 	// mailbox 1m recurring
 }
+
+// A list for resellers below is compared in the periods for which the list above has
+// prices of its own, also where it has none itself.
+func TestAListIsComparedInThePeriodsOfTheListAbove(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 2)
+	terms := wholesale("1", "0.20")
+	terms.Wholesale.Resources[1].PeriodPrices = map[billing.Period]billing.PeriodPrices{billing.Months(12): {Recurring: price("9.00")}}
+	s.publish("host", "reseller", terms)
+	s.enroll("acme", "host")
+	own := wholesale("1", "0.40") // 4.80 a year
+	below, err := s.m.CheckMargins(s.ctx, "acme", own, nil)
+	require.NoError(t, err)
+	require.Contains(t, texts(below), "wholesale mailbox 12m: recurring 4.8 is below the cost of 9")
+}
+
+func TestAnUnknownSellerHasNothingToShow(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 1)
+	for name, ask := range map[string]func() error{
+		"ClosedThrough": func() error { _, err := s.m.ClosedThrough(s.ctx, "nobody"); return err },
+		"Open":          func() error { _, err := s.m.Open(s.ctx, "nobody"); return err },
+		"Limits":        func() error { _, err := s.m.Limits(s.ctx, "nobody"); return err },
+		"Pools":         func() error { _, err := s.m.Pools(s.ctx, "nobody", billing.NewDate(2026, 1, 1)); return err },
+		"Shares":        func() error { _, err := s.m.Shares(s.ctx, "nobody", "mailbox"); return err },
+	} {
+		require.ErrorIs(t, ask(), billing.ErrUnknownSeller, name)
+	}
+}

@@ -95,7 +95,7 @@ func (m *Manager) subjectOf(ctx context.Context, seller billing.SellerID, accoun
 	if account != 0 {
 		a, err := m.engine.Account(ctx, account)
 		if err == nil && a.Seller != seller {
-			err = fmt.Errorf("reseller: account %d of seller %s: %w", account, seller, billing.ErrUnknownAccount)
+			err = fmt.Errorf("billing: account %d: %w", account, billing.ErrUnknownAccount) // as if it were not there
 		}
 		if err != nil {
 			return Subject{}, err

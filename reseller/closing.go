@@ -26,7 +26,9 @@ type ClosingAccount struct {
 	Sells  billing.SellerID // a reseller's own account
 	Status billing.Status
 	// Total is what its last documents come to (negative: it gets back), Balance what it
-	// then has, if it is closed today.
+	// then has, if it is closed today. Of a reseller's own account Total is zero and
+	// Balance what it has now: what it gets back, and what is still to be billed to it,
+	// is known when its customers are closed (see [Manager.Open]).
 	Total, Balance money.Money
 }
 

@@ -35,7 +35,7 @@ type CloseReport struct {
 // customers. One that fails does not hold up the others, and is named in the error.
 func (m *Manager) Close(ctx context.Context, until billing.Date) (CloseReport, error) {
 	report := CloseReport{Until: until}
-	resellers, err := m.resellers(ctx)
+	resellers, failed, err := m.resellers(ctx)
 	if err != nil {
 		return report, err
 	}
@@ -46,11 +46,14 @@ func (m *Manager) Close(ctx context.Context, until billing.Date) (CloseReport, e
 	slices.SortStableFunc(days, func(a, b OpenDay) int {
 		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(resellers[a.Seller].seller.Double, resellers[b.Seller].seller.Double))
 	})
-	var failed []error
 	stuck := map[billing.SellerID]bool{}
 	for _, d := range days {
 		r, ok := resellers[d.Seller]
-		if !ok || stuck[d.Seller] || r.today(m.clock.Now()).Compare(d.Day) <= 0 {
+		if !ok && !stuck[d.Seller] {
+			stuck[d.Seller] = true
+			failed = append(failed, fmt.Errorf("reseller.Close: day %s of seller %s: %w", d.Day, d.Seller, ErrNotReseller))
+		}
+		if stuck[d.Seller] || r.today(m.clock.Now()).Compare(d.Day) <= 0 {
 			continue
 		}
 		bills, err := m.closeDay(ctx, r, d.Day)
@@ -71,15 +74,23 @@ func (m *Manager) Close(ctx context.Context, until billing.Date) (CloseReport, e
 	for id := range stuck {
 		delete(resellers, id)
 	}
-	if err := m.passDays(ctx, resellers, until); err != nil {
-		failed = append(failed, err)
+	for _, id := range sortedKeys(resellers) {
+		if err := m.passDays(ctx, resellers[id], until); err != nil {
+			if ctx.Err() != nil {
+				return report, err
+			}
+			failed = append(failed, fmt.Errorf("reseller.Close: seller %s: %w", id, err))
+		}
 	}
 	return report, errors.Join(failed...)
 }
 
 // Run closes the days before a day, then runs the engine up to the day (spec section 7),
-// and ends the transfers of customers who do not leave any more. It may be run late, again and by
-// several processes at once, as the engine's run.
+// and ends the transfers of customers who do not leave any more. It may be run late, again
+// and by several processes at once, as the engine's run. A reseller whose days cannot be closed
+// holds up neither the others nor its own customers: their boundaries are handled, and
+// what is late is billed with the first day that is open, as always, which then is an
+// earlier one. What the reseller owes in all is the same.
 func (m *Manager) Run(ctx context.Context, day billing.Date, o billing.RunOptions) (billing.RunReport, error) {
 	if m.tx != nil {
 		return billing.RunReport{Day: day}, fmt.Errorf("reseller.Run: runs in transactions of its own: %w", storage.ErrNestedTx)
@@ -112,31 +123,34 @@ func (r resellerOf) today(now time.Time) billing.Date {
 	return a
 }
 
-// resellers returns all resellers that have a double.
-func (m *Manager) resellers(ctx context.Context) (map[billing.SellerID]resellerOf, error) {
+// resellers returns all resellers that have a double; failed says of which the days
+// cannot be told, because this machine does not know a time zone.
+func (m *Manager) resellers(ctx context.Context) (out map[billing.SellerID]resellerOf, failed []error, err error) {
 	list, err := m.engine.SellersBelow(ctx, "")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	byID := map[billing.SellerID]billing.Seller{}
 	for _, s := range list {
 		byID[s.ID] = s
 	}
-	out := map[billing.SellerID]resellerOf{}
+	out = map[billing.SellerID]resellerOf{}
 	for _, s := range list {
 		if s.Double == 0 {
 			continue
 		}
 		r := resellerOf{seller: s, parent: byID[s.Parent]}
-		if r.own, err = zone(s.TimeZone); err != nil {
-			return nil, err
+		r.own, err = zone(s.TimeZone)
+		if err == nil {
+			r.theirs, err = zone(r.parent.TimeZone)
 		}
-		if r.theirs, err = zone(r.parent.TimeZone); err != nil {
-			return nil, err
+		if err != nil {
+			failed = append(failed, fmt.Errorf("reseller.Close: seller %s: %w", s.ID, err))
+			continue
 		}
 		out[s.ID] = r
 	}
-	return out, nil
+	return out, failed, nil
 }
 
 func zone(name string) (*time.Location, error) {
@@ -228,52 +242,45 @@ func (m *Manager) hold(ctx context.Context, tx storage.Tx, double billing.Accoun
 	return err
 }
 
-// passDays closes the days without shadows up to one.
-func (m *Manager) passDays(ctx context.Context, resellers map[billing.SellerID]resellerOf, until billing.Date) error {
-	for _, id := range sortedKeys(resellers) {
-		r := resellers[id]
-		through := until
-		if last := r.today(m.clock.Now()).AddDays(-1); last.Before(through) {
-			through = last
-		}
-		var books Books
-		err := m.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) (err error) {
-			books, err = rows.Books(ctx, id)
+// passDays closes the days without shadows of a reseller up to one.
+func (m *Manager) passDays(ctx context.Context, r resellerOf, until billing.Date) error {
+	id, through := r.seller.ID, until
+	if last := r.today(m.clock.Now()).AddDays(-1); last.Before(through) {
+		through = last
+	}
+	var books Books
+	err := m.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) (err error) {
+		books, err = rows.Books(ctx, id)
+		return err
+	})
+	if isNotFound(err) {
+		err = nil
+	}
+	if err != nil || !books.Through.Before(through) {
+		return err
+	}
+	return m.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
+		if err := m.hold(ctx, tx, r.seller.Double); err != nil {
 			return err
-		})
+		}
+		now, err := rows.Books(ctx, id)
 		if err != nil && !isNotFound(err) {
 			return err
 		}
-		if !books.Through.Before(through) {
-			continue
+		if !now.Through.Before(through) {
+			return nil
 		}
-		err = m.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
-			if err := m.hold(ctx, tx, r.seller.Double); err != nil {
-				return err
-			}
-			now, err := rows.Books(ctx, id)
-			if err != nil && !isNotFound(err) {
-				return err
-			}
-			if !now.Through.Before(through) {
-				return nil
-			}
-			// A shadow may have been written since the days were listed: its day stays open.
-			q := ShadowQuery{Seller: id, Until: through}
-			if !now.Through.IsZero() {
-				q.Since = now.Through.AddDays(1)
-			}
-			open, err := rows.Shadows(ctx, q, ShadowID{}, 1)
-			if err != nil || len(open) > 0 {
-				return err
-			}
-			return rows.Write(ctx, &Batch{Books: []Books{{Seller: id, Through: through}}})
-		})
-		if err != nil {
-			return fmt.Errorf("reseller.Close: seller %s: %w", id, err)
+		// A shadow may have been written since the days were listed: its day stays open.
+		q := ShadowQuery{Seller: id, Until: through}
+		if !now.Through.IsZero() {
+			q.Since = now.Through.AddDays(1)
 		}
-	}
-	return nil
+		open, err := rows.Shadows(ctx, q, ShadowID{}, 1)
+		if err != nil || len(open) > 0 {
+			return err
+		}
+		return rows.Write(ctx, &Batch{Books: []Books{{Seller: id, Through: through}}})
+	})
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {

@@ -110,3 +110,94 @@ func TestAResellerCannotLeaveItsCustomersWithoutAList(t *testing.T) {
 	s.to(2, 2)
 	require.Equal(t, billing.PlanID("reseller"), s.account(acme.ID).Plan, "... and so the change is dropped")
 }
+
+func TestNothingIsDatedBeforeItsResellerWasThere(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 2)
+	s.to(1, 10)
+	s.enroll("acme", "host")
+	s.to(1, 20)
+	s.enroll("bit", "acme")
+	for _, c := range []struct {
+		seller billing.SellerID
+		day    int
+		want   error
+	}{
+		{"acme", 9, billing.ErrDayPassed}, {"acme", 10, nil},
+		{"bit", 9, billing.ErrDayPassed}, {"bit", 19, billing.ErrDayPassed}, {"bit", 20, nil},
+	} {
+		act := billing.Signup{Request: billing.Request{On: billing.NewDate(2026, 1, c.day)}, Seller: c.seller, Name: "alice", Plan: "home"}
+		_, quoted := s.e.Quote(s.ctx, act)
+		require.ErrorIs(t, quoted, c.want, "%s on %d", c.seller, c.day)
+		res, err := s.e.Do(s.ctx, act)
+		require.ErrorIs(t, err, c.want, "%s on %d", c.seller, c.day)
+		if err != nil {
+			require.NotContains(t, err.Error(), "acme account", "nothing is said of those above")
+			continue
+		}
+		_, err = s.e.Do(s.ctx, billing.SetQuantity{Request: billing.Request{On: billing.NewDate(2026, 1, c.day-1)}, Account: res.Account.ID,
+			Resource: "mailbox", Quantity: decimal.NewFromInt(9)})
+		require.ErrorIs(t, err, billing.ErrDayPassed)
+	}
+	s.to(2, 25)
+	for _, seller := range []billing.SellerID{"acme", "bit"} {
+		require.Equal(t, "2026-02-24", must(s.m.ClosedThrough(s.ctx, seller)).String())
+	}
+	s.sound()
+}
+
+func TestADayIsBilledWhateverStateTheResellerIsIn(t *testing.T) {
+	t.Parallel()
+	for name, state := range map[string]func(s *shop, double, alice billing.AccountID){
+		"suspended": func(s *shop, double, _ billing.AccountID) { s.do(billing.Suspend{Account: double}) },
+		"lapsed": func(s *shop, double, _ billing.AccountID) {
+			s.do(billing.Suspend{Account: double})
+			s.to(2, 3)
+		},
+		"closed": func(s *shop, double, alice billing.AccountID) {
+			s.do(billing.Close{Account: alice, Billing: billing.CloseNoBilling})
+			s.do(billing.Close{Account: double, Billing: billing.CloseNoBilling})
+		},
+		"exempt": func(s *shop, double, _ billing.AccountID) { s.do(billing.Exempt{Account: double, Code: "x"}) },
+	} {
+		s := newShop(t, 1)
+		acme := s.enroll("acme", "host")
+		alice := s.signup("acme", "alice")
+		require.NoError(t, s.set(alice, "mailbox", 9))
+		state(s, acme.ID, alice)
+		s.to(2, 7)
+		want := "2026-01-01 mailbox 1.20"
+		if name == "closed" {
+			want = "2026-01-01 mailbox 0.40" // setup; the rest came back
+		}
+		require.Contains(t, s.bills("acme"), want, name)
+		require.Equal(t, "2026-02-06", must(s.m.ClosedThrough(s.ctx, "acme")).String(), name)
+		s.sound()
+	}
+}
+
+// Where a reseller is it may still be the day before the one on which its account was
+// opened: what it sells then is billed like anything else.
+func TestADayBeforeTheAccountOfTheResellerIsBilled(t *testing.T) {
+	t.Parallel()
+	for _, zone := range []string{"America/Los_Angeles", "Pacific/Pago_Pago", "Pacific/Kiritimati"} {
+		s := newShop(t, 2)
+		s.clock.Set(time.Date(2026, 1, 2, 1, 0, 0, 0, time.UTC))
+		double := s.enroll("acme", "host")
+		s.enrollAt("west", "acme", zone)
+		s.enrollAt("middle", "host", zone)
+		for _, seller := range []billing.SellerID{"west", "middle"} {
+			s.signup(seller, "alice")
+		}
+		require.Equal(t, "2026-01-02", double.SignedUp.String())
+		s.to(2, 5)
+		for _, seller := range []billing.SellerID{"acme", "west", "middle"} {
+			require.NotEmpty(t, s.shadows(seller))
+			require.NotEmpty(t, s.bills(seller))
+			through, err := s.m.ClosedThrough(s.ctx, seller)
+			require.NoError(t, err)
+			require.Equal(t, "2026-02-04", through.String(), "%s in %s", seller, zone)
+		}
+		s.sound()
+	}
+}

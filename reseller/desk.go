@@ -2,6 +2,7 @@ package reseller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -12,17 +13,19 @@ import (
 
 // Desk is one seller's view of the books, and its hand in them: nothing of another
 // seller can be read or done through it, whatever is asked for. What is not the seller's
-// is reported as not there. It is what a reseller's panel is built on; what staff of
-// the seller and its customers may do is a matter of [Can].
+// is reported as not there. It is what a reseller's panel is built on. It acts as the
+// seller's staff, by the table of [Can]; what staff with a narrower task, and customers,
+// may do is to be asked there before.
 type Desk struct {
 	m      *Manager
 	seller billing.SellerID
 }
 
-// Desk returns a seller's view.
+// Desk returns a seller's view. One of no seller at all shows and does nothing: it fails
+// with billing.ErrUnknownSeller.
 func (m *Manager) Desk(seller billing.SellerID) *Desk { return &Desk{m, seller} }
 
-// ErrNotHere: the action is not one that a seller can do.
+// ErrNotHere: the action is not one that a seller's staff does, see [Can].
 var ErrNotHere = tierhost.E("", tierhost.KindDenied, "not_here", nil)
 
 // Seller returns the seller itself, without its place in the tree.
@@ -47,11 +50,48 @@ func (d *Desk) own(ctx context.Context, id billing.AccountID) (billing.Account, 
 // shown leaves out of an account what is a matter of those above.
 func (d *Desk) shown(a billing.Account) billing.Account {
 	a.Above = nil
-	if by := a.Suspension.By.Role; by != billing.RoleSeller && by != billing.RoleCustomer {
-		a.Suspension.By.Name, a.Suspension.Note = "", ""
+	by := a.Suspension.By.Role
+	if a.Suspension.Cause != 0 || by != billing.RoleSeller && by != billing.RoleCustomer {
+		a.Suspension.By.Name, a.Suspension.Note = "", "" // whoever did it, it was above
 	}
-	a.Suspension.Cause = 0
+	a.Suspension.Cause, a.Parked.Reason = 0, ""
 	return a
+}
+
+// parkedText is all that a seller is told of books that are broken: the reason may name
+// those above.
+const parkedText = "the books of this account are being looked at"
+
+// masked keeps back what an error says of those above: what broke, and where, is for the
+// log of the host. Kind and code stay.
+func (d *Desk) masked(ctx context.Context, err error) error {
+	if r, ok := errors.AsType[*billing.Refusal](err); ok {
+		if !errors.Is(err, billing.ErrAccountParked) {
+			return err
+		}
+		r = billing.Refuse(billing.ErrAccountParked, r.Resource, parkedText)
+		was, _ := errors.AsType[*billing.Refusal](err)
+		r.Action, r.Account = was.Action, was.Account
+		return r
+	}
+	switch kind := tierhost.KindOf(err); kind {
+	case tierhost.KindInternal, tierhost.KindUnavailable:
+		if ctx.Err() != nil {
+			return err
+		}
+		d.m.log.ErrorContext(ctx, "reseller: a desk could not do it", "seller", d.seller, "error", err)
+		return tierhost.E("reseller.Desk", kind, tierhost.CodeOf(err), nil)
+	}
+	return err
+}
+
+// known fails for a desk of no seller: where a query is scoped to a seller, none would
+// mean all.
+func (d *Desk) known() error {
+	if d.seller == "" {
+		return fmt.Errorf("reseller: a desk of no seller: %w", billing.ErrUnknownSeller)
+	}
+	return nil
 }
 
 // Account returns one of the seller's accounts, or billing.ErrUnknownAccount.
@@ -68,6 +108,9 @@ func (d *Desk) AccountByName(ctx context.Context, name string) (billing.Account,
 // Accounts lists the seller's accounts; q.Seller is ignored.
 func (d *Desk) Accounts(ctx context.Context, q billing.AccountQuery) iter.Seq2[billing.Account, error] {
 	q.Seller = d.seller
+	if err := d.known(); err != nil {
+		return failing[billing.Account](err)
+	}
 	return func(yield func(billing.Account, error) bool) {
 		for a, err := range d.m.engine.Accounts(ctx, q) {
 			if !yield(d.shown(a), err) {
@@ -88,6 +131,9 @@ func (d *Desk) Holdings(ctx context.Context, id billing.AccountID) ([]billing.Ho
 // Entries lists entries of the seller's accounts; q.Seller is ignored.
 func (d *Desk) Entries(ctx context.Context, q billing.EntryQuery) iter.Seq2[billing.Entry, error] {
 	q.Seller = d.seller
+	if err := d.known(); err != nil {
+		return failing[billing.Entry](err)
+	}
 	return d.m.engine.Entries(ctx, q)
 }
 
@@ -102,6 +148,9 @@ func (d *Desk) Explain(ctx context.Context, id billing.EntryID) (billing.Explana
 // Documents lists documents of the seller's accounts; q.Seller is ignored.
 func (d *Desk) Documents(ctx context.Context, q billing.DocumentQuery) iter.Seq2[billing.Document, error] {
 	q.Seller = d.seller
+	if err := d.known(); err != nil {
+		return failing[billing.Document](err)
+	}
 	return d.m.engine.Documents(ctx, q)
 }
 
@@ -115,6 +164,9 @@ func (d *Desk) Document(ctx context.Context, id billing.DocumentID) (billing.Doc
 
 // Series lists the seller's numbered documents of a kind.
 func (d *Desk) Series(ctx context.Context, kind billing.DocumentKind) iter.Seq2[billing.Document, error] {
+	if err := d.known(); err != nil {
+		return failing[billing.Document](err)
+	}
 	return d.m.engine.Series(ctx, d.seller, kind)
 }
 
@@ -166,6 +218,9 @@ func (d *Desk) AccountStatement(ctx context.Context, id billing.AccountID, from,
 
 // Plans lists the seller's plans.
 func (d *Desk) Plans(ctx context.Context) iter.Seq2[billing.Plan, error] {
+	if err := d.known(); err != nil {
+		return failing[billing.Plan](err)
+	}
 	return d.m.engine.Plans(ctx, d.seller)
 }
 
@@ -178,6 +233,9 @@ func (d *Desk) PlanVersion(ctx context.Context, plan billing.PlanID, version int
 // q.Seller is ignored.
 func (d *Desk) Bills(ctx context.Context, q BillQuery) iter.Seq2[Bill, error] {
 	q.Seller = d.seller
+	if err := d.known(); err != nil {
+		return failing[Bill](err)
+	}
 	return d.m.Bills(ctx, q)
 }
 
@@ -207,38 +265,87 @@ func (d *Desk) CheckMargins(ctx context.Context, terms billing.Terms, rate *Exch
 	return d.m.CheckMargins(ctx, d.seller, terms, rate)
 }
 
+// PublishPlan makes terms the newest version of one of the seller's plans, see
+// [Manager.PublishPlan]; head.Seller is ignored.
+func (d *Desk) PublishPlan(ctx context.Context, head billing.Plan, terms billing.Terms, rate *ExchangeRate) (billing.PlanVersion, []BelowCost, error) {
+	shop, err := d.m.SubjectOf(ctx, d.seller, 0)
+	if err == nil {
+		err = d.may(ActionPlans, shop)
+	}
+	if err != nil {
+		return billing.PlanVersion{}, nil, err
+	}
+	head.Seller = d.seller
+	return d.m.PublishPlan(ctx, head, terms, rate)
+}
+
 // check makes an action the seller's own, or refuses it.
 func (d *Desk) check(ctx context.Context, act billing.Action) (billing.Action, error) {
-	switch x := act.(type) {
-	case nil:
-		return nil, fmt.Errorf("reseller: no action: %w", billing.ErrInvalidInput)
-	case billing.Bill:
-		return nil, fmt.Errorf("reseller: %w", ErrNotHere)
-	case billing.Signup:
-		x.Seller = d.seller
-		if x.Existing != 0 {
-			if _, err := d.own(ctx, x.Existing); err != nil {
-				return nil, err
-			}
-		}
-		return x, nil
-	default:
-		_, err := d.own(ctx, billing.AccountOf(act))
-		return x, err
+	act, err := billing.Plain(act)
+	if err != nil {
+		return nil, err
 	}
+	subject, err := d.m.SubjectOf(ctx, d.seller, billing.AccountOf(act))
+	if err == nil {
+		err = d.may(Action(billing.NameOf(act)), subject)
+	}
+	if err != nil {
+		return nil, err
+	}
+	x, ok := act.(billing.Signup)
+	if !ok {
+		return act, nil
+	}
+	x.Seller = d.seller
+	if x.Existing != 0 {
+		if _, err := d.own(ctx, x.Existing); err != nil {
+			return nil, err
+		}
+	}
+	if x.Sells != "" {
+		if err := d.may(ActionResellers, subject); err != nil {
+			return nil, err
+		}
+	}
+	return x, nil
+}
+
+// may is what the table of [Can] says of the seller's staff; of the host's own desk too,
+// where it is what the staff of any seller may do.
+func (d *Desk) may(action Action, subject Subject) error {
+	staff := Actor{Role: RoleResellerStaff, Seller: d.seller}
+	if len(subject.Above) == 0 {
+		staff.Role = RoleHostStaff
+	}
+	why := Why(staff, action, subject)
+	if roles, ok := action.roles(); why == nil && (!ok || roles&rs == 0) {
+		why = ErrHostOnly
+	}
+	switch {
+	case why == nil:
+		return nil
+	case tierhost.KindOf(why) == tierhost.KindPrecondition || errors.Is(why, billing.ErrMayNotResume):
+		r := billing.Refuse(why, "", "") // as the engine would
+		r.Action, r.Account = string(action), subject.Account
+		return r
+	}
+	return fmt.Errorf("reseller: %s: %w: %w", action, ErrNotHere, why)
 }
 
 // Do does an action on one of the seller's accounts, or signs one up; see
-// billing.Engine.Do. It is done by the seller's staff, or by the customer if the action
-// says so: another role is made the seller's.
+// billing.Engine.Do. A desk takes what [Can] allows the seller's staff, else it is
+// [ErrNotHere] (or a refusal, while the seller sleeps): it records no usage, and bills
+// nobody. It acts today, where the seller is: a day that has passed is
+// billing.ErrDayPassed. It is done by the seller's staff unless the action says that the
+// customer does it, or one of the seller's jobs.
 func (d *Desk) Do(ctx context.Context, act billing.Action) (billing.Result, error) {
 	act, err := d.check(ctx, act)
 	if err != nil {
 		return billing.Result{}, err
 	}
-	res, err := d.m.engine.Do(ctx, asSeller(act))
+	res, err := d.m.engine.Present().Do(ctx, asSeller(act))
 	res.Account = d.shown(res.Account)
-	return res, err
+	return res, d.masked(ctx, err)
 }
 
 // Quote returns what Do would do.
@@ -247,15 +354,16 @@ func (d *Desk) Quote(ctx context.Context, act billing.Action) (billing.Result, e
 	if err != nil {
 		return billing.Result{}, err
 	}
-	res, err := d.m.engine.Quote(ctx, asSeller(act))
+	res, err := d.m.engine.Present().Quote(ctx, asSeller(act))
 	res.Account = d.shown(res.Account)
-	return res, err
+	return res, d.masked(ctx, err)
 }
 
-// asSeller keeps the customer's role and makes every other one the seller's.
+// asSeller makes the host's role the seller's. The customer's stays, and those of jobs:
+// what they may do is less.
 func asSeller(act billing.Action) billing.Action {
 	by := billing.ActorOf(act)
-	if by.Role != billing.RoleCustomer {
+	if by.Role == billing.RoleHost {
 		by.Role = billing.RoleSeller
 	}
 	return billing.By(act, by)

@@ -129,7 +129,11 @@ func (m *Manager) heldBelow(ctx context.Context, view viewer, seller billing.Sel
 }
 
 // Limits returns the bounds set to a reseller, by resource, with what is used of each.
+// billing.ErrUnknownSeller if there is no such seller.
 func (m *Manager) Limits(ctx context.Context, seller billing.SellerID) (out []LimitUse, err error) {
+	if _, err := m.engine.Seller(ctx, seller); err != nil {
+		return nil, err
+	}
 	err = m.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		out = nil
 		stocks, err := rows.Stocks(ctx, seller)
@@ -150,7 +154,11 @@ type PoolUse struct {
 }
 
 // Pools returns what of a reseller's pools is drawn on a day, by resource.
+// billing.ErrUnknownSeller if there is no such seller.
 func (m *Manager) Pools(ctx context.Context, seller billing.SellerID, day billing.Date) (out []PoolUse, err error) {
+	if _, err := m.engine.Seller(ctx, seller); err != nil {
+		return nil, err
+	}
 	err = m.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) error {
 		out = nil
 		stocks, err := rows.Stocks(ctx, seller)
@@ -173,8 +181,11 @@ type Share struct {
 }
 
 // Shares lists who below a reseller holds a resource, the most first: the report behind
-// a limit that is reached.
+// a limit that is reached. billing.ErrUnknownSeller if there is no such seller.
 func (m *Manager) Shares(ctx context.Context, seller billing.SellerID, resource billing.ResourceID) ([]Share, error) {
+	if _, err := m.engine.Seller(ctx, seller); err != nil {
+		return nil, err
+	}
 	below, err := m.engine.SellersBelow(ctx, seller)
 	if err != nil {
 		return nil, err

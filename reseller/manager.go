@@ -18,8 +18,11 @@ type Options struct {
 	// it costs them.
 	MinMargin MarginRule
 	// MaxTrialDays is how long trials of resellers' customers may be: what is used in
-	// them is not shadowed before they are converted. 0: 31; negative: no trials.
+	// them is not owed before they end. 0: 31; negative: no trials.
 	MaxTrialDays int
+	// FreeTrials: resellers owe nothing for what their customers use in trials. Otherwise
+	// they owe it when the trial ends, whether the customer then buys or not.
+	FreeTrials bool
 }
 
 // Manager is the business of a host with resellers: an engine whose movements are
@@ -52,7 +55,7 @@ func New(store Store, o Options) (*Manager, error) {
 		o.MaxTrialDays = 31
 	}
 	m := &Manager{store: store}
-	o.Billing.Hook = hook{store: store, maxTrial: o.MaxTrialDays, m: m}
+	o.Billing.Hook = hook{store: store, maxTrial: o.MaxTrialDays, freeTrials: o.FreeTrials, m: m}
 	if o.Billing.Clock == nil {
 		o.Billing.Clock = tierhost.SystemClock()
 	}

@@ -207,7 +207,7 @@ func (b *marginBook) accounts(ctx context.Context) error {
 	if b.q.Account != 0 {
 		a, err := e.Account(ctx, b.q.Account)
 		if err == nil && a.Seller != b.seller.ID {
-			err = fmt.Errorf("reseller: account %d of seller %s: %w", b.q.Account, b.seller.ID, billing.ErrUnknownAccount)
+			err = fmt.Errorf("billing: account %d: %w", b.q.Account, billing.ErrUnknownAccount) // as if it were not there
 		}
 		if err != nil {
 			return err

@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/tierhost/tierhost/billing"
 )
 
 // hook joins the transactions of a billing engine, see [billing.Hook], and has accounts
 // leave, see [billing.Leaver].
 type hook struct {
-	store    Store
-	maxTrial int
-	m        *Manager
+	store      Store
+	maxTrial   int
+	freeTrials bool
+	m          *Manager
 }
 
 // Join implements [billing.Hook].
@@ -22,9 +25,9 @@ func (h hook) Join(_ context.Context, j billing.Joint) (billing.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &part{j: j, rows: rows, maxTrial: h.maxTrial, doubles: map[billing.AccountID]*double{}, holdings: map[holdingKey]*Holding{}, held: map[billing.AccountID][]holdingKey{},
+	return &part{j: j, rows: rows, maxTrial: h.maxTrial, freeTrials: h.freeTrials, doubles: map[billing.AccountID]*double{}, holdings: map[holdingKey]*Holding{}, held: map[billing.AccountID][]holdingKey{},
 		noted:  map[holdingKey]bool{},
-		stocks: map[StockKey]*stock{}, books: map[billing.SellerID]billing.Date{}, asked: map[StockKey]billing.Growth{}}, nil
+		stocks: map[StockKey]*stock{}, books: map[billing.SellerID]billing.Date{}, asked: map[StockKey]decimal.Decimal{}}, nil
 }
 
 // part is the wholesale side of one transaction.
@@ -32,14 +35,16 @@ type part struct {
 	j    billing.Joint
 	rows Rows
 
-	maxTrial int
+	maxTrial   int
+	freeTrials bool
+
 	doubles  map[billing.AccountID]*double
 	holdings map[holdingKey]*Holding
 	held     map[billing.AccountID][]holdingKey // the keys of holdings
 	stocks   map[StockKey]*stock
 	books    map[billing.SellerID]billing.Date // closed through
 	locked   bool                              // the stocks are locked
-	asked    map[StockKey]billing.Growth       // what the account at hand has been permitted
+	asked    map[StockKey]decimal.Decimal      // what the account at hand has been permitted
 
 	changed []holdingKey        // in the order of their first change
 	noted   map[holdingKey]bool // the keys of changed
@@ -231,10 +236,13 @@ func (p *part) Rollup(ctx context.Context, a *billing.Account, resource billing.
 	return out, nil
 }
 
+// Begin implements [billing.Part].
+func (p *part) Begin() { clear(p.asked) }
+
 // Apply implements [billing.Part].
 func (p *part) Apply(ctx context.Context, h billing.Happened) error {
 	a := h.Account
-	clear(p.asked)
+	p.Begin() // what it had been permitted is now what it has
 	s := &step{part: p, holdings: map[holdingKey]*Holding{}, stocks: map[StockKey]*Stock{}}
 	doubles, err := p.above(a)
 	if err != nil {
@@ -250,12 +258,13 @@ func (p *part) Apply(ctx context.Context, h billing.Happened) error {
 			return err
 		}
 	}
-	s.keep()
-	if a.Sells != "" { // it stands above others: they see what it is now
+	if a.Sells != "" { // it may stand above others
 		if err := p.know(ctx, a); err != nil {
 			return err
 		}
-		d := p.doubles[a.ID]
+	}
+	s.keep()
+	if d := p.doubles[a.ID]; d != nil && a.Sells != "" { // they see what it is now
 		d.account = *a
 		d.periods = append(d.periods, h.Periods...)
 	}

@@ -2,6 +2,7 @@ package reseller
 
 import (
 	"context"
+	"maps"
 	"strconv"
 
 	"github.com/shopspring/decimal"
@@ -21,8 +22,14 @@ func (p *part) Permit(ctx context.Context, ask billing.Ask) (*billing.Refusal, e
 	if err != nil {
 		return nil, err
 	}
-	if ask.TrialDays > p.maxTrial && len(doubles) > 0 {
-		return billing.Refuse(ErrTrialTooLong, "", "trials of at most "+strconv.Itoa(p.maxTrial)+" days"), nil
+	if most := max(0, p.maxTrial); ask.TrialDays > most && len(doubles) > 0 {
+		return billing.Refuse(ErrTrialTooLong, "", "trials of at most "+strconv.Itoa(most)+" days"), nil
+	}
+	var plan *billing.Terms
+	if ask.Plan != nil && len(doubles) > 0 {
+		if plan, err = p.j.Catalog.Terms(ctx, ask.Plan.Seller, ask.Plan.Plan, ask.Plan.Version); err != nil {
+			return nil, err
+		}
 	}
 	for _, d := range doubles {
 		list, err := p.listOn(ctx, d, ask.On)
@@ -34,23 +41,31 @@ func (p *part) Permit(ctx context.Context, ask billing.Ask) (*billing.Refusal, e
 				return billing.Refuse(billing.ErrNotOffered, id, "not for sale here"), nil
 			}
 		}
+		if plan == nil {
+			continue
+		}
+		if unmet := list.Unmet(plan); len(unmet) > 0 {
+			return billing.Refuse(billing.ErrNotOffered, unmet[0], "plans without it are not for sale here"), nil
+		}
 	}
-	if ask.Target != nil {
+	if ask.Plan != nil && ask.Account.Sells != "" {
 		if r, err := p.fits(ctx, ask); r != nil || err != nil {
 			return r, err
 		}
 	}
+	asked := maps.Clone(p.asked)
 	for _, d := range doubles {
-		if r, err := p.within(ctx, d, ask); r != nil || err != nil {
+		if r, err := p.within(ctx, d, ask, asked); r != nil || err != nil {
 			return r, err
 		}
 	}
+	p.asked = asked
 	return nil, nil
 }
 
-// within checks the limits of a reseller. What is permitted counts for what the same
-// account asks for next.
-func (p *part) within(ctx context.Context, d *double, ask billing.Ask) (*billing.Refusal, error) {
+// within checks the limits of a reseller. What is permitted is added to asked: it counts
+// for what the same account asks for next.
+func (p *part) within(ctx context.Context, d *double, ask billing.Ask, asked map[StockKey]decimal.Decimal) (*billing.Refusal, error) {
 	grow := ask.Grow
 	if ask.Opens {
 		grow = append([]billing.Growth{{Resource: "", By: decimal.New(1, 0)}}, grow...)
@@ -69,20 +84,20 @@ func (p *part) within(ctx context.Context, d *double, ask billing.Ask) (*billing
 				return nil, err
 			}
 		}
-		x, asked := p.stocks[key], p.asked[key]
-		asked.By = asked.By.Add(g.By)
-		if g.By.Sign() > 0 && x.Held.Add(asked.By).Cmp(*x.Limit) > 0 {
+		x, by := p.stocks[key], asked[key].Add(g.By)
+		if g.By.Sign() > 0 && x.Held.Add(by).Cmp(*x.Limit) > 0 {
 			return billing.Refuse(billing.ErrOverLimit, g.Resource, "no more can be had at the moment"), nil
 		}
-		p.asked[key] = asked
+		asked[key] = by
 	}
 	return nil, nil
 }
 
 // fits checks a plan to which a double would go: all that the open accounts below it
-// hold, and everything monthly in their plans, must be on offer there.
+// hold, and everything monthly in their plans, must be on offer there, and what is
+// required there be in their plans.
 func (p *part) fits(ctx context.Context, ask billing.Ask) (*billing.Refusal, error) {
-	list, err := p.j.Catalog.PriceList(ctx, ask.Target.Seller, ask.Target.Plan, ask.Target.Version)
+	list, err := p.j.Catalog.PriceList(ctx, ask.Plan.Seller, ask.Plan.Plan, ask.Plan.Version)
 	if err != nil || list == nil {
 		return nil, err
 	}
@@ -118,16 +133,22 @@ func (p *part) fitAll(ctx context.Context, list *billing.PriceList, resources ma
 		return nil, nil
 	}
 	ids := make([]billing.AccountID, len(accounts))
-	periods := make(map[billing.AccountID]billing.Period, len(accounts))
+	byID := make(map[billing.AccountID]*billing.Account, len(accounts))
+	offers := func(id billing.ResourceID, a *billing.Account) bool { // for the period that it has, and the one that it is going to
+		return list.Offers(id, a.Period) && (a.PendingPeriod.IsZero() || list.Offers(id, a.PendingPeriod))
+	}
 	for i := range accounts {
 		a := &accounts[i]
-		ids[i], periods[a.ID] = a.ID, a.Period
+		ids[i], byID[a.ID] = a.ID, a
 		terms, err := p.j.Catalog.Terms(ctx, a.Seller, a.Plan, a.PlanVersion)
 		if err != nil || terms == nil {
 			return nil, err
 		}
+		if unmet := list.Unmet(terms); len(unmet) > 0 {
+			return billing.Refuse(billing.ErrNotOffered, unmet[0], "customers' plans do not have it"), nil
+		}
 		for _, l := range terms.Resources {
-			if resources[l.Resource].Kind == billing.KindMonthly && !list.Offers(l.Resource, a.Period) {
+			if resources[l.Resource].Kind == billing.KindMonthly && !offers(l.Resource, a) {
 				return billing.Refuse(billing.ErrNotOffered, l.Resource, "customers have it in their plans"), nil
 			}
 		}
@@ -137,7 +158,7 @@ func (p *part) fitAll(ctx context.Context, list *billing.PriceList, resources ma
 		return nil, err
 	}
 	for i := range holdings {
-		if h := &holdings[i]; h.Quantity.Sign() > 0 && !list.Offers(h.Resource, periods[h.Account]) {
+		if h := &holdings[i]; h.Quantity.Sign() > 0 && !offers(h.Resource, byID[h.Account]) {
 			return billing.Refuse(billing.ErrNotOffered, h.Resource, "customers hold it"), nil
 		}
 	}

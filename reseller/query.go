@@ -78,8 +78,11 @@ func (s Shadow) Explain() string {
 func isNotFound(err error) bool { return errors.Is(err, storage.ErrNotFound) }
 
 // ClosedThrough returns the last day of a reseller that is closed; the zero Date if
-// none is.
+// none is. billing.ErrUnknownSeller if there is no such seller.
 func (m *Manager) ClosedThrough(ctx context.Context, seller billing.SellerID) (billing.Date, error) {
+	if _, err := m.engine.Seller(ctx, seller); err != nil {
+		return billing.Date{}, err
+	}
 	var books Books
 	err := m.view(ctx, func(ctx context.Context, _ storage.Tx, rows Rows) (err error) {
 		books, err = rows.Books(ctx, seller)
@@ -92,7 +95,8 @@ func (m *Manager) ClosedThrough(ctx context.Context, seller billing.SellerID) (b
 }
 
 // Open adds up what a reseller owes for days that are not closed yet ("since
-// midnight"), by resource, as the host may ask at any time.
+// midnight"), by resource, as the host may ask at any time. billing.ErrUnknownSeller if
+// there is no such seller.
 func (m *Manager) Open(ctx context.Context, seller billing.SellerID) ([]OpenSum, error) {
 	through, err := m.ClosedThrough(ctx, seller)
 	if err != nil {

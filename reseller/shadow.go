@@ -88,6 +88,9 @@ func listOf(l *billing.PriceList) List { return List{l.Plan, l.Version} }
 
 // move works out what a movement costs a reseller (spec section 6).
 func (s *step) move(ctx context.Context, d *double, a *billing.Account, m *billing.Movement) error {
+	if m.Trial > 0 && s.part.freeTrials && m.Kind != billing.MoveEnd {
+		return nil
+	}
 	switch m.Kind {
 	case billing.MoveLapse:
 		return s.lapse(ctx, d, a)
@@ -95,6 +98,10 @@ func (s *step) move(ctx context.Context, d *double, a *billing.Account, m *billi
 		return s.end(ctx, d, a, m)
 	case billing.MoveSettle:
 		return s.settle(ctx, d, a, m)
+	case billing.MoveTried:
+		return s.tried(ctx, d, a, s.holding(d, a, m.Resource.ID, false), m)
+	case billing.MoveTrialEnd:
+		return s.trialEnd(ctx, d, a)
 	}
 	if m.RolledUp {
 		return s.leave(ctx, d, a, m)
@@ -107,6 +114,8 @@ func (s *step) move(ctx context.Context, d *double, a *billing.Account, m *billi
 		return s.fall(ctx, d, a, h, m)
 	case billing.MoveOpen, billing.MoveResume:
 		return s.open(ctx, d, a, h, m)
+	case billing.MoveTry:
+		return s.try(ctx, d, a, h, m)
 	}
 	return nil
 }

@@ -83,8 +83,14 @@ func (s *shop) publish(seller billing.SellerID, plan billing.PlanID, terms billi
 // "reseller".
 func (s *shop) enroll(id, parent billing.SellerID) billing.Account {
 	s.t.Helper()
+	return s.enrollAt(id, parent, "")
+}
+
+// enrollAt is enroll in a time zone.
+func (s *shop) enrollAt(id, parent billing.SellerID, zone string) billing.Account {
+	s.t.Helper()
 	a, err := s.m.Enroll(s.ctx, reseller.Enrollment{
-		Seller: billing.Seller{ID: id, Parent: parent, Currency: s.eur},
+		Seller: billing.Seller{ID: id, Parent: parent, Currency: s.eur, TimeZone: zone},
 		Signup: billing.Signup{Plan: "reseller"},
 	})
 	require.NoError(s.t, err)

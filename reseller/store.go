@@ -108,12 +108,12 @@ type Holding struct {
 	// none yet.
 	List List
 	// Limits are what a monthly holding covers (pooled and charged units), each from a
-	// stretch of the month on.
+	// stretch of the month on; in a trial one, what is held on the mean of its days.
 	Limits []Limit
 
 	// Exact running totals, on which shadows are rounded (spec section 3).
 	SetupTotal     money.Rat // over the holding's life
-	RecurringTotal money.Rat // over the interval
+	RecurringTotal money.Rat // over the interval; in a trial what will be charged at its end
 }
 
 // List is a wholesale price list: the one in a version of a plan of the reseller's

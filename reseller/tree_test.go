@@ -3,6 +3,7 @@ package reseller_test
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -242,4 +243,75 @@ func TestTrialsOfResellersAreBounded(t *testing.T) {
 	s.do(billing.Convert{Account: dora})
 	require.Contains(t, s.shadows("acme"), "2026-01-01 dora recurring account 1 1.00")
 	s.sound()
+
+	// Without trials customers buy at once.
+	none, err := reseller.New(s.store, reseller.Options{Billing: billing.Options{Clock: s.clock}, MaxTrialDays: -1})
+	require.NoError(t, err)
+	_, err = none.Billing().Do(s.ctx, billing.Signup{Seller: "acme", Name: "eve", Plan: "short"})
+	require.ErrorIs(t, err, reseller.ErrTrialTooLong)
+	_, err = none.Billing().Do(s.ctx, billing.Signup{Seller: "acme", Name: "eve", Plan: "home"})
+	require.NoError(t, err)
+}
+
+// An account that is about to close cannot stand above others.
+func TestACancelledAccountSellsNothing(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 1)
+	id := s.do(billing.Signup{Seller: "host", Name: "acme", Plan: "reseller"}).Account.ID
+	s.do(billing.Cancel{Account: id})
+	enroll := reseller.Enrollment{Seller: billing.Seller{ID: "acme", Parent: "host", Currency: s.eur}, Account: id}
+	_, err := s.m.Enroll(s.ctx, enroll)
+	require.ErrorIs(t, err, billing.ErrNotDouble)
+	s.do(billing.Keep{Account: id})
+	_, err = s.m.Enroll(s.ctx, enroll)
+	require.NoError(t, err)
+}
+
+// Suspending a customer over the night in which its month begins saves its reseller
+// nothing: what is held is charged when it wakes up.
+func TestSleepingOverTheBoundarySavesNothing(t *testing.T) {
+	t.Parallel()
+	play := func(sleeps bool) []string {
+		s := newShop(t, 1)
+		s.enroll("acme", "host")
+		s.publish("acme", "year", billing.Terms{Periods: []billing.Period{billing.Months(12)}, Resources: []billing.Line{
+			{Resource: "account", AtSignup: decimal.NewFromInt(1)}, {Resource: "mailbox"}, {Resource: "traffic"}}})
+		alice := s.do(billing.Signup{Seller: "acme", Name: "alice", Plan: "year"}).Account.ID
+		require.NoError(t, s.set(alice, "traffic", 10))
+		for month := time.Month(1); month < 5; month++ {
+			s.to(month, 28)
+			s.do(billing.RecordUsage{Account: alice, Resource: "traffic", Amount: decimal.NewFromInt(15)})
+			if sleeps {
+				s.do(billing.Suspend{Account: alice})
+			}
+			s.to(month+1, 1)
+			if sleeps {
+				s.do(billing.Resume{Account: alice})
+			}
+		}
+		s.sound()
+		return s.shadows("acme")
+	}
+	require.Equal(t, play(false), play(true))
+}
+
+// Leaving a plan that measures does not leave behind what was measured.
+func TestUsageOutlivesItsPlan(t *testing.T) {
+	t.Parallel()
+	for _, how := range []billing.CloseBilling{"stays", billing.CloseAccrue, billing.CloseNoBilling} {
+		s := newShop(t, 1)
+		s.enroll("acme", "host")
+		s.publish("acme", "bare", unmetered())
+		alice := s.signup("acme", "alice")
+		s.do(billing.RecordUsage{Account: alice, Resource: "traffic", Amount: decimal.NewFromInt(1000)})
+		s.do(billing.ChangePlan{Account: alice, Plan: "bare"})
+		on := "2026-01-01"
+		if how != "stays" {
+			s.do(billing.Close{Account: alice, Billing: how})
+		} else {
+			on = s.to(2, 1).String()
+		}
+		require.Contains(t, s.shadows("acme"), on+" alice usage traffic 1000 1000.00")
+		s.sound()
+	}
 }

@@ -295,16 +295,27 @@ func (a *oracleAccount) boundary(p *paper) {
 		}
 		a.lapse()
 	case ends:
-		if next := a.pending; next.n > 0 {
+		if next := a.nextPeriod(); next.n > 0 {
 			if a.period.days || next.days {
 				a.anchor, a.nth = p.date, 0
 			}
-			a.period, a.pending = next, length{}
+			a.period = next
 		}
 		a.open(p)
 		return
 	}
 	a.openMonth(p, true, !a.suspended)
+}
+
+// nextPeriod takes the length that was asked for off the account: none, if not all that
+// it has is offered for it.
+func (a *oracleAccount) nextPeriod() length {
+	next := a.pending
+	a.pending = length{}
+	if next.n > 0 && !a.keeps(next) {
+		next = length{}
+	}
+	return next
 }
 
 // open opens a period and its first month, under a double's next plan if it has asked

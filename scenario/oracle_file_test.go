@@ -64,6 +64,7 @@ type (
 		Max          *string                      `json:"max,omitempty"`
 		AtSignup     string                       `json:"at_signup,omitempty"`
 		Rollup       bool                         `json:"rollup,omitempty"`
+		Required     bool                         `json:"required,omitempty"`
 		Prices       map[string]string            `json:"prices,omitempty"`
 		PeriodPrices map[string]map[string]string `json:"period_prices,omitempty"`
 	}

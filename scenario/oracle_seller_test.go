@@ -250,6 +250,41 @@ func (o *oracle) offered(s *oracleSeller, resource string, period length) bool {
 	return true
 }
 
+// requires lists what every plan below a double with this plan must have.
+func (p *oraclePlan) requires() []string {
+	lines := p.Resources
+	if list := p.list(); list != nil {
+		lines = append(slices.Clone(lines), list.Resources...)
+	}
+	var out []string
+	for _, l := range lines {
+		if l.Required {
+			out = append(out, l.ID)
+		}
+	}
+	return out
+}
+
+// has says that a plan has some resources.
+func (p *oraclePlan) has(resources []string) bool {
+	for _, r := range resources {
+		if p.line(r) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// suits says that a plan has what all those above its seller require.
+func (o *oracle) suits(s *oracleSeller, p *oraclePlan) bool {
+	for _, d := range o.above(s) {
+		if !p.has(d.plan.requires()) {
+			return false
+		}
+	}
+	return true
+}
+
 // needs are the resources that an account has to be offered: what it holds and the
 // monthly ones of its plan.
 func (a *oracleAccount) needs() []string {
@@ -276,8 +311,11 @@ func (a *oracleAccount) keeps(period length) bool {
 // feeds says that a plan gives a double all that the open accounts below it need.
 func (a *oracleAccount) feeds(plan *oraclePlan) bool {
 	for _, x := range a.below() {
+		if !x.closed && !x.plan.has(plan.requires()) {
+			return false
+		}
 		for _, r := range x.needs() {
-			if !x.closed && !plan.offers(r, x.period) {
+			if !x.closed && (!plan.offers(r, x.period) || x.pending.n > 0 && !plan.offers(r, x.pending)) {
 				return false
 			}
 		}

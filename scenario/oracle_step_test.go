@@ -114,6 +114,9 @@ func (o *oracle) signup(s oracleStep, day int) string {
 			return "not_offered"
 		}
 	}
+	if !o.suits(seller, plan) {
+		return "not_offered"
+	}
 	a := &oracleAccount{
 		o: o, name: s.Account, seller: seller, plan: plan, period: period, signup: day, signupPeriod: period,
 		promotions: s.Promotions, anchor: day, moneyBackDays: plan.MoneyBackDays, holdings: map[string]*oracleHolding{},
@@ -225,8 +228,8 @@ func (a *oracleAccount) resume(p *paper) {
 	if a.lapsed {
 		a.settle(p, false)
 		a.lapsed = false
-		if a.pending.n > 0 {
-			a.period, a.pending = a.pending, length{}
+		if next := a.nextPeriod(); next.n > 0 {
+			a.period = next
 		}
 		a.anchor, a.nth = p.date, 0
 		a.open(p)
@@ -286,7 +289,7 @@ func (a *oracleAccount) fits(next *oraclePlan) string {
 			return "not_offered"
 		}
 	}
-	if !a.feeds(next) {
+	if !a.o.suits(a.seller, next) || !a.feeds(next) {
 		return "not_offered"
 	}
 	return ""

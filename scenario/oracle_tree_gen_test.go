@@ -94,10 +94,11 @@ func (g *generator) reseller(id, seller string, periods []string) {
 		r := g.percent()
 		w.RefundPercent = &r
 	}
-	rolls := pick(g, 0, 0, 20, 50)
+	rolls, required := pick(g, 0, 0, 20, 50), pick(g, 0, 0, 0, 15)
 	for i := range p.Resources {
 		l := &p.Resources[i]
 		l.Rollup = g.isMonthly(l.ID) && g.chance(rolls)
+		l.Required = l.Rollup && g.chance(required)
 	}
 	var all []string
 	for _, q := range g.f.Plans {
@@ -122,6 +123,7 @@ func (g *generator) reseller(id, seller string, periods []string) {
 		if g.chance(50) {
 			l.Free = pick(g, "1", "3", "5", "10", "0.5", "7.25")
 		}
+		l.Required = g.isMonthly(r.ID) && g.chance(required)
 		w.Resources = append(w.Resources, l)
 	}
 	if g.chance(40) {

@@ -140,6 +140,10 @@ func calls() map[string]call {
 			return err
 		},
 		"Account": func(ctx context.Context, d *desk) error { _, err := d.e.Account(ctx, d.id); return err },
+		"Present": func(ctx context.Context, d *desk) error {
+			_, err := d.e.Present().Do(ctx, billing.SetCreditLimit{Account: d.id, Limit: new(decimal.New(5, 0))})
+			return ruled(err)
+		},
 		"AccountByName": func(ctx context.Context, d *desk) error {
 			_, err := d.e.AccountByName(ctx, d.offer.Head.Seller, d.name)
 			return err
