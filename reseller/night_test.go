@@ -92,11 +92,11 @@ func (r countingWholesale) Write(ctx context.Context, b *reseller.Batch) error {
 }
 
 // A night touches a reseller's rows once a batch, and not once a customer: it locks the
-// highest double, and the stocks, and writes what changed of them, whether two customers
-// draw on them or two hundred.
+// highest double, and the stocks, and writes of them what has changed, whether two
+// customers draw on them or two hundred. Where everybody renews nothing has.
 func TestANightTouchesAResellersRowsByTheBatch(t *testing.T) {
 	t.Parallel()
-	night := func(customers, batch int) touched {
+	night := func(customers, leave, batch int) touched {
 		store := &countingStore{Store: memory.New()}
 		s := newShopOn(t, store, 2)
 		acme, sub := s.enroll("acme", "host"), s.enroll("sub", "acme")
@@ -112,6 +112,12 @@ func TestANightTouchesAResellersRowsByTheBatch(t *testing.T) {
 				require.NoError(t, s.m.SetLimit(s.ctx, seller, id, price("100000")))
 			}
 		}
+		for a, err := range s.e.Accounts(s.ctx, billing.AccountQuery{Seller: "sub"}) { // so that something changes
+			require.NoError(t, err)
+			if leave--; leave >= 0 {
+				s.do(billing.Cancel{Account: a.ID})
+			}
+		}
 		s.to(1, 31)
 		store.n = touched{}
 		s.at(2, 1, 12)
@@ -119,13 +125,14 @@ func TestANightTouchesAResellersRowsByTheBatch(t *testing.T) {
 		require.NoError(t, err)
 		return store.n
 	}
-	few, many := night(4, 1000), night(400, 1000)
+	few, many := night(4, 1, 1000), night(400, 1, 1000)
 	require.Equal(t, []int{4, 400}, []int{few.Customers, many.Customers})
 	many.Customers, few.Customers = 0, 0
 	require.Equal(t, few, many, "one batch, one touch")
 	require.Positive(t, many.WritesStock, "or nothing was drawn")
 
-	batches := night(400, 50) // 8 batches of customers, and perhaps one that is not full
+	require.Zero(t, night(400, 0, 1000).WritesStock)
+	batches := night(400, 1, 50) // 8 batches of customers, and perhaps one that is not full
 	t.Logf("in one batch %+v, in many %+v", many, batches)
 	require.LessOrEqual(t, batches.LocksDouble, many.LocksDouble+9)
 	require.LessOrEqual(t, batches.LocksStock, 9*many.LocksStock)

@@ -18,17 +18,21 @@ type step struct {
 	shadows  []*Shadow
 }
 
-// keep makes what the step has worked out the part's.
+// keep makes what the step has worked out the part's. What came out as it was, as in
+// most renewals, need not be written.
 func (s *step) keep() {
 	p := s.part
 	for k, h := range s.holdings {
-		if !p.noted[k] {
+		if old := p.holdings[k]; !p.noted[k] && (old == nil || !old.same(h)) {
 			p.noted[k] = true
 			p.changed = append(p.changed, k)
 		}
 		p.hold(k, h)
 	}
 	for k, x := range s.stocks {
+		if old := p.stocks[k]; old != nil && old.same(x) {
+			continue
+		}
 		if !slices.Contains(p.moved, k) {
 			p.moved = append(p.moved, k)
 		}
@@ -54,6 +58,15 @@ func (s *step) holding(d *double, a *billing.Account, id billing.ResourceID, wan
 	}
 	s.holdings[k] = &h
 	return &h
+}
+
+// same reports whether a holding is as another one of the same key.
+func (h *Holding) same(o *Holding) bool {
+	return h.Pooled.Equal(o.Pooled) && h.Billable.Equal(o.Billable) && h.Charged.Equal(o.Charged) && h.List == o.List &&
+		h.SetupTotal.Equal(o.SetupTotal) && h.RecurringTotal.Equal(o.RecurringTotal) &&
+		slices.EqualFunc(h.Limits, o.Limits, func(a, b Limit) bool {
+			return a.Stretch == b.Stretch && a.List == b.List && a.Units.Equal(b.Units)
+		})
 }
 
 func (h *Holding) covers() decimal.Decimal { return h.Pooled.Add(h.Charged) }

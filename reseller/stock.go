@@ -28,6 +28,13 @@ func (s *Stock) pooled(day billing.Date) decimal.Decimal {
 	return sum
 }
 
+// same reports whether a stock is as another one of the same key; what is set on it, its
+// limit, does not change with what customers do.
+func (s *Stock) same(o *Stock) bool {
+	return s.Pooled.Equal(o.Pooled) && s.Held.Equal(o.Held) &&
+		slices.EqualFunc(s.Returns, o.Returns, func(a, b Return) bool { return a.On == b.On && a.Units.Equal(b.Units) })
+}
+
 // keptReturns is for how many days after its day a stock keeps a return apart: runs that
 // come later than that find the older units returned.
 const keptReturns = 62

@@ -89,12 +89,11 @@ func bench(ctx context.Context, out *tabwriter.Writer, db database, accounts, ac
 			return err
 		}
 	}
-	plain, err := benchRun(ctx, out, db, c, workers)
-	if err != nil {
+	if err := benchRun(ctx, out, db, c, workers); err != nil {
 		return err
 	}
 	if resellers > 0 {
-		return benchResellers(ctx, out, db, accounts, resellers, actions, workers, plain)
+		return benchResellers(ctx, out, db, c, resellers, actions, workers)
 	}
 	return nil
 }
@@ -148,34 +147,35 @@ func benchActions(ctx context.Context, out *tabwriter.Writer, db database, c *co
 
 // benchRun measures the nightly run over all accounts, the same run again, and the
 // floor: its rows inserted into empty tables of the same form.
-func benchRun(ctx context.Context, out *tabwriter.Writer, db database, c *company, workers int) (took float64, err error) {
+func benchRun(ctx context.Context, out *tabwriter.Writer, db database, c *company, workers int) error {
 	mem := watchMemory()
 	o := billing.RunOptions{Workers: workers, Progress: func(p billing.RunProgress) { mem.look() }}
 	day := c.nextMonth()
 	w := start()
 	report, err := c.manager.Run(ctx, day, o)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	took = w.seconds()
+	took := w.seconds()
 	if report.Billed != int64(c.accounts) || len(report.Parked) > 0 {
-		return 0, fmt.Errorf("the run billed %d of %d accounts and parked %d", report.Billed, c.accounts, len(report.Parked))
+		return fmt.Errorf("the run billed %d of %d accounts and parked %d", report.Billed, c.accounts, len(report.Parked))
 	}
 	w = start()
 	again, err := c.manager.Run(ctx, day, o)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	second := w.seconds()
 	if again.Accounts != 0 {
-		return 0, fmt.Errorf("the second run handled %d accounts", again.Accounts)
+		return fmt.Errorf("the second run handled %d accounts", again.Accounts)
 	}
 	rows, seconds, err := db.floor(ctx, day)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	fmt.Fprintf(out, "run, rows\t%s\t%s\t%.2f\t%d rows, %d workers; floor: %s\n", perSecond(rows, took), perSecond(rows, seconds), seconds/took, rows, workers, db.floorName())
 	fmt.Fprintf(out, "run, accounts\t%s\t\t\t%.1f s, heap grew by %.0f MiB\n", perSecond(c.accounts, took), took, mem.grown())
 	fmt.Fprintf(out, "run again\t%.3f s\t\t%.4f\tof the first\n", second, second/took)
-	return took, nil
+	c.day, c.rounds = day, 0
+	return nil
 }
