@@ -181,6 +181,12 @@ func TestPlans(t *testing.T) {
 		_, err := conn.Exec(t.Context(), s.sql.indexes.sql[:3]+strings.TrimPrefix(s.sql.indexes.sql, "SET LOCAL"))
 		require.NoError(t, err)
 		plan := explain(c.st, c.arguments)
+		// While other tests have transactions open, a vacuum cannot mark pages as visible to all.
+		for try := 0; try < 100 && !strings.Contains(plan, c.index); try++ {
+			_, err := conn.Exec(t.Context(), "VACUUM ANALYZE")
+			require.NoError(t, err)
+			plan = explain(c.st, c.arguments)
+		}
 		require.Contains(t, plan, c.index, "%s\n%s", name, plan)
 		require.NotContains(t, plan, "Seq Scan", "%s\n%s", name, plan)
 		require.NotContains(t, plan, "JIT", "%s\n%s", name, plan)
