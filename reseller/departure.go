@@ -56,10 +56,11 @@ func whyNot(err error) (code string, ends bool) {
 	if r, ok := errors.AsType[*billing.Refusal](err); ok {
 		return r.Code(), true
 	}
-	for _, fault := range []error{billing.ErrBroken, money.ErrOverflow} { // the new account's own
-		if errors.Is(err, fault) {
-			return tierhost.CodeOf(fault), true
-		}
+	switch { // the new account's own fault: the old one's parks it
+	case errors.Is(err, billing.ErrBroken):
+		return tierhost.CodeOf(billing.ErrBroken), true
+	case errors.Is(err, money.ErrOverflow):
+		return "amount_too_large", true
 	}
 	return "", false
 }

@@ -209,6 +209,11 @@ func TestWhatEndsATransfer(t *testing.T) {
 		"the other seller is at a limit": {func(s *shop, _ billing.AccountID) {
 			require.NoError(s.t, s.m.SetLimit(s.ctx, "bit", "mailbox", price("7")))
 		}, "over_limit", billing.Active, "2026-03-10"},
+		"prices there are too large": {func(s *shop, _ billing.AccountID) {
+			terms := homeTerms()
+			terms.Resources[0].Prices.Recurring = price("1000000000000000000000")
+			s.publish("bit", "home", terms)
+		}, "invalid_amount", billing.Active, "2026-03-10"},
 		"the plan has been closed": {func(s *shop, _ billing.AccountID) {
 			require.NoError(s.t, s.e.PutPlan(s.ctx, billing.Plan{Seller: "bit", ID: "home"}))
 		}, "plan_not_open", billing.Active, "2026-03-10"},
