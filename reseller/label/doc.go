@@ -131,7 +131,8 @@
 // encodings upon another.
 //
 // The work is bounded: at most 256 bytes are read, decoded and searched for each byte of a
-// text, and 2 MiB more for short ones. Usual pages take half of that or less.
+// text, and 2 MiB more for short ones. Pages take about half of that, dense programs two
+// thirds.
 //
 // # Implementing a store
 //

@@ -224,53 +224,77 @@ func (f *pdfFile) dict(v any) pdfDict {
 
 // pdfTexts yields what each page and form draws, with the fonts that it names.
 func (o *opener) pdfTexts(where string, f *pdfFile, contents map[int][]byte) bool {
-	byNumber := map[int]int{}
+	byNumber, room := map[int]int{}, 0
 	for i, s := range f.streams {
 		byNumber[s.number] = i
+		room += 4 * len(contents[i])
 	}
 	fonts := newPDFFonts(f, byNumber, contents)
-	resources := f.resources(byNumber)
-	for _, i := range slices.Sorted(maps.Keys(contents)) {
-		if !hasPDFText(contents[i]) {
+	inPages := map[int]bool{}
+	var all []pdfDict
+	draw := func(at string, content []byte, resources []pdfDict) bool {
+		if room -= len(content); room < 0 { // pages that all draw the same
+			return o.fail(at, errBroken)
+		}
+		apart, joined, err := fonts.draw(content, resources)
+		return o.yield(part{where: at, text: apart, repeats: true}) && o.yield(part{where: at, text: joined, repeats: true}) &&
+			(err == nil || o.fail(at, err))
+	}
+	for _, number := range slices.Sorted(maps.Keys(f.objects)) {
+		page := f.dict(f.objects[number])
+		if page == nil || page["Contents"] == nil {
 			continue
 		}
-		d := resources[i]
-		if own := f.dict(f.streams[i].dict["Resources"]); own != nil {
-			d = append(d, own)
+		resources := f.inherited(page, "Resources")
+		all = append(all, resources)
+		var content []byte // its streams are one
+		for _, ref := range f.refs(page["Contents"]) {
+			if i, ok := byNumber[int(ref)]; ok {
+				inPages[i] = true
+				if len(content) <= room {
+					content = append(append(content, contents[i]...), '\n')
+				}
+			}
 		}
-		apart, joined, err := fonts.draw(contents[i], d)
-		at := fmt.Sprintf("%s: text of object %d", where, f.streams[i].number)
-		if !o.yield(part{where: at, text: apart, repeats: true}) || !o.yield(part{where: at, text: joined, repeats: true}) ||
-			err != nil && !o.fail(at, err) {
+		if !draw(fmt.Sprintf("%s: page, object %d", where, number), content, []pdfDict{resources}) {
+			return false
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(contents)) {
+		if inPages[i] || !hasPDFText(contents[i]) {
+			continue
+		}
+		resources := all
+		if own := f.dict(f.streams[i].dict["Resources"]); own != nil {
+			resources = []pdfDict{own}
+		}
+		if !draw(fmt.Sprintf("%s: text of object %d", where, f.streams[i].number), contents[i], resources) {
 			return false
 		}
 	}
 	return true
 }
 
-// resources returns the resources of the pages by the streams that draw them.
-func (f *pdfFile) resources(byNumber map[int]int) map[int][]pdfDict {
-	all := map[int][]pdfDict{}
-	for _, number := range slices.Sorted(maps.Keys(f.objects)) {
-		page := f.dict(f.objects[number])
-		if page == nil || page["Contents"] == nil {
-			continue
+// inherited returns a dictionary that a page has from those above it.
+func (f *pdfFile) inherited(page pdfDict, key string) pdfDict {
+	for n := 0; page != nil && n < maxNesting; n++ {
+		if d := f.dict(page[key]); d != nil {
+			return d
 		}
-		var found pdfDict
-		for at, n := page, 0; at != nil && n < maxNesting && found == nil; n++ {
-			found = f.dict(at["Resources"])
-			at = f.dict(at["Parent"])
-		}
-		refs := []any{page["Contents"]}
-		if list, ok := f.resolve(page["Contents"]).([]any); ok {
-			refs = list
-		}
-		for _, r := range refs {
-			if ref, ok := r.(pdfRef); ok && found != nil {
-				if i, ok := byNumber[int(ref)]; ok {
-					all[i] = append(all[i], found)
-				}
-			}
+		page = f.dict(page["Parent"])
+	}
+	return nil
+}
+
+// refs returns the references in an object, which may be one itself.
+func (f *pdfFile) refs(v any) (all []pdfRef) {
+	list, ok := f.resolve(v).([]any)
+	if !ok {
+		list = []any{v}
+	}
+	for _, x := range list {
+		if ref, ok := x.(pdfRef); ok {
+			all = append(all, ref)
 		}
 	}
 	return all

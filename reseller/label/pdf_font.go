@@ -32,16 +32,30 @@ type pdfFonts struct {
 	byNumber map[int]int
 	contents map[int][]byte
 	read     map[any]*pdfFont // by reference
+	// stranger is the font of a text for which none is named.
+	stranger *pdfFont
 }
 
 func newPDFFonts(f *pdfFile, byNumber map[int]int, contents map[int][]byte) *pdfFonts {
-	return &pdfFonts{file: f, byNumber: byNumber, contents: contents, read: map[any]*pdfFont{}}
+	p := &pdfFonts{file: f, byNumber: byNumber, contents: contents, read: map[any]*pdfFont{}, stranger: &pdfFont{}}
+	for _, o := range f.objects { // it may be one of numbers of glyphs
+		if d, ok := o.(pdfDict); ok && (d["Subtype"] == pdfName("Type0") || d["Subtype"] == pdfName("Type3")) {
+			p.stranger.blind = true
+		}
+	}
+	return p
 }
 
-// named returns the fonts that a name may mean.
-func (p *pdfFonts) named(name string, resources []pdfDict) (all []*pdfFont) {
+// named returns the fonts that a name may mean: of a font, or of a state with one.
+func (p *pdfFonts) named(kind, name string, resources []pdfDict) (all []*pdfFont) {
 	for _, d := range resources {
-		v := p.file.dict(d["Font"])[name]
+		v := p.file.dict(d[kind])[name]
+		if kind == "ExtGState" {
+			state := p.file.list(p.file.dict(v)["Font"])
+			if v = nil; len(state) > 0 {
+				v = state[0]
+			}
+		}
 		if v == nil {
 			continue
 		}
@@ -238,7 +252,7 @@ func (p *pdfFonts) draw(content []byte, resources []pdfDict) (apart, joined []by
 	fuel := 4*len(content) + 1<<12
 	r := pdfReader{in: content, fuel: &fuel}
 	ends := find(content, "EI")
-	fonts := []*pdfFont{{}}
+	fonts := []*pdfFont{p.stranger}
 	var args []any
 	write := func(s []byte) {
 		for _, font := range fonts[:min(len(fonts), maxSameName)] {
@@ -269,12 +283,17 @@ func (p *pdfFonts) draw(content []byte, resources []pdfDict) (apart, joined []by
 		case "Tf":
 			if len(args) > 1 {
 				name, _ := args[len(args)-2].(pdfName)
-				if fonts = p.named(string(name), resources); len(fonts) == 0 {
-					fonts = []*pdfFont{{}}
+				if fonts = p.named("Font", string(name), resources); len(fonts) == 0 {
+					fonts = []*pdfFont{p.stranger}
 				}
 				if len(fonts) > maxSameName {
 					err = errGlyphs
 				}
+			}
+		case "gs":
+			name, _ := last.(pdfName)
+			if named := p.named("ExtGState", string(name), resources); len(named) > 0 {
+				fonts = named
 			}
 		case "Tj", "'", "\"":
 			if s, ok := last.([]byte); ok {

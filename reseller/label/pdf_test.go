@@ -204,7 +204,11 @@ func TestPDF(t *testing.T) {
 		{"glyphs, nothing to tell", pdfPage(pdfStream("", "BT /F1 12 Tf <"+fine+"> Tj ET"), mapped, pdfStream("", fineMap)), nil},
 		{"glyphs that the map lacks", pdfPage(pdfStream("", "BT /F1 12 Tf <"+fine+"0FFF> Tj ET"), mapped, pdfStream("", fineMap)), unscanned},
 		{"glyphs without their letters", pdfPage(pdfStream("", "BT /F1 12 Tf <"+codes+"> Tj ET"), identity+">>"), unscanned},
-		{"a font of glyphs that is not used", pdfPage(pdfStream("", "BT /F2 12 Tf (ok) Tj ET"), identity+">>"), nil},
+		{"a font of glyphs that is not used", pdfDoc("<</Type/Page/Contents 2 0 R/Resources<</Font<</F1 3 0 R/F2 "+helvetica+">>>>>>", pdfStream("", "BT /F2 12 Tf (ok) Tj ET"), identity+">>"), nil},
+		{"a font that nobody names", pdfPage(pdfStream("", "BT /F2 12 Tf (!A) Tj ET"), identity+">>"), unscanned},
+		{"a page of two streams", pdfDoc("<</Type/Page/Contents[2 0 R 3 0 R]/Resources<</Font<</F1 4 0 R>>>>>>", pdfStream("", "BT /F1 12 Tf"), pdfStream("", "<"+codes+"> Tj ET"), strings.Replace(mapped, "6 0 R", "5 0 R", 1), pdfStream("", toUnicode)), name},
+		{"a font in a state", pdfDoc("<</Type/Page/Contents 2 0 R/Resources<</ExtGState<</G1<</Font[3 0 R 12]>>>>>>>>", pdfStream("", "BT /G1 gs <2121> Tj ET"), identity+">>"), unscanned},
+		{"a form with resources of its own", pdfDoc("<</Type/Page/Resources<</Font<</F1 "+helvetica+">>>>/Contents 9 0 R>>", pdfStream("/Subtype/Form/Resources<</Font<</F1 3 0 R>>>>", "BT /F1 12 Tf <"+codes+"> Tj ET"), strings.Replace(mapped, "6 0 R", "4 0 R", 1), pdfStream("", toUnicode)), name},
 		{"predefined map of Unicode", pdfPage(pdfStream("", "BT /F1 12 Tf <"+hex.EncodeToString([]byte(utf16Text("Big Iron Höst", true)))+"> Tj ET"), strings.Replace(identity, "Identity-H", "UniJIS-UTF16-H", 1)+">>"), name},
 		{"predefined map of another kind", pdfPage(pdfStream("", "BT /F1 12 Tf <0042> Tj ET"), strings.Replace(identity, "Identity-H", "90ms-RKSJ-H", 1)+">>"), unscanned},
 		{"names of glyphs that say nothing", pdfPage(pdfStream("", "BT /F1 12 Tf (\001\002) Tj ET"), "<</Type/Font/Subtype/Type1/Encoding<</Differences[1/g1/g2]>>>>"), unscanned},
@@ -237,7 +241,7 @@ func TestPDFGlyphNames(t *testing.T) {
 	leaks := s.Scan(label.Document("x", pdfPage(pdfStream("", "BT /F1 12 Tf (\\001\\002\\003\\004\\005\\006\\007\\010\\004\\011\\012\\013\\014) Tj ET"), font)))
 	require.Len(t, leaks, 1)
 	require.Equal(t, label.LeakName, leaks[0].Kind)
-	require.Equal(t, "x: text of object 4", leaks[0].Where)
+	require.Equal(t, "x: page, object 3", leaks[0].Where)
 }
 
 // FuzzPDF: whatever a document is made of, it is read to its end in proportion to its
