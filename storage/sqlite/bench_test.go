@@ -227,7 +227,7 @@ func bareBatch(ctx context.Context, tx *sql.Tx, from int64, n int) (err error) {
 		}
 		return st
 	}
-	account := prepare("billing_accounts", 54)
+	account := prepare("billing_accounts", 55)
 	holding := prepare("billing_holdings", 14)
 	period := prepare("billing_periods", 8)
 	entry := prepare("billing_entries", 16)
@@ -243,7 +243,7 @@ func bareBatch(ctx context.Context, tx *sql.Tx, from int64, n int) (err error) {
 		id := from + i + 1
 		exec(account, id, 2, on, next, on, next, 1, `[{"from":"2030-07-15","plan":"gold","version":3}]`, nil, -900, next, 3, 1, 2, 0, 0, 900, on, nil, nil,
 			"host", fmt.Sprintf("account-%d", id), "gold", 3, "1m", "active", "2030-06-15", "2030-06-15", "2030-06-15", nil,
-			0, 0, nil, "", "", 0, "0", 0, "", "", "", nil, "", nil, "", nil, "USD:2", nil, "", "", nil, nil, "", 0)
+			0, 0, nil, "", "", 0, "0", 0, "", "", "", nil, "", nil, "", nil, "USD:2", nil, "", "", nil, nil, "", 0, 0)
 		for h := range benchHoldings {
 			exec(holding, id, fmt.Sprintf("resource-%d", h), "10", "10", "0", nil, "0", "0", "0", "0", "345", "0", 300, "0")
 		}
