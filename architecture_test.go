@@ -20,11 +20,13 @@ const module = "github.com/tierhost/tierhost"
 // below a listed path (its suites, drivers and helpers) may import that package and
 // whatever it may.
 var floors = map[string][]string{
-	"":         {},
-	"money":    {""},
-	"storage":  {""},
-	"billing":  {"", "money", "storage"},
-	"reseller": {"billing"},
+	"":             {},
+	"money":        {""},
+	"storage":      {""},
+	"billing":      {"", "money", "storage"},
+	"secret":       {""},
+	"provisioning": {"", "money", "storage", "secret"},
+	"reseller":     {"billing"},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
