@@ -20,11 +20,13 @@ const module = "github.com/tierhost/tierhost"
 // below a listed path (its suites, drivers and helpers) may import that package and
 // whatever it may.
 var floors = map[string][]string{
-	"":         {},
-	"money":    {""},
-	"storage":  {""},
-	"billing":  {"", "money", "storage"},
-	"reseller": {"billing"},
+	"":             {},
+	"money":        {""},
+	"storage":      {""},
+	"secret":       {""},
+	"provisioning": {"", "money", "storage", "secret"},
+	"billing":      {"", "money", "storage"},
+	"reseller":     {"billing"},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
@@ -36,7 +38,8 @@ var floors = map[string][]string{
 	"reseller/resellertest":    {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
 	"reseller/label/labeltest": {"reseller/label", "storage/memory", "storage/storagetest/conformance"},
 	"storage/storagetest":      {"storage", "money", "storage/storagetest/conformance"},
-	// The machinery of suites, which both use.
+	"secret/secrettest":        {"secret", "storage/storagetest/conformance"},
+	// The machinery of suites, which all use.
 	"storage/storagetest/conformance": {"", "money"},
 	// Simulations and examples stand on everything.
 	"internal/simulation": {"*"},
