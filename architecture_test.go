@@ -23,9 +23,9 @@ var floors = map[string][]string{
 	"":             {},
 	"money":        {""},
 	"storage":      {""},
+	"billing":      {"", "money", "storage"},
 	"secret":       {""},
 	"provisioning": {"", "money", "storage", "secret"},
-	"billing":      {"", "money", "storage"},
 	"reseller":     {"billing"},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
