@@ -39,6 +39,8 @@ var floors = map[string][]string{
 	"reseller/label/labeltest": {"reseller/label", "storage/memory", "storage/storagetest/conformance"},
 	"storage/storagetest":      {"storage", "money", "storage/storagetest/conformance"},
 	"secret/secrettest":        {"secret", "storage/storagetest/conformance"},
+	// The suite of drivers, besides that of stores.
+	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.
 	"storage/storagetest/conformance": {"", "money"},
 	// Simulations and examples stand on everything.
