@@ -25,6 +25,10 @@ var floors = map[string][]string{
 	"storage":  {""},
 	"billing":  {"", "money", "storage"},
 	"reseller": {"billing"},
+	"secret":   {""},
+	// Servers and services know neither prices nor sellers: those are names to them.
+	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement"},
+	"provisioning/placement": {""},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
