@@ -24,8 +24,8 @@ var floors = map[string][]string{
 	"money":    {""},
 	"storage":  {""},
 	"billing":  {"", "money", "storage"},
-	"reseller": {"billing"},
 	"secret":   {""},
+	"reseller": {"billing"},
 	// Servers and services know neither prices nor sellers: those are names to them.
 	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement"},
 	"provisioning/placement": {""},
@@ -40,7 +40,10 @@ var floors = map[string][]string{
 	"reseller/resellertest":    {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
 	"reseller/label/labeltest": {"reseller/label", "storage/memory", "storage/storagetest/conformance"},
 	"storage/storagetest":      {"storage", "money", "storage/storagetest/conformance"},
-	// The machinery of suites, which both use.
+	"secret/secrettest":        {"secret", "storage/storagetest/conformance"},
+	// The suite of drivers, besides that of stores.
+	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
+	// The machinery of suites, which all use.
 	"storage/storagetest/conformance": {"", "money"},
 	// Simulations and examples stand on everything.
 	"internal/simulation": {"*"},

@@ -89,6 +89,9 @@ func (b *bound) sort(c Candidate) Refusal {
 
 // here is what has to be right for this very request.
 func (b *bound) here(c Candidate) Refusal {
+	if b.Server != "" && b.Server != c.Server.ID {
+		return Refusal{Code: OtherServer}
+	}
 	if slices.Contains(b.Exclude, c.Server.ID) {
 		return Refusal{Code: Excluded}
 	}

@@ -28,6 +28,7 @@ type Request struct {
 	// otherwise only those on machines that are set aside for nobody. For a customer of a
 	// seller's seller the host says whose machines count.
 	Seller  string
+	Server  string   // the only server that comes into question, by ID; "": any
 	Exclude []string // IDs of servers not to choose
 	// Rules relate the place to others.
 	Rules []Rule

@@ -28,6 +28,7 @@ const (
 	OtherPlatform Code = "other_platform"
 	TagMissing    Code = "tag_missing"
 	TagForbidden  Code = "tag_forbidden"
+	OtherServer   Code = "other_server"
 	Excluded      Code = "excluded"
 	RuleBroken    Code = "rule" // of Request.Rules
 	NoRoom        Code = "no_room"
@@ -85,6 +86,8 @@ func (r Refusal) String() string {
 		return "lacks the tag " + r.Subject
 	case TagForbidden:
 		return "has the tag " + r.Subject
+	case OtherServer:
+		return "another server is asked for"
 	case Excluded:
 		return "is excluded"
 	case RuleBroken:
@@ -174,7 +177,7 @@ func (e *NoCandidateError) Unwrap() error { return e.sentinel }
 // order is the place of a code among the checks.
 func (c Code) order() int {
 	for i, known := range [...]Code{Chosen, Possible, OtherKind, OtherGroup, NotCarried, ServerStatus, MachineStatus, SetAside, NotOwn,
-		OtherPlatform, TagMissing, TagForbidden, Excluded, RuleBroken, NoRoom, MachineNoRoom} {
+		OtherPlatform, TagMissing, TagForbidden, OtherServer, Excluded, RuleBroken, NoRoom, MachineNoRoom} {
 		if c == known {
 			return i
 		}

@@ -1,0 +1,177 @@
+package provisioningtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/storage/storagetest/conformance"
+)
+
+func breakRules() []DriverRule {
+	return []DriverRule{
+		{
+			ID: "CTX-1", Name: "cancelled before",
+			Text: "With a cancelled context every method fails and changes nothing.",
+			Why:  "The manager has given up and may have handed the service to another worker.",
+			Check: func(t *conformance.T, h DriverHarness) {
+				s := begin(t, h)
+				c, pw := s.make(s.call())
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				all := s.methods()
+				all["Read"] = read
+				for name, m := range all {
+					with, _ := s.password(s.next(c, s.B))
+					if _, err := s.try(ctx, s.Driver, name, m, with); err == nil {
+						t.Errorf("%s succeeds with a cancelled context", name)
+					} else if kind := tierhost.KindOf(err); kind != tierhost.KindUnavailable {
+						t.Errorf("%s with a cancelled context is of kind %s: %v", name, kind, err)
+					}
+					s.there(c, provisioning.Present, name+" with a cancelled context")
+					s.works(c, pw, name+" with a cancelled context")
+				}
+				absent, _ := s.password(s.call())
+				if _, err := s.try(ctx, s.Driver, "Ensure", ensure, absent); err == nil {
+					t.Errorf("Ensure succeeds with a cancelled context")
+				}
+				s.gone(absent.Service.Name, "Ensure with a cancelled context")
+			},
+		},
+		{
+			ID: "CTX-2", Name: "cancelled within",
+			Text: "A call whose server does not answer ends when the context does, and can be repeated.",
+			Why:  "A server that hangs must not hold a worker.",
+			Check: func(t *conformance.T, h DriverHarness) {
+				s := begin(t, h)
+				for name, m := range s.methods() {
+					s.broken(name, m, Hang)
+				}
+			},
+		},
+		broken("CUT-1", "Ensure", ensure),
+		broken("CUT-2", "Suspend", suspend),
+		broken("CUT-3", "Resume", resume),
+		broken("CUT-4", "Remove", remove),
+	}
+}
+
+func broken(id, name string, m method) DriverRule {
+	return DriverRule{
+		ID: id, Name: name + " cut off",
+		Text: "A " + name + " that is broken off at any point is unavailable, says truly that it had no effect where it says so, is seen by Read, and leads to the same when it is repeated.",
+		Why:  "Processes die and connections break at every point; nothing may be made twice or left over.",
+		Check: func(t *conformance.T, h DriverHarness) {
+			begin(t, h).broken(name, m, Cut)
+		},
+	}
+}
+
+// points is more than any driver has.
+const points = 500
+
+// broken breaks a method at each of its points, and repeats it.
+func (s *site) broken(name string, m method, how Fault) {
+	s.t.Helper()
+	s.need(s.Break != nil, "Break")
+	for point := range points {
+		before, c, old := s.before(name)
+		what := fmt.Sprintf("%s, %s at point %d", name, how, point)
+		left := s.left(c.Service.Name)
+		b := s.Break(s.t.Test(), point, how)
+		ctx, cancel := context.WithCancel(s.t.Context())
+		if how == Hang {
+			go func() {
+				select {
+				case <-b.Reached:
+					cancel()
+				case <-ctx.Done():
+				}
+			}()
+		}
+		_, err := s.try(ctx, b.Driver, what, m, c)
+		cancel()
+		if err == nil && point == 0 {
+			s.t.Fatalf("%s: the call succeeds: the harness breaks nothing", what)
+		}
+		if err == nil {
+			select {
+			case <-b.Reached: // only what does not matter came after it
+				s.after(name, c, old, what)
+				continue
+			default:
+				return // all points are behind us
+			}
+		}
+		s.failed(err, what)
+		if tierhost.EffectOf(err) == tierhost.EffectNone {
+			s.t.Equal(s.left(c.Service.Name), left, "%s: %v: what the server has", what, err)
+			if name != "ChangePassword" {
+				s.t.Equal(s.do("Read", read, c).Presence, before, "%s: %v: presence", what, err)
+			}
+		}
+		if o := s.do("Read", read, c); o.Presence != provisioning.Absent && o.Owner != c.Service.ID {
+			s.t.Errorf("%s: Read finds owner %q in what is there in part", what, o.Owner)
+		}
+		s.doBy(s.again(), what+", repeated", m, c)
+		s.after(name, c, old, what+", repeated")
+		if s.t.Failed() {
+			s.t.FailNow() // the further points say the same
+		}
+	}
+	s.t.Fatalf("%s has more than %d points", name, points)
+}
+
+// failed checks the error of a connection that broke.
+func (s *site) failed(err error, what string) {
+	s.t.Helper()
+	err = tierhost.Classify("test", err)
+	if kind := tierhost.KindOf(err); kind != tierhost.KindUnavailable && !errors.Is(err, context.Canceled) {
+		s.t.Errorf("%s: kind %s, want unavailable: %v", what, kind, err)
+	}
+}
+
+// before makes what a method needs, and returns its call and the password of before.
+func (s *site) before(name string) (provisioning.Presence, provisioning.Call, string) {
+	s.t.Helper()
+	if name == "Ensure" {
+		c, _ := s.password(s.call())
+		return provisioning.Absent, c, ""
+	}
+	c, pw := s.make(s.call())
+	switch name {
+	case "Resume":
+		s.do("Suspend", suspend, c)
+		return provisioning.Suspended, c, pw
+	case "ChangePassword":
+		with, _ := s.password(c)
+		return provisioning.Present, with, pw
+	}
+	return provisioning.Present, c, pw
+}
+
+// after checks what a method leads to.
+func (s *site) after(name string, c provisioning.Call, old, what string) {
+	s.t.Helper()
+	pw := old
+	if password := c.Password.Reveal(); password != "" {
+		pw = password
+	}
+	switch name {
+	case "Remove":
+		s.there(c, provisioning.Absent, what)
+		s.refused(c, pw, what)
+		return
+	case "Suspend":
+		s.there(c, provisioning.Suspended, what)
+		s.refused(c, pw, what)
+		s.do("Resume", resume, c)
+	}
+	s.there(c, provisioning.Present, what)
+	s.works(c, pw, what)
+	if name != "Ensure" {
+		s.kept(c, what)
+	}
+}
