@@ -20,13 +20,15 @@ const module = "github.com/tierhost/tierhost"
 // below a listed path (its suites, drivers and helpers) may import that package and
 // whatever it may.
 var floors = map[string][]string{
-	"":             {},
-	"money":        {""},
-	"storage":      {""},
-	"billing":      {"", "money", "storage"},
-	"secret":       {""},
-	"provisioning": {"", "money", "storage", "secret"},
-	"reseller":     {"billing"},
+	"":         {},
+	"money":    {""},
+	"storage":  {""},
+	"billing":  {"", "money", "storage"},
+	"secret":   {""},
+	"reseller": {"billing"},
+	// Servers and services know neither prices nor sellers: those are names to them.
+	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement"},
+	"provisioning/placement": {""},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
