@@ -1,6 +1,10 @@
 package provisioning
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // ReserveRequest asks for room for the services of one order: all of it, or none.
 type ReserveRequest struct {
@@ -38,4 +42,13 @@ type Demand struct {
 	// Waive allows to go without With and Apart where they cannot be met; the reservation
 	// is then Degraded.
 	Waive bool
+}
+// Clone returns a copy that shares nothing with d.
+func (d Demand) Clone() Demand {
+	d.Amounts = maps.Clone(d.Amounts)
+	d.Require, d.Forbid = slices.Clone(d.Require), slices.Clone(d.Forbid)
+	d.Exclude = slices.Clone(d.Exclude)
+	d.With, d.Apart = slices.Clone(d.With), slices.Clone(d.Apart)
+	d.WithServers, d.ApartServers = slices.Clone(d.WithServers), slices.Clone(d.ApartServers)
+	return d
 }

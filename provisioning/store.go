@@ -28,6 +28,7 @@ type Store interface {
 // Within v1 no method will be added to this interface.
 type Rows interface {
 	InventoryRows
+	ServiceRows
 }
 
 // InventoryRows are the rows of what there is to place services on.
