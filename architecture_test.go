@@ -32,9 +32,9 @@ var floors = map[string][]string{
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
-	"storage/memory":   {"reseller", "reseller/label"},
-	"storage/sqlite":   {"reseller", "reseller/label"},
-	"storage/postgres": {"reseller", "reseller/label"},
+	"storage/memory":   {"reseller", "reseller/label", "provisioning"},
+	"storage/sqlite":   {"reseller", "reseller/label", "provisioning"},
+	"storage/postgres": {"reseller", "reseller/label", "provisioning"},
 	// Conformance suites compare a store with the reference store.
 	"billing/billingtest":      {"billing", "storage/memory", "storage/storagetest/conformance"},
 	"reseller/resellertest":    {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},

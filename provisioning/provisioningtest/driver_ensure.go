@@ -1,13 +1,13 @@
 package provisioningtest
 
 import (
-	"context"
 	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
 
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/secret"
 	"github.com/tierhost/tierhost/storage/storagetest/conformance"
 )
 
@@ -136,23 +136,19 @@ func ensureRules() []DriverRule {
 				for i := range n {
 					calls[i], passwords[i] = s.password(s.call())
 				}
-				var all sync.WaitGroup
-				errs := make([]error, n)
-				for i := range n {
-					d := s.again()
-					all.Go(func() { errs[i] = life(t.Context(), d, calls[i], i%2 == 0) })
+				s.atOnce(calls, ensure, suspend, resume, ensure)
+				for i, c := range calls {
+					s.there(c, provisioning.Present, "after all")
+					s.works(c, passwords[i], "after all")
 				}
-				if !conformance.Within(h.patience(), all.Wait) {
-					t.Fatalf("%d services at once are stuck", n)
-				}
-				for i, err := range errs {
-					t.OK(err, "service %d of %d at once", i, n)
-					if i%2 == 0 {
-						s.there(calls[i], provisioning.Absent, "after its removal")
+				s.atOnce(calls[:n/2], suspend, remove)
+				for i, c := range calls {
+					if i < n/2 {
+						s.there(c, provisioning.Absent, "after its removal")
 						continue
 					}
-					s.there(calls[i], provisioning.Present, "after all")
-					s.works(calls[i], passwords[i], "after all")
+					s.there(c, provisioning.Present, "after the removal of others")
+					s.works(c, passwords[i], "after the removal of others")
 				}
 			},
 		},
@@ -189,16 +185,27 @@ func ensureRules() []DriverRule {
 	}
 }
 
-// life makes, suspends and resumes a thing, and removes it if told so.
-func life(ctx context.Context, d provisioning.Driver, c provisioning.Call, removed bool) error {
-	methods := []method{ensure, suspend, resume, ensure}
-	if removed {
-		methods = append(methods, remove)
+// atOnce calls methods for each of several services, those of one service in turn, and
+// hands on each call's password only the first time.
+func (s *site) atOnce(calls []provisioning.Call, methods ...method) {
+	s.t.Helper()
+	errs := make([]error, len(calls))
+	var all sync.WaitGroup
+	for i, c := range calls {
+		d := s.again()
+		all.Go(func() {
+			for _, m := range methods {
+				if _, errs[i] = m(d, s.t.Context(), c); errs[i] != nil {
+					return
+				}
+				c.Password = secret.Text{}
+			}
+		})
 	}
-	for _, m := range methods {
-		if _, err := m(d, ctx, c); err != nil {
-			return err
-		}
+	if !conformance.Within(s.h.patience(), all.Wait) {
+		s.t.Fatalf("%d services at once are stuck", len(calls))
 	}
-	return nil
+	for i, err := range errs {
+		s.t.OK(err, "service %d of %d at once", i, len(calls))
+	}
 }

@@ -171,9 +171,10 @@ func ownerRules() []DriverRule {
 					c, _ = s.password(c)
 					s.is(s.do("Ensure", ensure, c), c, provisioning.Present, "Ensure with ID "+quoted(id))
 					s.is(s.doBy(s.again(), "Ensure", ensure, c), c, provisioning.Present, "again with ID "+quoted(id))
-					for _, cut := range []string{strings.ToValidUTF8(id[:len(id)/2], ""), id[1:] + "x", "%"} {
+					runes := []rune(id)
+					for _, cut := range []string{string(runes[:len(runes)/2]), string(runes[:len(runes)-1]), "%"} {
 						other := c
-						other.Service.ID = provisioning.ServiceID(strings.ToValidUTF8(cut, ""))
+						other.Service.ID = provisioning.ServiceID(cut)
 						s.refuses("Remove", remove, other, tierhost.ErrPrecondition, "with ID "+quoted(cut)+" of the thing of "+quoted(id))
 					}
 					s.do("Remove", remove, c)
