@@ -81,7 +81,8 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, b provisioning.LoadBatch
 			result.Loads = append(result.Loads, load)
 		}
 		switch {
-		case c.Version != 0 && c.Version != load.Version, c.By > 0 && load.Limited && c.By > load.Capacity-load.Used:
+		case !there && c.Dimension == provisioning.DimensionServices, c.Version != 0 && c.Version != load.Version,
+			c.By > 0 && load.Limited && c.By > load.Capacity-load.Used:
 			result.Done = false
 		case load.Used+c.By < 0:
 			return provisioning.LoadResult{}, r.tx.abort(tierhost.E("memory.ChangeLoads", tierhost.KindInternal, "load_negative",

@@ -11,8 +11,8 @@ import (
 )
 
 // A pool that is changed begins again: last is ”.
-func poolDocuments() documents {
-	return newDocuments("pool", "provisioning_pools", ", server, last", ", ?, ''", ", server = ?, last = ''")
+func versionedPools() versioned {
+	return newVersioned("pool", "provisioning_pools", ", server, last", ", ?, ''", ", server = ?, last = ''")
 }
 
 const (
@@ -47,12 +47,12 @@ WHERE a.owners = 0 AND a.free <= ?6 OR a.owners > 0 AND a.owners < ?7 AND a.kind
 // PutPool implements [provisioning.PoolRows].
 func (r inventoryRows) PutPool(ctx context.Context, p provisioning.Pool) error {
 	p.Changed = instant(micros(p.Changed))
-	return r.put(ctx, "PutPool", poolDocuments(), string(p.ID), p.Version, p, func(b *binder) { b.string(string(p.Server)) })
+	return r.put(ctx, "PutPool", versionedPools(), string(p.ID), p.Version, p, func(b *binder) { b.string(string(p.Server)) })
 }
 
 // Pool implements [provisioning.PoolRows].
 func (r inventoryRows) Pool(ctx context.Context, id provisioning.PoolID) (provisioning.Pool, error) {
-	return document[provisioning.Pool](ctx, r, "Pool", poolDocuments(), string(id))
+	return versionedRow[provisioning.Pool](ctx, r, "Pool", versionedPools(), string(id))
 }
 
 // Pools implements [provisioning.PoolRows].
@@ -72,7 +72,7 @@ func (r inventoryRows) Pools(
 
 // RemovePool implements [provisioning.PoolRows].
 func (r inventoryRows) RemovePool(ctx context.Context, id provisioning.PoolID, version int64) error {
-	return r.remove(ctx, "RemovePool", poolDocuments(), string(id), version)
+	return r.remove(ctx, "RemovePool", versionedPools(), string(id), version)
 }
 
 // LockPool implements [provisioning.PoolRows].

@@ -8,15 +8,15 @@ import (
 
 const theRevision = "(SELECT number FROM provisioning_inventory)"
 
-func groupDocuments() documents { return newDocuments("group", "provisioning_groups", "", "", "") }
+func versionedGroups() versioned { return newVersioned("group", "provisioning_groups", "", "", "") }
 
-func machineDocuments() documents {
-	return newDocuments("machine", "provisioning_machines", ", allocation, seller, revision", ", ?, ?, "+theRevision,
+func versionedMachines() versioned {
+	return newVersioned("machine", "provisioning_machines", ", allocation, seller, revision", ", ?, ?, "+theRevision,
 		", allocation = ?, seller = ?, revision = "+theRevision)
 }
 
-func serverDocuments() documents {
-	return newDocuments("server", "provisioning_servers", ", machine, group_id, revision", ", ?, ?, "+theRevision,
+func versionedServers() versioned {
+	return newVersioned("server", "provisioning_servers", ", machine, group_id, revision", ", ?, ?, "+theRevision,
 		", machine = ?, group_id = ?, revision = "+theRevision)
 }
 
@@ -29,12 +29,12 @@ const (
 // PutGroup implements [provisioning.GroupRows].
 func (r inventoryRows) PutGroup(ctx context.Context, g provisioning.Group) error {
 	g.Changed = instant(micros(g.Changed))
-	return r.put(ctx, "PutGroup", groupDocuments(), string(g.ID), g.Version, g, func(*binder) {})
+	return r.put(ctx, "PutGroup", versionedGroups(), string(g.ID), g.Version, g, func(*binder) {})
 }
 
 // Group implements [provisioning.GroupRows].
 func (r inventoryRows) Group(ctx context.Context, id provisioning.GroupID) (provisioning.Group, error) {
-	return document[provisioning.Group](ctx, r, "Group", groupDocuments(), string(id))
+	return versionedRow[provisioning.Group](ctx, r, "Group", versionedGroups(), string(id))
 }
 
 // Groups implements [provisioning.GroupRows].
@@ -49,13 +49,13 @@ func (r inventoryRows) Groups(ctx context.Context, after provisioning.GroupID, l
 
 // RemoveGroup implements [provisioning.GroupRows].
 func (r inventoryRows) RemoveGroup(ctx context.Context, id provisioning.GroupID, version int64) error {
-	return r.remove(ctx, "RemoveGroup", groupDocuments(), string(id), version)
+	return r.remove(ctx, "RemoveGroup", versionedGroups(), string(id), version)
 }
 
 // PutMachine implements [provisioning.MachineRows].
 func (r inventoryRows) PutMachine(ctx context.Context, m provisioning.Machine) error {
 	m.Changed = instant(micros(m.Changed))
-	return r.put(ctx, "PutMachine", machineDocuments(), string(m.ID), m.Version, m, func(b *binder) {
+	return r.put(ctx, "PutMachine", versionedMachines(), string(m.ID), m.Version, m, func(b *binder) {
 		b.string(string(m.Allocation))
 		b.string(m.Seller)
 	})
@@ -63,7 +63,7 @@ func (r inventoryRows) PutMachine(ctx context.Context, m provisioning.Machine) e
 
 // Machine implements [provisioning.MachineRows].
 func (r inventoryRows) Machine(ctx context.Context, id provisioning.MachineID) (provisioning.Machine, error) {
-	return document[provisioning.Machine](ctx, r, "Machine", machineDocuments(), string(id))
+	return versionedRow[provisioning.Machine](ctx, r, "Machine", versionedMachines(), string(id))
 }
 
 // Machines implements [provisioning.MachineRows].
@@ -89,13 +89,13 @@ func (r inventoryRows) Machines(
 
 // RemoveMachine implements [provisioning.MachineRows].
 func (r inventoryRows) RemoveMachine(ctx context.Context, id provisioning.MachineID, version int64) error {
-	return r.remove(ctx, "RemoveMachine", machineDocuments(), string(id), version, queryRemoved)
+	return r.remove(ctx, "RemoveMachine", versionedMachines(), string(id), version, queryRemoved)
 }
 
 // PutServer implements [provisioning.ServerRows].
 func (r inventoryRows) PutServer(ctx context.Context, s provisioning.Server) error {
 	s.Changed = instant(micros(s.Changed))
-	return r.put(ctx, "PutServer", serverDocuments(), string(s.ID), s.Version, s, func(b *binder) {
+	return r.put(ctx, "PutServer", versionedServers(), string(s.ID), s.Version, s, func(b *binder) {
 		b.string(string(s.Machine))
 		b.string(string(s.Group))
 	})
@@ -103,7 +103,7 @@ func (r inventoryRows) PutServer(ctx context.Context, s provisioning.Server) err
 
 // Server implements [provisioning.ServerRows].
 func (r inventoryRows) Server(ctx context.Context, id provisioning.ServerID) (provisioning.Server, error) {
-	return document[provisioning.Server](ctx, r, "Server", serverDocuments(), string(id))
+	return versionedRow[provisioning.Server](ctx, r, "Server", versionedServers(), string(id))
 }
 
 // Servers implements [provisioning.ServerRows].
@@ -129,5 +129,5 @@ func (r inventoryRows) Servers(
 
 // RemoveServer implements [provisioning.ServerRows].
 func (r inventoryRows) RemoveServer(ctx context.Context, id provisioning.ServerID, version int64) error {
-	return r.remove(ctx, "RemoveServer", serverDocuments(), string(id), version, queryRemoved)
+	return r.remove(ctx, "RemoveServer", versionedServers(), string(id), version, queryRemoved)
 }

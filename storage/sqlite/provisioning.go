@@ -55,17 +55,17 @@ func (r inventoryRows) Revision(ctx context.Context) (v provisioning.Revision, e
 	return v, failure(ctx, "Revision", err)
 }
 
-// documents are rows of JSON with an ID and a version. Their statements take the version,
+// versioned is rows of JSON with an ID and a version. Their statements take the version,
 // the text, what more there is in the row, and the ID.
-type documents struct {
+type versioned struct {
 	what                                    string
 	version, find, insert, update, deletion string
 }
 
-// newDocuments makes the statements of a table. more are its columns besides id, version
+// newVersioned makes the statements of a table. more are its columns besides id, version
 // and doc; set is what an update sets them to.
-func newDocuments(what, table string, more, values, set string) documents {
-	return documents{
+func newVersioned(what, table string, more, values, set string) versioned {
+	return versioned{
 		what:     what,
 		version:  "SELECT version FROM " + table + " WHERE id = ?",
 		find:     "SELECT doc FROM " + table + " WHERE id = ?",
@@ -76,7 +76,7 @@ func newDocuments(what, table string, more, values, set string) documents {
 }
 
 // queries lists the statements.
-func (d documents) queries() []string {
+func (d versioned) queries() []string {
 	return []string{d.version, d.find, d.insert, d.update, d.deletion}
 }
 
@@ -94,9 +94,9 @@ func decoded[T any](s string) (row T, err error) {
 	return row, err
 }
 
-// put writes the version of a document that follows on the one before. more binds what
+// put writes the version of a row that follows on the one before. more binds what
 // else there is in the row.
-func (r inventoryRows) put(ctx context.Context, op string, d documents, id string, version int64, row any, more func(b *binder)) error {
+func (r inventoryRows) put(ctx context.Context, op string, d versioned, id string, version int64, row any, more func(b *binder)) error {
 	text, err := encoded(op, row)
 	if err != nil {
 		return err
@@ -119,8 +119,8 @@ func (r inventoryRows) put(ctx context.Context, op string, d documents, id strin
 	})
 }
 
-// expect locks, and returns ErrConflict if a document has another version; 0 is none.
-func (r inventoryRows) expect(d documents, id string, version int64) error {
+// expect locks, and returns ErrConflict if a row has another version; 0 is none.
+func (r inventoryRows) expect(d versioned, id string, version int64) error {
 	if err := r.lock(); err != nil {
 		return err
 	}
@@ -151,8 +151,8 @@ func (r inventoryRows) run(query string, b *binder) (int64, error) {
 
 func affected(result driver.Result) (int64, error) { return result.RowsAffected() }
 
-// document returns a document.
-func document[T any](ctx context.Context, r inventoryRows, op string, d documents, id string) (x T, err error) {
+// versionedRow returns a row.
+func versionedRow[T any](ctx context.Context, r inventoryRows, op string, d versioned, id string) (x T, err error) {
 	if err := r.reading(ctx); err != nil {
 		return x, err
 	}
@@ -164,14 +164,14 @@ func document[T any](ctx context.Context, r inventoryRows, op string, d document
 	return x, failure(ctx, op, err)
 }
 
-// page returns the documents that a query selects.
+// page returns the rows that a query selects.
 func page[T any](ctx context.Context, r inventoryRows, op, query string, b *binder) (all []T, err error) {
 	err = r.list(ctx, query, b, 1, func(row *row) { all = append(all, read(row, decoded[T])) })
 	return all, failure(ctx, op, err)
 }
 
-// remove deletes a version of a document. then follows if it was there.
-func (r inventoryRows) remove(ctx context.Context, op string, d documents, id string, version int64, then ...string) error {
+// remove deletes a version of a row. then follows if it was there.
+func (r inventoryRows) remove(ctx context.Context, op string, d versioned, id string, version int64, then ...string) error {
 	if err := r.writing(ctx); err != nil {
 		return err
 	}

@@ -143,7 +143,8 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, batch provisioning.LoadB
 				result.Loads = append(result.Loads, x)
 			}
 			switch {
-			case c.Version != 0 && c.Version != x.Version, c.By > 0 && x.Limited && c.By > x.Capacity-x.Used:
+			case !there && c.Dimension == provisioning.DimensionServices, c.Version != 0 && c.Version != x.Version,
+				c.By > 0 && x.Limited && c.By > x.Capacity-x.Used:
 				result.Done = false
 			case x.Used+c.By < 0:
 				return tierhost.E("sqlite.ChangeLoads", tierhost.KindInternal, "load_negative",
