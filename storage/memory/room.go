@@ -75,6 +75,7 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, b provisioning.LoadBatch
 	st := r.inventory()
 	result := provisioning.LoadResult{Done: true}
 	loads := make([]provisioning.Load, 0, len(b.Changes))
+	var below error
 	for _, c := range b.Changes {
 		load, there := st.loads.get(c.LoadKey)
 		if there {
@@ -85,15 +86,18 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, b provisioning.LoadBatch
 			c.By > 0 && load.Limited && c.By > load.Capacity-load.Used:
 			result.Done = false
 		case load.Used+c.By < 0:
-			return provisioning.LoadResult{}, r.tx.abort(tierhost.E("memory.ChangeLoads", tierhost.KindInternal, "load_negative",
-				fmt.Errorf("%v would be %d", c.LoadKey, load.Used+c.By)))
+			below = tierhost.E("memory.ChangeLoads", tierhost.KindInternal, "load_negative",
+				fmt.Errorf("%v would be %d", c.LoadKey, load.Used+c.By))
 		}
 		load.LoadKey, load.Changed = c.LoadKey, later(load.Changed, b.At)
 		load.Used += c.By
 		loads = append(loads, load)
 	}
-	if !result.Done {
+	switch {
+	case !result.Done:
 		return result, nil
+	case below != nil:
+		return provisioning.LoadResult{}, r.tx.abort(below)
 	}
 	for _, load := range loads {
 		st.loads.set(r.tx.own, load.LoadKey, load)

@@ -136,6 +136,7 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, batch provisioning.LoadB
 			return err
 		}
 		loads := make([]provisioning.Load, 0, len(batch.Changes))
+		var below error
 		result.Done = true
 		for _, c := range batch.Changes {
 			x, there := now[c.LoadKey]
@@ -147,7 +148,7 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, batch provisioning.LoadB
 				c.By > 0 && x.Limited && c.By > x.Capacity-x.Used:
 				result.Done = false
 			case x.Used+c.By < 0:
-				return tierhost.E("sqlite.ChangeLoads", tierhost.KindInternal, "load_negative",
+				below = tierhost.E("sqlite.ChangeLoads", tierhost.KindInternal, "load_negative",
 					fmt.Errorf("%v would be %d", c.LoadKey, x.Used+c.By))
 			}
 			x.LoadKey, x.Used = c.LoadKey, x.Used+c.By
@@ -156,8 +157,11 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, batch provisioning.LoadB
 			}
 			loads = append(loads, x)
 		}
-		if !result.Done {
+		switch {
+		case !result.Done:
 			return nil
+		case below != nil:
+			return below
 		}
 		result.Loads = loads
 		if err := insertRows(r.tx, &r.store.inserts.load, &r.work.load, loads, bindLoad); err != nil {

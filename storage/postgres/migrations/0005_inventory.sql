@@ -131,12 +131,16 @@ BEGIN
         RETURN;
     END IF;
     FOR i IN 1 .. cardinality(holders) LOOP
-        INSERT INTO {{schema}}.provisioning_loads AS l (holder, dimension, version, used, changed)
-            VALUES (holders[i], dimensions[i], 0, amounts[i], at)
-            ON CONFLICT ON CONSTRAINT provisioning_loads_pkey
-            DO UPDATE SET used = l.used + amounts[i], changed = greatest(l.changed, at)
+        UPDATE {{schema}}.provisioning_loads AS l SET used = l.used + amounts[i], changed = greatest(l.changed, at)
+            WHERE l.holder = holders[i] AND l.dimension = dimensions[i]
             RETURNING l.holder, l.dimension, l.version, l.used, l.capacity, l.changed
             INTO holder, dimension, version, used, capacity, changed;
+        IF NOT FOUND THEN
+            INSERT INTO {{schema}}.provisioning_loads AS l (holder, dimension, version, used, changed)
+                VALUES (holders[i], dimensions[i], 0, amounts[i], at)
+                RETURNING l.holder, l.dimension, l.version, l.used, l.capacity, l.changed
+                INTO holder, dimension, version, used, capacity, changed;
+        END IF;
         RETURN NEXT;
     END LOOP;
     FOR i IN 1 .. cardinality(ids) LOOP
