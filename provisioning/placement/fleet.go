@@ -72,6 +72,7 @@ func (f Fleet) bind(r *Request) (bound, []Candidate, error) {
 	slices.SortFunc(all, byID)
 	b := bound{own: own}
 	b.bind("", r, func(id string) *Machine { return on[id] }, &issues)
+	r.Demand.check("", "demand", &issues)
 	r.alone(&issues)
 	return b, all, issues.Err()
 }

@@ -92,10 +92,11 @@ func (s *search) set(requests []Request) error {
 	for i := range requests {
 		r, it := &requests[i], &item{query: query{ix: s.ix}, at: i}
 		s.items = append(s.items, it)
-		if r.Name != "" && named[r.Name] != nil {
+		if named[r.Name] == nil {
+			named[r.Name] = it
+		} else if r.Name != "" {
 			issues.Add(tierhost.Path("requests", i, "name"), "exists", "there are two requests %q", r.Name)
 		}
-		named[r.Name] = it
 		it.set(tierhost.Path("requests", i), r, &issues)
 	}
 	for i, it := range s.items {
@@ -201,9 +202,9 @@ func (s *search) bind(it *item) {
 			continue
 		case r.item == it && r.other == nil:
 		case r.item == it && r.other.place != nil:
-			b.machine, b.domain = r.other.place.Machine, r.other.place.on.domain()
+			b.to(&r.other.place.on.Machine)
 		case r.other == it && r.item.place != nil:
-			b.machine, b.domain = r.item.place.Machine, r.item.place.on.domain()
+			b.to(&r.item.place.on.Machine)
 		default:
 			continue
 		}
