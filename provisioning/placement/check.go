@@ -32,25 +32,31 @@ func (r *Request) owned(s *Server, m *Machine) bool {
 	return m.Allocation == Taken && m.Seller == r.Seller && r.of(s) && slices.Contains(m.Groups, s.Group)
 }
 
-// bind looks up what r refers to: lookup returns the machine of a server.
-func bind(r *Request, lookup func(server string) *Machine) (bound, error) {
-	b := bound{Request: r}
-	var issues tierhost.Issues
-	r.check("", &issues)
-	for i, rule := range r.Rules {
+// bind looks up what r refers to: lookup returns the machine of a server. The rules that
+// refer to other requests are left to PlaceAll.
+func (b *bound) bind(path string, r *Request, lookup func(server string) *Machine, issues *tierhost.Issues) {
+	b.Request, b.rules = r, b.rules[:0]
+	r.check(path, issues)
+	for i := range r.Rules {
+		rule := &r.Rules[i]
 		for j, id := range rule.Servers {
 			m := lookup(id)
 			if m == nil {
-				issues.Add(tierhost.Path("rules", i, "servers", j), "unknown_server", "there is no server %q", id)
+				issues.Add(tierhost.Path(path, "rules", i, "servers", j), "unknown_server", "there is no server %q", id)
 				continue
 			}
 			b.rules = append(b.rules, boundRule{i, rule.Relation, rule.Waivable, m.ID, m.domain()})
 		}
-		if len(rule.Requests) > 0 {
+	}
+}
+
+// alone refuses rules that refer to other requests.
+func (r *Request) alone(issues *tierhost.Issues) {
+	for i := range r.Rules {
+		if len(r.Rules[i].Requests) > 0 {
 			issues.Add(tierhost.Path("rules", i, "requests"), "unknown_request", "there are no other requests")
 		}
 	}
-	return b, issues.Err()
 }
 
 // sort is what has to be right whatever is demanded: it tells which servers are
@@ -101,6 +107,9 @@ func (b *bound) here(c Candidate) Refusal {
 		}
 	}
 	for _, d := range b.Demand.dimensions() {
+		if b.Demand[d] == 0 {
+			continue // it does no harm where too much is used
+		}
 		if free := free(c.Server.Capacity, c.Server.Used, d); free < b.Demand[d] {
 			return Refusal{NoRoom, d, b.Demand[d], free}
 		}

@@ -1,9 +1,9 @@
 package placement
 
 import (
-	"cmp"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/tierhost/tierhost"
 )
@@ -69,11 +69,11 @@ func (f Fleet) bind(r *Request) (bound, []Candidate, error) {
 		all = append(all, Candidate{s, m})
 		own = own || r.owned(s, m)
 	}
-	if err := issues.Err(); err != nil {
-		return bound{}, nil, err
-	}
-	slices.SortFunc(all, func(a, b Candidate) int { return cmp.Compare(a.Server.ID, b.Server.ID) })
-	b, err := bind(r, func(id string) *Machine { return on[id] })
-	b.own = own
-	return b, all, err
+	slices.SortFunc(all, byID)
+	b := bound{own: own}
+	b.bind("", r, func(id string) *Machine { return on[id] }, &issues)
+	r.alone(&issues)
+	return b, all, issues.Err()
 }
+
+func byID(a, b Candidate) int { return strings.Compare(a.Server.ID, b.Server.ID) }

@@ -2,7 +2,6 @@ package placement
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -16,37 +15,107 @@ type Options struct {
 	// Seed is where randomness starts, and orders what is equal. The same seed, changes
 	// and requests in the same order give the same decisions.
 	Seed uint64
+	// SearchLimit is after how many steps PlaceAll gives up; 0: 20,000.
+	SearchLimit int
 }
 
-// Index keeps servers and machines ready for decisions. It is safe for concurrent use.
+// Index keeps a fleet ready for decisions, which then look at a few servers instead of
+// all. Load and status are changed in O(log n) for each server of the machine concerned.
+// It decides as [Fleet.Place] does, and with the same probabilities.
+//
+// An Index is safe for concurrent use; one thing is done at a time.
 type Index struct {
-	mu       sync.Mutex
-	opt      Options
-	rng      *rand.Rand
-	turn     uint64
-	machines map[string]*Machine
-	servers  map[string]*Server
+	mu  sync.Mutex
+	opt Options
+	rng *rand.Rand
+
+	dimensions []string
+	column     map[string]int // of each dimension
+	machines   map[string]*machine
+	servers    map[string]*slot
+	zones      map[domain]*zone
+	classes    map[classKey]*class
+	kinds      map[kindKey][]*class
+	tags       map[string]*tagSet
+
+	turn    uint64 // of RoundRobin
+	stamp   uint64 // of queries
+	query   query  // of Place, kept for its memory
+	request Request
+	needs   []need
+	nearby  []*slot
 }
 
-// NewIndex returns an index of a fleet.
+// zone is a failure domain.
+type zone struct {
+	machines []*machine
+	servers  int
+}
+
+// The refusals of an index.
+var (
+	ErrInUse         error = tierhost.E("", tierhost.KindPrecondition, "in_use", nil)
+	ErrUnknownServer error = tierhost.E("", tierhost.KindNotFound, "unknown_server", nil)
+	ErrOutOfRange    error = tierhost.E("", tierhost.KindPrecondition, "out_of_range", nil)
+)
+
+// NewIndex returns an index of a fleet, which may be empty.
 //
 // Errors: a *tierhost.Invalid.
 func NewIndex(f Fleet, o Options) (*Index, error) {
-	ix := &Index{opt: o, rng: rand.New(rand.NewPCG(o.Seed, o.Seed)), machines: map[string]*Machine{}, servers: map[string]*Server{}}
 	if _, _, err := f.bind(&Request{Kind: "any"}); err != nil {
 		return nil, err
 	}
+	if o.SearchLimit == 0 {
+		o.SearchLimit = 20_000
+	}
+	ix := &Index{
+		opt: o, rng: rand.New(rand.NewPCG(o.Seed, o.Seed)),
+		column: map[string]int{}, machines: map[string]*machine{}, servers: map[string]*slot{}, zones: map[domain]*zone{},
+		classes: map[classKey]*class{}, kinds: map[kindKey][]*class{}, tags: map[string]*tagSet{},
+	}
+	ix.query.ix = ix
+	// All dimensions first: a new one later on means to lay out every row anew.
 	for i := range f.Machines {
-		if err := ix.PutMachine(f.Machines[i]); err != nil {
-			return nil, err
-		}
+		ix.learn(f.Machines[i].Capacity, f.Machines[i].Used)
 	}
 	for i := range f.Servers {
-		if err := ix.PutServer(f.Servers[i]); err != nil {
-			return nil, err
-		}
+		ix.learn(f.Servers[i].Capacity, f.Servers[i].Used)
+	}
+	for i := range f.Machines {
+		ix.putMachine(&f.Machines[i])
+	}
+	for i := range f.Servers {
+		ix.putServer(&f.Servers[i])
 	}
 	return ix, nil
+}
+
+// learn makes columns for the dimensions that are new.
+func (ix *Index) learn(amounts ...Amounts) {
+	before := len(ix.dimensions)
+	for _, a := range amounts {
+		for _, d := range a.dimensions() {
+			if _, known := ix.column[d]; !known {
+				ix.column[d] = len(ix.dimensions)
+				ix.dimensions = append(ix.dimensions, d)
+			}
+		}
+	}
+	if before == len(ix.dimensions) {
+		return
+	}
+	for _, m := range ix.machines {
+		m.widen(len(ix.dimensions))
+	}
+	for _, s := range ix.servers {
+		s.widen(len(ix.dimensions))
+	}
+	for _, c := range ix.classes {
+		for _, l := range c.cells {
+			l.columns()
+		}
+	}
 }
 
 // PutMachine adds a machine, or replaces what is known of it.
@@ -59,9 +128,42 @@ func (ix *Index) PutMachine(m Machine) error {
 	}
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	m = m.clone()
-	ix.machines[m.ID] = &m
+	ix.learn(m.Capacity, m.Used)
+	ix.putMachine(&m)
 	return nil
+}
+
+func (ix *Index) putMachine(from *Machine) {
+	m := ix.machines[from.ID]
+	if m == nil {
+		m = &machine{}
+		ix.machines[from.ID] = m
+	} else {
+		for _, s := range m.slots {
+			ix.leave(s)
+		}
+		ix.leaveZone(m)
+	}
+	m.Machine = from.clone()
+	m.set(ix, m.Capacity, m.Used)
+	z := ix.zones[m.domain()]
+	if z == nil {
+		z = &zone{}
+		ix.zones[m.domain()] = z
+	}
+	z.machines, z.servers = append(z.machines, m), z.servers+len(m.slots)
+	for _, s := range m.slots {
+		ix.enter(s)
+	}
+}
+
+func (ix *Index) leaveZone(m *machine) {
+	z := ix.zones[m.domain()]
+	z.machines = slices.DeleteFunc(z.machines, func(of *machine) bool { return of == m })
+	z.servers -= len(m.slots)
+	if len(z.machines) == 0 {
+		delete(ix.zones, m.domain())
+	}
 }
 
 // RemoveMachine forgets a machine; one that is not known is no error.
@@ -70,19 +172,22 @@ func (ix *Index) PutMachine(m Machine) error {
 func (ix *Index) RemoveMachine(id string) error {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	for _, s := range ix.servers {
-		if s.Machine == id {
-			return fmt.Errorf("%w: server %s", ErrInUse, s.ID)
-		}
+	m := ix.machines[id]
+	if m == nil {
+		return nil
 	}
+	if len(m.slots) > 0 {
+		return fmt.Errorf("%w: server %s is on machine %s", ErrInUse, m.slots[0].ID, id)
+	}
+	ix.leaveZone(m)
 	delete(ix.machines, id)
 	return nil
 }
 
-// PutServer adds a server, or replaces what is known of it. Its machine must be known.
+// PutServer adds a server, or replaces what is known of it; its turn is then the later of
+// the two. Its machine must be known.
 //
-// Errors: a *tierhost.Invalid, with the code unknown_machine also for a machine that is
-// not known.
+// Errors: a *tierhost.Invalid, with the code unknown_machine if the machine is not known.
 func (ix *Index) PutServer(s Server) error {
 	var issues tierhost.Issues
 	if s.check("", &issues); len(issues) > 0 {
@@ -94,23 +199,52 @@ func (ix *Index) PutServer(s Server) error {
 		issues.Add("machine", "unknown_machine", "there is no machine %q", s.Machine)
 		return issues.Err()
 	}
-	s = s.clone()
-	ix.servers[s.ID] = &s
+	ix.learn(s.Capacity, s.Used)
+	ix.putServer(&s)
 	return nil
 }
 
-// RemoveServer forgets a server; one that is not known is no error.
+func (ix *Index) putServer(from *Server) {
+	s := ix.servers[from.ID]
+	if s == nil {
+		s = &slot{tie: tieOf(ix.opt.Seed, from.ID)}
+		ix.servers[from.ID] = s
+	} else {
+		ix.leave(s)
+		ix.leaveMachine(s)
+	}
+	turn := max(s.Turn, from.Turn)
+	s.Server, s.on = from.clone(), ix.machines[from.Machine]
+	s.Turn, ix.turn = turn, max(ix.turn, turn)
+	s.set(ix, s.Capacity, s.Used)
+	s.on.slots = append(s.on.slots, s)
+	ix.zones[s.on.domain()].servers++
+	ix.enter(s)
+}
+
+func (ix *Index) leaveMachine(s *slot) {
+	s.on.slots = slices.DeleteFunc(s.on.slots, func(of *slot) bool { return of == s })
+	ix.zones[s.on.domain()].servers--
+}
+
+// RemoveServer forgets a server; one that is not known is no error. What it used of its
+// machine stays used: see [Index.Use] and [Index.PutMachine].
 func (ix *Index) RemoveServer(id string) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	delete(ix.servers, id)
+	if s := ix.servers[id]; s != nil {
+		ix.leave(s)
+		ix.leaveMachine(s)
+		delete(ix.servers, id)
+	}
 }
 
 // Use adds to what is used of a server and of its machine; negative numbers give back.
 // It does not look at capacities: what was reserved in the store is so.
 //
-// Errors, which change nothing: [ErrUnknownServer]; [ErrBelowZero] if more is given back than is used: the
-// server is to be put anew from the store.
+// Errors, which change nothing: [ErrUnknownServer], and [ErrOutOfRange] if less than
+// nothing or more than [MaxAmount] would be used. Whoever gets the latter knows less than the
+// store, and puts server and machine anew.
 func (ix *Index) Use(server string, n Amounts) error {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
@@ -118,49 +252,55 @@ func (ix *Index) Use(server string, n Amounts) error {
 	if s == nil {
 		return fmt.Errorf("%w: %s", ErrUnknownServer, server)
 	}
-	m := ix.machines[s.Machine]
-	for d, n := range n {
-		if n < 0 && (s.Used[d]+n < 0 || m.Used[d]+n < 0) || n > math.MaxInt64-max(s.Used[d], m.Used[d]) {
-			return fmt.Errorf("%w: %s of %s", ErrBelowZero, d, server)
+	for d := range n {
+		if _, known := ix.column[d]; !known {
+			ix.learn(n)
+			break
 		}
 	}
+	ix.needs = ix.needs[:0]
 	for d, n := range n {
-		if s.Used == nil {
-			s.Used = Amounts{}
+		column := ix.column[d]
+		for _, used := range [...]int64{s.used[column], s.on.used[column]} {
+			if n < -used || n > MaxAmount-used {
+				return fmt.Errorf("%w: %s of %s: %d used, %+d", ErrOutOfRange, d, server, used, n)
+			}
 		}
-		if m.Used == nil {
-			m.Used = Amounts{}
-		}
-		s.Used[d] += n
-		m.Used[d] += n
+		ix.needs = append(ix.needs, need{column, n})
 	}
+	ix.use(s, ix.needs, 1)
 	return nil
 }
 
-// The refusals of an index.
-var (
-	ErrInUse         error = tierhost.E("", tierhost.KindPrecondition, "in_use", nil)
-	ErrUnknownServer error = tierhost.E("", tierhost.KindNotFound, "unknown_server", nil)
-	ErrBelowZero     error = tierhost.E("", tierhost.KindPrecondition, "below_zero", nil)
-)
-
-// Place chooses a server for r. It reserves nothing: call [Index.Use] when that is done.
+// Place chooses a server for r. It reserves nothing: [Index.Use] is called when that is
+// done. With the pickers of this package and without scorers it looks at a few servers
+// and allocates nothing; filters are asked about those that are drawn. A picker or scorers
+// of the host are given all servers of the kind or group that are possible, and so is the
+// picker where a demand, rules or filters leave too few to be drawn.
 //
-// Errors: a *tierhost.Invalid, a [*NoCandidateError] that wraps [ErrNoCandidate],
-// [ErrPicker].
+// Errors: a *tierhost.Invalid, a [*NoCandidateError] that wraps [ErrNoCandidate] (for
+// which all servers are looked at), [ErrPicker].
 func (ix *Index) Place(r Request) (Decision, error) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	b, all, err := ix.bind(&r)
-	if err != nil {
+	ix.request = r // not r itself, which would be allocated for the filters
+	q, issues := &ix.query, tierhost.Issues(nil)
+	q.set("", &ix.request, &issues)
+	if q.alone(&issues); len(issues) > 0 {
+		return Decision{}, issues.Err()
+	}
+	s, err := q.choose(q.waivable())
+	switch {
+	case err != nil:
 		return Decision{}, err
+	case s == nil:
+		return Decision{}, q.noCandidate(ix.all())
 	}
-	d, err := b.place(all, ix.rng, ix.opt.Seed)
-	if err == nil {
+	if _, ok := r.Policy.Picker.(RoundRobin); ok {
 		ix.turn++
-		ix.servers[d.Server].Turn = ix.turn
+		s.took(ix.turn)
 	}
-	return d, err
+	return Decision{Server: s.ID, Machine: s.Machine, Candidates: q.count, Waived: q.waived(&s.on.Machine)}, nil
 }
 
 // Explain says of each server why it was not chosen when r was decided as d. With the
@@ -171,26 +311,36 @@ func (ix *Index) Place(r Request) (Decision, error) {
 func (ix *Index) Explain(r Request, d Decision) (Explanation, error) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	b, all, err := ix.bind(&r)
-	if err != nil {
-		return Explanation{}, err
+	q, issues := query{ix: ix}, tierhost.Issues(nil)
+	q.set("", &r, &issues)
+	if q.alone(&issues); len(issues) > 0 {
+		return Explanation{}, issues.Err()
 	}
-	return b.explain(all, d), nil
+	return q.explain(ix.all(), d), nil
 }
 
-func (ix *Index) bind(r *Request) (bound, []Candidate, error) {
-	b, err := bind(r, func(id string) *Machine {
-		if s := ix.servers[id]; s != nil {
-			return ix.machines[s.Machine]
-		}
-		return nil
-	})
-	var all []Candidate
-	for _, s := range ix.servers {
-		m := ix.machines[s.Machine]
-		all = append(all, Candidate{s, m})
-		b.own = b.own || r.owned(s, m)
+// Fleet returns a copy of what the index knows, sorted by ID.
+func (ix *Index) Fleet() Fleet {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	var f Fleet
+	for _, c := range ix.all() {
+		f.Servers = append(f.Servers, c.Server.clone())
 	}
-	slices.SortFunc(all, func(a, b Candidate) int { return strings.Compare(a.Server.ID, b.Server.ID) })
-	return b, all, err
+	for _, m := range ix.machines {
+		m.sync(ix, &m.Machine.Used)
+		f.Machines = append(f.Machines, m.Machine.clone())
+	}
+	slices.SortFunc(f.Machines, func(a, b Machine) int { return strings.Compare(a.ID, b.ID) })
+	return f
+}
+
+// all lists all servers by ID.
+func (ix *Index) all() []Candidate {
+	all := make([]Candidate, 0, len(ix.servers))
+	for _, s := range ix.servers {
+		all = append(all, ix.candidate(s))
+	}
+	slices.SortFunc(all, byID)
+	return all
 }

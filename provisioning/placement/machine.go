@@ -34,7 +34,7 @@ const (
 )
 
 // Amounts are numbers per dimension: "services", "disk_mb", whatever the host counts.
-// They are not negative.
+// They are between 0 and [MaxAmount].
 type Amounts map[string]int64
 
 // Machine is a physical server as far as placement needs to know it.
@@ -133,8 +133,8 @@ func (m *Machine) check(path string, issues *tierhost.Issues) {
 	case m.Allocation != Taken && m.Seller != "":
 		issues.Add(tierhost.Path(path, "seller"), "not_taken", "only a machine that is taken has a seller")
 	}
-	m.Capacity.check(tierhost.Path(path, "capacity"), issues)
-	m.Used.check(tierhost.Path(path, "used"), issues)
+	m.Capacity.check(path, "capacity", issues)
+	m.Used.check(path, "used", issues)
 }
 
 func (s *Server) check(path string, issues *tierhost.Issues) {
@@ -148,8 +148,8 @@ func (s *Server) check(path string, issues *tierhost.Issues) {
 	if s.Weight < 0 || s.Weight > MaxWeight {
 		issues.Add(tierhost.Path(path, "weight"), "out_of_range", "a weight is between 0 and %d, not %d", MaxWeight, s.Weight)
 	}
-	s.Capacity.check(tierhost.Path(path, "capacity"), issues)
-	s.Used.check(tierhost.Path(path, "used"), issues)
+	s.Capacity.check(path, "capacity", issues)
+	s.Used.check(path, "used", issues)
 }
 
 func required(issues *tierhost.Issues, path, name, value string) {
@@ -158,13 +158,27 @@ func required(issues *tierhost.Issues, path, name, value string) {
 	}
 }
 
-func (a Amounts) check(path string, issues *tierhost.Issues) {
+// MaxAmount is the greatest amount. Sums of hundreds of them do not overflow, and shares
+// of them are exact.
+const MaxAmount = 1 << 53
+
+func (a Amounts) check(path, name string, issues *tierhost.Issues) {
+	fine := true
+	for d, n := range a {
+		fine = fine && d != "" && n >= 0 && n <= MaxAmount
+	}
+	if fine {
+		return
+	}
 	for _, d := range a.dimensions() {
-		if d == "" {
-			issues.Add(path, "required", "a dimension needs a name")
-		}
-		if a[d] < 0 {
-			issues.Add(tierhost.Path(path, d), "negative", "an amount is not negative: %d", a[d])
+		at := tierhost.Path(path, name, d)
+		switch n := a[d]; {
+		case d == "":
+			issues.Add(at, "required", "a dimension needs a name")
+		case n < 0:
+			issues.Add(at, "negative", "an amount is not negative: %d", n)
+		case n > MaxAmount:
+			issues.Add(at, "out_of_range", "an amount is at most 2^53, not %d", n)
 		}
 	}
 }

@@ -15,7 +15,8 @@ type Request struct {
 	// servers of the group that are of the kind.
 	Group string
 	Kind  string
-	// Demand is what will be used of the server, and of its machine.
+	// Demand is what will be used of the server, and of its machine. Dimensions of which
+	// nothing is demanded are not looked at.
 	Demand   Amounts
 	Platform string   // of the machine; "": any
 	Require  []string // tags that the server or its machine must all have
@@ -78,21 +79,20 @@ func (r *Request) check(path string, issues *tierhost.Issues) {
 	if r.Kind == "" && r.Group == "" {
 		issues.Add(tierhost.Path(path, "kind"), "required", "a kind or a group is needed")
 	}
-	r.Demand.check(tierhost.Path(path, "demand"), issues)
+	r.Demand.check(path, "demand", issues)
 	for i, tag := range r.Require {
 		if slices.Contains(r.Forbid, tag) {
 			issues.Add(tierhost.Path(path, "require", i), "contradiction", "the tag %q is also forbidden", tag)
 		}
 	}
 	for i, rule := range r.Rules {
-		at := tierhost.Path(path, "rules", i)
 		switch rule.Relation {
 		case SameMachine, SameDomain, OtherMachine, OtherDomain:
 		default:
-			issues.Add(tierhost.Path(at, "relation"), "unknown_relation", "there is no relation %q", rule.Relation)
+			issues.Add(tierhost.Path(path, "rules", i, "relation"), "unknown_relation", "there is no relation %q", rule.Relation)
 		}
 		if len(rule.Servers)+len(rule.Requests) == 0 {
-			issues.Add(at, "required", "a rule needs servers or requests that it refers to")
+			issues.Add(tierhost.Path(path, "rules", i), "required", "a rule needs servers or requests that it refers to")
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (b *bound) pick(best []Candidate, rng *rand.Rand, seed uint64) (int, error)
 	return at, nil
 }
 
-func (b *bound) noCandidate(all []Candidate) error {
+func (b *bound) noCandidate(all []Candidate) *NoCandidateError {
 	e := explanation{limit: NearestMisses}
 	b.best(all, &e)
 	return &NoCandidateError{e.of(b.Request), ErrNoCandidate}
