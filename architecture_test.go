@@ -36,11 +36,12 @@ var floors = map[string][]string{
 	"storage/sqlite":   {"reseller", "reseller/label", "provisioning"},
 	"storage/postgres": {"reseller", "reseller/label", "provisioning"},
 	// Conformance suites compare a store with the reference store.
-	"billing/billingtest":      {"billing", "storage/memory", "storage/storagetest/conformance"},
-	"reseller/resellertest":    {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
-	"reseller/label/labeltest": {"reseller/label", "storage/memory", "storage/storagetest/conformance"},
-	"storage/storagetest":      {"storage", "money", "storage/storagetest/conformance"},
-	"secret/secrettest":        {"secret", "storage/storagetest/conformance"},
+	"billing/billingtest":          {"billing", "storage/memory", "storage/storagetest/conformance"},
+	"reseller/resellertest":        {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
+	"reseller/label/labeltest":     {"reseller/label", "storage/memory", "storage/storagetest/conformance"},
+	"storage/storagetest":          {"storage", "money", "storage/storagetest/conformance"},
+	"provisioning/shell/shelltest": {"provisioning", "storage/storagetest/conformance"},
+	"secret/secrettest":            {"secret", "storage/storagetest/conformance"},
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.

@@ -25,9 +25,9 @@ var (
 	ErrGroupNotCarried error = tierhost.E("provisioning", tierhost.KindPrecondition, "group_not_carried", nil)
 	// ErrNotEligible: the machine cannot be set aside for a reseller as it is.
 	ErrNotEligible error = tierhost.E("provisioning", tierhost.KindPrecondition, "not_eligible", nil)
-	// ErrNoCapacity: no server can take what was asked for; see [NoCapacity].
+	// ErrNoCapacity: no server can take what was asked for; see [Manager.Reserve].
 	ErrNoCapacity error = tierhost.E("provisioning", tierhost.KindLimited, "no_capacity", nil)
-	// ErrNoAddress: the server's pools have no free address of the kind; see [NoAddress].
+	// ErrNoAddress: the server's pools have no free address of the kind; see [NoAddressError].
 	ErrNoAddress error = tierhost.E("provisioning", tierhost.KindLimited, "no_address", nil)
 	// ErrFenced: the token is out of date: the reservation was extended by another holder,
 	// or has ended in another way.

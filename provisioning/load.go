@@ -39,8 +39,8 @@ type LoadBatch struct {
 	Changes      []LoadChange  // each of another load
 	Reservations []Reservation // to be inserted
 	At           time.Time
-	// Final says that the transaction is to be committed after it, and nothing follows:
-	// a store may do so at once. It is a hint.
+	// Final says that the transaction is to be committed, whatever the result, and that
+	// nothing follows in it: a store may do so at once. It is a hint.
 	Final bool
 }
 
@@ -69,7 +69,7 @@ type LoadRows interface {
 	// nothing. It does nothing, and says so, when a load has not the Version of its
 	// change, or would grow (By above 0) over its capacity. That MUST hold whatever other
 	// transactions do at the same time. A load that is not there is made, without a limit,
-	// if the change allows it. A load below 0 is an error of kind internal. A reservation
+	// if the change allows it. Changed becomes At if that is later. A load below 0 is an error of kind internal. A reservation
 	// whose ID is there, or whose Key and Position are, is storage.ErrConflict.
 	ChangeLoads(ctx context.Context, b LoadBatch) (LoadResult, error)
 	// Loads returns up to limit loads after the given one that were changed at or after

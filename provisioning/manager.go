@@ -3,9 +3,11 @@ package provisioning
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/provisioning/placement"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -26,6 +28,20 @@ type Options struct {
 	// before it looks what other processes have changed; 0: 5 seconds. Old knowledge costs
 	// a second try at times, never room that is not there.
 	Refresh time.Duration
+	// Policy is how a server is chosen among those that can take a demand; the zero value
+	// picks any of them at random. Policies are those of groups that have their own.
+	Policy   placement.Policy
+	Policies map[GroupID]placement.Policy
+	// Seed is where the randomness of placement starts; 0: anywhere.
+	Seed uint64
+}
+
+// policy is how a server of a group is chosen.
+func (o *Options) policy(g GroupID) placement.Policy {
+	if p, ok := o.Policies[g]; ok {
+		return p
+	}
+	return o.Policy
 }
 
 // Manager keeps the inventory, reserves room in it, and keeps services at their desired
@@ -33,6 +49,7 @@ type Options struct {
 type Manager struct {
 	store Store
 	opt   Options
+	fleet *fleet
 	tx    storage.Tx // set by In
 }
 
@@ -61,7 +78,10 @@ func New(store Store, o Options) (*Manager, error) {
 	if o.Refresh <= 0 {
 		o.Refresh = 5 * time.Second
 	}
-	return &Manager{store: store, opt: o}, nil
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64()
+	}
+	return &Manager{store: store, opt: o, fleet: newFleet(o.Seed)}, nil
 }
 
 // In returns a manager whose calls work in a transaction of the host's: what they write

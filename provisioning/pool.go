@@ -2,9 +2,13 @@ package provisioning
 
 import (
 	"context"
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/storage"
 )
 
 // PoolID names a pool of addresses.
@@ -41,12 +45,6 @@ type Pool struct {
 	Most int64 `json:"most,omitempty"`
 }
 
-// AddressRange is the addresses from First to Last, both included, of one family.
-type AddressRange struct {
-	First netip.Addr `json:"first"`
-	Last  netip.Addr `json:"last"`
-}
-
 // Clone returns a copy that shares nothing with p.
 func (p Pool) Clone() Pool {
 	p.Ranges = slices.Clone(p.Ranges)
@@ -73,4 +71,138 @@ type PoolRows interface {
 	// SetCursor keeps the last address that was handed out for the first time; LockPool
 	// was called before.
 	SetCursor(ctx context.Context, id PoolID, last netip.Addr) error
+}
+
+// PoolCounts says what the addresses of a kind on a server are used for.
+type PoolCounts struct {
+	// Total is how many there are to hand out. Beyond [math.MaxInt64] it is that.
+	Total   int64     `json:"total"`
+	Held    int64     `json:"held"`
+	Resting int64     `json:"resting"`         // were released, and are not yet to be handed out again
+	Rested  time.Time `json:"rested,omitzero"` // when the first of those may be handed out; zero if none is
+}
+
+// normal is the pool as it is kept, or all its faults.
+func (p Pool) normal() (Pool, error) {
+	p = p.Clone()
+	var c checker
+	c.name("id", string(p.ID))
+	c.name("server", string(p.Server))
+	c.optional("network", p.Network)
+	switch p.Kind {
+	case AddressShared, AddressDedicated, AddressService:
+	default:
+		c.Add("kind", "unknown_kind", "there is no kind of address %.40q", p.Kind)
+	}
+	if p.Most < 0 {
+		c.Add("most", "negative", "%d is below 0", p.Most)
+	}
+	if p.Most > 0 && p.Kind != AddressShared {
+		c.Add("most", "not_shared", "an address that is not shared has one owner")
+	}
+	if len(p.Ranges) == 0 {
+		c.Add("ranges", "required", "a pool has addresses")
+	}
+	c.ranges("ranges", p.Ranges)
+	c.ranges("exclude", p.Exclude)
+	if len(c.Issues) == 0 && len(p.free()) == 0 {
+		c.Add("exclude", "nothing_left", "all addresses of the pool are excluded")
+	}
+	return p, c.Err()
+}
+
+func (c *checker) ranges(path string, all []AddressRange) {
+	c.count(path, len(all), maxList)
+	for i, r := range all {
+		if code, why := r.fault(); code != "" {
+			c.Add(tierhost.Path(path, i), code, "%.100s %s", r, why)
+		}
+	}
+}
+
+// free is the ranges that addresses are handed out from.
+func (p *Pool) free() []AddressRange { return without(p.Ranges, p.Exclude) }
+
+// PutPool makes or changes a pool and returns it as it is kept. p.Version is the version
+// that was read, 0 for a new pool. Addresses that have an owner stay with it, also those
+// that are no longer in the pool, which are not handed out again.
+//
+// It fails with a [*tierhost.Invalid] that lists all faults, among them a change of what
+// does not change, with [ErrNoServer], and with [ErrStale] if the pool has another version
+// by now.
+func (m *Manager) PutPool(ctx context.Context, p Pool) (Pool, error) {
+	const op = "provisioning.PutPool"
+	kept, err := p.normal()
+	if err != nil {
+		return Pool{}, err
+	}
+	err = m.change(ctx, func(ctx context.Context, rows Rows, _ storage.Outbox) error {
+		old, err := rows.Pool(ctx, p.ID)
+		if err := known(op, err, old.Version, p.Version); err != nil {
+			return err
+		}
+		if _, err := rows.Server(ctx, p.Server); err != nil {
+			return missing(op, ErrNoServer, err)
+		}
+		if old.Version > 0 {
+			var issues tierhost.Issues
+			same(&issues, "server", old.Server, p.Server)
+			same(&issues, "kind", old.Kind, p.Kind)
+			same(&issues, "network", old.Network, p.Network)
+			if err := issues.Err(); err != nil {
+				return err
+			}
+		}
+		kept.Version, kept.Changed = p.Version+1, m.now()
+		return rows.PutPool(ctx, kept)
+	})
+	return kept, err
+}
+
+func same[T ~string](issues *tierhost.Issues, path string, old, now T) {
+	if old != now {
+		issues.Add(path, "fixed", "it is %.128q and does not change", old)
+	}
+}
+
+// Pool returns a pool, or [ErrNoPool].
+func (m *Manager) Pool(ctx context.Context, id PoolID) (p Pool, err error) {
+	err = m.view(ctx, func(ctx context.Context, rows Rows) (err error) {
+		p, err = rows.Pool(ctx, id)
+		return err
+	})
+	return p, missing("provisioning.Pool", ErrNoPool, err)
+}
+
+// Pools yields the pools of a server, by ID; of all servers for "". An error is yielded
+// once and ends the sequence. No transaction is held meanwhile; each range starts anew.
+func (m *Manager) Pools(ctx context.Context, server ServerID) iter.Seq2[Pool, error] {
+	return pages(ctx, m, func(p Pool) PoolID { return p.ID },
+		func(ctx context.Context, rows Rows, after PoolID) ([]Pool, error) {
+			return rows.Pools(ctx, server, after, pageSize)
+		})
+}
+
+// RemovePool deletes a pool. version is the one that was read. It fails with [ErrNoPool],
+// [ErrStale], and [ErrInUse] while an address that was handed out from it has an owner.
+// How long its addresses have to rest is not forgotten.
+func (m *Manager) RemovePool(ctx context.Context, id PoolID, version int64) error {
+	const op = "provisioning.RemovePool"
+	return m.change(ctx, func(ctx context.Context, rows Rows, _ storage.Outbox) error {
+		old, _, err := rows.LockPool(ctx, id)
+		if err != nil {
+			return missing(op, ErrNoPool, err)
+		}
+		if err := known(op, nil, old.Version, version); err != nil {
+			return err
+		}
+		n, err := rows.CountAddresses(ctx, id, m.now())
+		if err != nil {
+			return err
+		}
+		if n.Held > 0 {
+			return inUse(op, "%d addresses of the pool have owners", n.Held)
+		}
+		return rows.RemovePool(ctx, id, version)
+	})
 }

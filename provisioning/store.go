@@ -31,15 +31,23 @@ type Rows interface {
 	ServiceRows
 }
 
+// Revision tells what has been written of the inventory.
+type Revision struct {
+	// Number grows with each transaction that writes.
+	Number int64
+	// Removal is the number at which a machine or a server was last removed.
+	Removal int64
+}
+
 // InventoryRows are the rows of what there is to place services on.
 type InventoryRows interface {
 	// LockInventory makes writers of groups, machines, servers and pools wait for each
-	// other until the transaction ends, and raises the revision. What is read after it
-	// MUST be what those before have left. It is called before the first such write.
+	// other until the transaction ends, and raises the number of the revision by 1 when it
+	// is called for the first time in the transaction, by 1 or none later. What is read
+	// after it MUST be what those before have left. It is called before any such write.
 	LockInventory(ctx context.Context) error
-	// Revision returns how often LockInventory was called in transactions that were
-	// committed, this one included.
-	Revision(ctx context.Context) (int64, error)
+	// Revision returns the present revision; at first it is zero.
+	Revision(ctx context.Context) (Revision, error)
 
 	GroupRows
 	MachineRows

@@ -31,7 +31,7 @@ func (r inventoryRows) PutRoom(
 	}
 	st := r.inventory()
 	put := func(load provisioning.Load) {
-		load.Version, load.Changed = version, instant(at)
+		load.Version, load.Changed = version, later(load.Changed, at)
 		load.Capacity, load.Limited = capacity[load.Dimension]
 		st.loads.set(r.tx.own, load.LoadKey, load)
 	}
@@ -87,7 +87,7 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, b provisioning.LoadBatch
 			return provisioning.LoadResult{}, r.tx.abort(tierhost.E("memory.ChangeLoads", tierhost.KindInternal, "load_negative",
 				fmt.Errorf("%v would be %d", c.LoadKey, load.Used+c.By)))
 		}
-		load.LoadKey, load.Changed = c.LoadKey, instant(b.At)
+		load.LoadKey, load.Changed = c.LoadKey, later(load.Changed, b.At)
 		load.Used += c.By
 		loads = append(loads, load)
 	}
@@ -134,4 +134,12 @@ func (r inventoryRows) LoadsOf(ctx context.Context, of provisioning.LoadKey) ([]
 		return nil, err
 	}
 	return r.inventory().of(of), nil
+}
+
+// later returns the later one of a kept time and another.
+func later(kept, t time.Time) time.Time {
+	if t = instant(t); t.After(kept) {
+		return t
+	}
+	return kept
 }

@@ -30,6 +30,23 @@ func (r inventoryRows) RemoveGroup(ctx context.Context, id provisioning.GroupID,
 	return r.groups().remove(ctx, id, version)
 }
 
+// wrote notes at which revision a machine or server was written.
+func (r inventoryRows) wrote(key writtenKey) {
+	st := r.inventory()
+	st.written.set(r.tx.own, key, st.revision.Number)
+}
+
+func (r inventoryRows) removed(key writtenKey) {
+	st := r.inventory()
+	st.written.delete(r.tx.own, key)
+	st.revision.Removal = st.revision.Number
+}
+
+func (r inventoryRows) writtenAfter(key writtenKey, since int64) bool {
+	at, _ := r.inventory().written.get(key)
+	return at > since || since <= 0
+}
+
 func (r inventoryRows) machines() versioned[provisioning.MachineID, provisioning.Machine] {
 	return versioned[provisioning.MachineID, provisioning.Machine]{
 		r.tx, &r.inventory().machines, "machine",
@@ -43,7 +60,11 @@ func (r inventoryRows) machines() versioned[provisioning.MachineID, provisioning
 }
 
 func (r inventoryRows) PutMachine(ctx context.Context, m provisioning.Machine) error {
-	return r.machines().put(ctx, m.ID, m)
+	err := r.machines().put(ctx, m.ID, m)
+	if err == nil {
+		r.wrote(writtenKey{machine: m.ID})
+	}
+	return err
 }
 
 func (r inventoryRows) Machine(ctx context.Context, id provisioning.MachineID) (provisioning.Machine, error) {
@@ -54,12 +75,17 @@ func (r inventoryRows) Machines(
 	ctx context.Context, q provisioning.MachineQuery, after provisioning.MachineID, limit int,
 ) ([]provisioning.Machine, error) {
 	return r.machines().page(ctx, after, limit, func(m provisioning.Machine) bool {
-		return (q.Allocation == "" || m.Allocation == q.Allocation) && (q.Seller == "" || m.Seller == q.Seller)
+		return (q.Allocation == "" || m.Allocation == q.Allocation) && (q.Seller == "" || m.Seller == q.Seller) &&
+			r.writtenAfter(writtenKey{machine: m.ID}, q.Since)
 	})
 }
 
 func (r inventoryRows) RemoveMachine(ctx context.Context, id provisioning.MachineID, version int64) error {
-	return r.machines().remove(ctx, id, version)
+	err := r.machines().remove(ctx, id, version)
+	if err == nil {
+		r.removed(writtenKey{machine: id})
+	}
+	return err
 }
 
 func (r inventoryRows) servers() versioned[provisioning.ServerID, provisioning.Server] {
@@ -75,7 +101,11 @@ func (r inventoryRows) servers() versioned[provisioning.ServerID, provisioning.S
 }
 
 func (r inventoryRows) PutServer(ctx context.Context, s provisioning.Server) error {
-	return r.servers().put(ctx, s.ID, s)
+	err := r.servers().put(ctx, s.ID, s)
+	if err == nil {
+		r.wrote(writtenKey{server: s.ID})
+	}
+	return err
 }
 
 func (r inventoryRows) Server(ctx context.Context, id provisioning.ServerID) (provisioning.Server, error) {
@@ -86,10 +116,15 @@ func (r inventoryRows) Servers(
 	ctx context.Context, q provisioning.ServerQuery, after provisioning.ServerID, limit int,
 ) ([]provisioning.Server, error) {
 	return r.servers().page(ctx, after, limit, func(s provisioning.Server) bool {
-		return (q.Machine == "" || s.Machine == q.Machine) && (q.Group == "" || s.Group == q.Group)
+		return (q.Machine == "" || s.Machine == q.Machine) && (q.Group == "" || s.Group == q.Group) &&
+			r.writtenAfter(writtenKey{server: s.ID}, q.Since)
 	})
 }
 
 func (r inventoryRows) RemoveServer(ctx context.Context, id provisioning.ServerID, version int64) error {
-	return r.servers().remove(ctx, id, version)
+	err := r.servers().remove(ctx, id, version)
+	if err == nil {
+		r.removed(writtenKey{server: id})
+	}
+	return err
 }

@@ -16,7 +16,8 @@ var _ provisioning.Store = (*Store)(nil)
 
 // inventoryState is what there is to place services on.
 type inventoryState struct {
-	revision int64
+	revision provisioning.Revision
+	written  tree[writtenKey, int64] // the revision at which a machine or server was written
 	groups   tree[provisioning.GroupID, provisioning.Group]
 	machines tree[provisioning.MachineID, provisioning.Machine]
 	servers  tree[provisioning.ServerID, provisioning.Server]
@@ -35,6 +36,9 @@ type inventoryState struct {
 
 func newInventoryState() inventoryState {
 	return inventoryState{
+		written: newTree[writtenKey, int64](func(a, b writtenKey) int {
+			return cmp.Or(cmp.Compare(a.machine, b.machine), cmp.Compare(a.server, b.server))
+		}),
 		groups:   newTree[provisioning.GroupID, provisioning.Group](cmp.Compare[provisioning.GroupID]),
 		machines: newTree[provisioning.MachineID, provisioning.Machine](cmp.Compare[provisioning.MachineID]),
 		servers:  newTree[provisioning.ServerID, provisioning.Server](cmp.Compare[provisioning.ServerID]),
@@ -56,6 +60,12 @@ func newInventoryState() inventoryState {
 			return cmp.Or(cmp.Compare(a.pool, b.pool), compareAddresses(a.addressKey, b.addressKey))
 		}),
 	}
+}
+
+// writtenKey is a machine or a server.
+type writtenKey struct {
+	machine provisioning.MachineID
+	server  provisioning.ServerID
 }
 
 // reservationKey is Key and Position of a reservation that has a key.
@@ -126,13 +136,13 @@ func (r inventoryRows) LockInventory(ctx context.Context) error {
 	if err := r.tx.writing(ctx); err != nil {
 		return err
 	}
-	r.inventory().revision++
+	r.inventory().revision.Number++
 	return nil
 }
 
-func (r inventoryRows) Revision(ctx context.Context) (int64, error) {
+func (r inventoryRows) Revision(ctx context.Context) (provisioning.Revision, error) {
 	if err := r.tx.reading(ctx); err != nil {
-		return 0, err
+		return provisioning.Revision{}, err
 	}
 	return r.inventory().revision, nil
 }
