@@ -60,10 +60,10 @@ func bindRule(index int, r *Rule, to *Machine) boundRule {
 func (r *boundRule) to(m *Machine) { r.machine, r.domain = m.ID, m.domain() }
 
 // alone refuses rules that refer to other requests.
-func (r *Request) alone(issues *tierhost.Issues) {
+func (r *Request) alone(path string, issues *tierhost.Issues) {
 	for i := range r.Rules {
 		if len(r.Rules[i].Requests) > 0 {
-			issues.Add(tierhost.Path("rules", i, "requests"), "unknown_request", "there are no other requests")
+			issues.Add(tierhost.Path(path, "rules", i, "requests"), "unknown_request", "there are no other requests")
 		}
 	}
 }

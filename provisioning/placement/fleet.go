@@ -73,7 +73,7 @@ func (f Fleet) bind(r *Request) (bound, []Candidate, error) {
 	b := bound{own: own}
 	b.bind("", r, func(id string) *Machine { return on[id] }, &issues)
 	r.Demand.check("", "demand", &issues)
-	r.alone(&issues)
+	r.alone("", &issues)
 	return b, all, issues.Err()
 }
 

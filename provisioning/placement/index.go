@@ -284,10 +284,14 @@ func (ix *Index) Use(server string, n Amounts) error {
 func (ix *Index) Place(r Request) (Decision, error) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
+	return ix.place("", r)
+}
+
+func (ix *Index) place(path string, r Request) (Decision, error) {
 	ix.request = r // not r itself, which would be allocated for the filters
 	q, issues := &ix.query, tierhost.Issues(nil)
-	q.set("", &ix.request, &issues)
-	if q.alone(&issues); len(issues) > 0 {
+	q.set(path, &ix.request, &issues)
+	if q.alone(path, &issues); len(issues) > 0 {
 		return Decision{}, issues.Err()
 	}
 	s, err := q.choose(q.waivable())
@@ -314,7 +318,7 @@ func (ix *Index) Explain(r Request, d Decision) (Explanation, error) {
 	defer ix.mu.Unlock()
 	q, issues := query{ix: ix}, tierhost.Issues(nil)
 	q.set("", &r, &issues)
-	if q.alone(&issues); len(issues) > 0 {
+	if q.alone("", &issues); len(issues) > 0 {
 		return Explanation{}, issues.Err()
 	}
 	q.gather()

@@ -27,6 +27,13 @@ var ErrSearchLimit error = tierhost.E("", tierhost.KindPrecondition, "search_lim
 func (ix *Index) PlaceAll(requests []Request) ([]Decision, error) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
+	if len(requests) == 1 {
+		d, err := ix.place(tierhost.Path("requests", 0), requests[0])
+		if err != nil {
+			return nil, err
+		}
+		return []Decision{d}, nil
+	}
 	s := search{ix: ix}
 	if err := s.set(requests); err != nil {
 		return nil, err
