@@ -162,10 +162,12 @@ func required(issues *tierhost.Issues, path, name, value string) {
 // of them are exact.
 const MaxAmount = 1 << 53
 
+func fineAmount(d string, n int64) bool { return d != "" && n >= 0 && n <= MaxAmount }
+
 func (a Amounts) check(path, name string, issues *tierhost.Issues) {
 	fine := true
 	for d, n := range a {
-		fine = fine && d != "" && n >= 0 && n <= MaxAmount
+		fine = fine && fineAmount(d, n)
 	}
 	if fine {
 		return

@@ -100,7 +100,7 @@ type Site struct {
 	// after a suspension, such as a session that stays open, and returns a function that
 	// tries it: [ErrRefused] if nothing works. Rule SUS-3.
 	Escape func(ctx context.Context, c provisioning.Call, password string) (func(context.Context) error, error)
-	// Break returns a driver whose connection breaks at a point. Rules CUT-*, CTX-2.
+	// Break returns a driver, or a place, whose connection breaks at a point. Rules CUT-*, CTX-2.
 	Break func(t *testing.T, point int, how Fault) Broken
 	// Dead is a place where no server answers. Rule PRB-2.
 	Dead *provisioning.Place
@@ -125,9 +125,12 @@ const (
 	Hang Fault = "hang" // nothing comes back any more
 )
 
-// Broken is a driver whose connection breaks at a point.
+// Broken is a connection that breaks at a point.
 type Broken struct {
+	// Driver uses it; nil: the site's driver.
 	Driver provisioning.Driver
+	// Place is the same server behind it; nil: the site's place.
+	Place *provisioning.Place
 	// Reached is closed when it has broken.
 	Reached <-chan struct{}
 }

@@ -76,8 +76,13 @@ const points = 500
 func (s *site) broken(name string, m method, how Fault) {
 	s.t.Helper()
 	s.need(s.Break != nil, "Break")
-	for point := range points {
-		before, c, old := s.before(name)
+	step := 1
+	if how == Hang {
+		step = 3 // before and after messages in turn
+	}
+	var c provisioning.Call
+	for point := 0; point < points; point += step {
+		before := s.before(name, &c)
 		what := fmt.Sprintf("%s, %s at point %d", name, how, point)
 		left := s.left(c.Service.Name)
 		b := s.Break(s.t.Test(), point, how)
@@ -91,7 +96,14 @@ func (s *site) broken(name string, m method, how Fault) {
 				}
 			}()
 		}
-		_, err := s.try(ctx, b.Driver, what, m, c)
+		if b.Driver == nil {
+			b.Driver = s.Driver
+		}
+		through := c
+		if b.Place != nil {
+			through.Server = *b.Place
+		}
+		_, err := s.try(ctx, b.Driver, what, m, through)
 		cancel()
 		if err == nil && point == 0 {
 			s.t.Fatalf("%s: the call succeeds: the harness breaks nothing", what)
@@ -99,7 +111,7 @@ func (s *site) broken(name string, m method, how Fault) {
 		if err == nil {
 			select {
 			case <-b.Reached: // only what does not matter came after it
-				s.after(name, c, old, what)
+				s.after(name, c, what)
 				continue
 			default:
 				return // all points are behind us
@@ -116,7 +128,7 @@ func (s *site) broken(name string, m method, how Fault) {
 			s.t.Errorf("%s: Read finds owner %q in what is there in part", what, o.Owner)
 		}
 		s.doBy(s.again(), what+", repeated", m, c)
-		s.after(name, c, old, what+", repeated")
+		s.after(name, c, what+", repeated")
 		if s.t.Failed() {
 			s.t.FailNow() // the further points say the same
 		}
@@ -133,32 +145,34 @@ func (s *site) failed(err error, what string) {
 	}
 }
 
-// before makes what a method needs, and returns its call and the password of before.
-func (s *site) before(name string) (provisioning.Presence, provisioning.Call, string) {
+// before makes what a method needs: a new thing for Ensure and Remove, for others the one
+// that there is already. It returns how the thing is; the call has its password.
+func (s *site) before(name string, c *provisioning.Call) provisioning.Presence {
 	s.t.Helper()
-	if name == "Ensure" {
-		c, _ := s.password(s.call())
-		return provisioning.Absent, c, ""
+	switch {
+	case name == "Ensure":
+		*c, _ = s.password(s.call())
+		return provisioning.Absent
+	case name == "Remove" || c.Service.ID == "":
+		made, pw := s.make(s.call())
+		*c = s.with(made, pw)
 	}
-	c, pw := s.make(s.call())
 	switch name {
+	case "Suspend":
+		s.do("Resume", resume, *c)
 	case "Resume":
-		s.do("Suspend", suspend, c)
-		return provisioning.Suspended, c, pw
+		s.do("Suspend", suspend, *c)
+		return provisioning.Suspended
 	case "ChangePassword":
-		with, _ := s.password(c)
-		return provisioning.Present, with, pw
+		*c, _ = s.password(*c)
 	}
-	return provisioning.Present, c, pw
+	return provisioning.Present
 }
 
 // after checks what a method leads to.
-func (s *site) after(name string, c provisioning.Call, old, what string) {
+func (s *site) after(name string, c provisioning.Call, what string) {
 	s.t.Helper()
-	pw := old
-	if password := c.Password.Reveal(); password != "" {
-		pw = password
-	}
+	pw := c.Password.Reveal()
 	switch name {
 	case "Remove":
 		s.there(c, provisioning.Absent, what)
@@ -167,7 +181,8 @@ func (s *site) after(name string, c provisioning.Call, old, what string) {
 	case "Suspend":
 		s.there(c, provisioning.Suspended, what)
 		s.refused(c, pw, what)
-		s.do("Resume", resume, c)
+		s.kept(c, what)
+		return
 	}
 	s.there(c, provisioning.Present, what)
 	s.works(c, pw, what)

@@ -11,15 +11,13 @@ import (
 
 // hostile are names that break quoting, paths, shells, patterns and length limits.
 func hostile() []string {
-	names := []string{"", ".", "..", "-", "-rf", "--help", "a b", " a", "a ", "a'b", "a''b", `a"b`, "a`b", "a``b", `a\b`, `a\'b`, "a;b", "a--b", "a#b",
-		"a/*b*/", "a%b", "%", "_", "a$b", "$(touch x)", "`touch x`", "a|b", "a&b", "a>b", "a/b", "/a", "../a", "a/../../b", "~", "~root", "a\nb", "a\rb",
-		"a\tb", "a\x00b", "a\x7fb", "a\xffb", "äöü", "é", "e\u0301", "😀", "a\u202eb", "a\u200bb", "ABC", "0", "123", "1e5", "a.b", "a@b", "a@%", "a:b", "a,b", "*", "?",
-		"[a]", "{a}", "(a)", "a=b", "a+b", "select", "SELECT", "table", "null", "true", "default", "public", "all", "none", "user", "group", "root", "admin", "administrator",
-		"nobody", "localhost", "${a}", "{{.Name}}", "%s%n", "<a>", "a^b", "a!b"}
-	for _, n := range []int{15, 16, 17, 31, 32, 33, 63, 64, 65, 79, 80, 81, 127, 128, 129, 255, 256, 1000} {
+	names := []string{"", ".", "..", "-rf", "a b", " a", "a ", "a''b", `"`, "``", `\`, `a\'b`, "a;b--", "#", "a/*b*/", "a%b", "%", "_", "$(touch x)",
+		"`touch x`", "a|b&c>d", "a/b", "/a", "../a", "~root", "a\nb", "a\tb", "a\x00b", "a\x7fb", "a\xffb", "äöü", "é", "e\u0301", "😀", "a\u202eb", "a\u200bb",
+		"ABC", "0", "1e5", "a.b", "a@%", "a:b,c", "*?", "[a]{b}(c)", "a=b+c", "select", "TABLE", "null", "default", "public", "user", "root", "admin", "${a}%s{{.}}<b>"}
+	for _, n := range []int{16, 17, 32, 33, 63, 64, 65, 80, 81, 255, 256, 1000} {
 		names = append(names, strings.Repeat("n", n))
 	}
-	return append(names, strings.Repeat("ä", 32), strings.Repeat("ä", 64), strings.Repeat("😀", 16), strings.Repeat("'", 63), strings.Repeat("`", 64))
+	return append(names, strings.Repeat("ä", 32), strings.Repeat("ä", 64), strings.Repeat("'", 63), strings.Repeat("`", 64))
 }
 
 func nameRules() []DriverRule {

@@ -2,6 +2,7 @@ package provisioningtest
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"testing"
 )
@@ -51,8 +52,10 @@ func NewWire(t testing.TB, network, server string, point int, how Fault) *Wire {
 	return w
 }
 
-// Addr is where to connect to, as "host:port".
-func (w *Wire) Addr() string { return w.listener.Addr().String() }
+// Addr is where to connect to: an address of the loopback interface, and a port.
+func (w *Wire) Addr() netip.AddrPort {
+	return w.listener.Addr().(*net.TCPAddr).AddrPort()
+}
 
 // Reached is closed when the connection has broken.
 func (w *Wire) Reached() <-chan struct{} { return w.reached }

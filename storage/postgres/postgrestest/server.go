@@ -20,6 +20,7 @@ import (
 
 // Server is a running PostgreSQL server.
 type Server struct {
+	setup   Setup
 	dir     string // holds data and the socket
 	bin     string
 	process *exec.Cmd
@@ -33,7 +34,22 @@ const startTime = 60 * time.Second
 // It skips or fails t if it cannot.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s, err := create()
+	return StartWith(t, Setup{})
+}
+
+// Setup is how a server differs from the shared one.
+type Setup struct {
+	// Access are the lines of pg_hba.conf; none: everybody is trusted. The user postgres
+	// has to be trusted on the socket.
+	Access []string
+	// Settings are those of postgresql.conf, such as log_statement.
+	Settings map[string]string
+}
+
+// StartWith is [Start] of a server that is set up in another way.
+func StartWith(t testing.TB, setup Setup) *Server {
+	t.Helper()
+	s, err := create(setup)
 	refuse(t, err)
 	t.Cleanup(s.destroy)
 	return s
@@ -83,7 +99,7 @@ func executable(path string) bool {
 }
 
 // create makes the files of a server and starts it.
-func create() (*Server, error) {
+func create(setup Setup) (*Server, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
@@ -94,7 +110,7 @@ func create() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir, bin: bin}
+	s := &Server{setup: setup, dir: dir, bin: bin}
 	if err := os.WriteFile(filepath.Join(dir, ownerFile), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
 		s.destroy()
 		return nil, err
@@ -140,7 +156,10 @@ func (s *Server) initialize() error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, tail(string(out)))
 	}
-	return nil
+	if len(s.setup.Access) == 0 {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(s.data(), "pg_hba.conf"), []byte(strings.Join(s.setup.Access, "\n")+"\n"), 0o600)
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -156,8 +175,11 @@ func (s *Server) start() error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=",
-		"-c", "fsync=on", "-c", "max_connections=200")
+	args := []string{"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "fsync=on", "-c", "max_connections=200"}
+	for name, value := range s.setup.Settings {
+		args = append(args, "-c", name+"="+value)
+	}
+	cmd := exec.Command(filepath.Join(s.bin, "postgres"), args...)
 	cmd.Dir, cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = s.dir, attributes, log, log
 	started := make(chan error)
 	ended := make(chan struct{})
@@ -202,6 +224,15 @@ func (s *Server) await() error {
 		case <-retry.C:
 		}
 	}
+}
+
+// Socket returns the folder of the server's socket, whose port is 5432.
+func (s *Server) Socket() string { return s.dir }
+
+// Log returns what the server has logged.
+func (s *Server) Log() (string, error) {
+	text, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	return string(text), err
 }
 
 // DSN returns how to connect to a database of the server, of which "postgres" is one.

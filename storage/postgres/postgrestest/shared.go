@@ -69,7 +69,7 @@ func use(t testing.TB) (*Server, string) {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil {
-		s, err := create()
+		s, err := create(Setup{})
 		refuse(t, err)
 		shared.server = s
 	}
