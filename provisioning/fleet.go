@@ -252,7 +252,7 @@ type seat struct {
 func (f *fleet) place(requests []placement.Request) ([]seat, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	decisions, err := placeAll(f.index, requests)
+	decisions, err := f.index.PlaceAll(requests)
 	if err != nil {
 		return nil, err
 	}

@@ -29,14 +29,16 @@ type LoadKey struct {
 type LoadChange struct {
 	LoadKey
 	By int64
-	// Version is the one that the load must have; 0: any, also a load that is not there.
+	// Version is the one that the load must have; 0: any.
 	Version int64
 }
 
 // LoadBatch is changes of loads that happen together, and the reservations that they
 // are made for.
 type LoadBatch struct {
-	Changes      []LoadChange  // each of another load
+	// Changes are each of another load. That of DimensionServices is among them for every
+	// server and machine.
+	Changes      []LoadChange
 	Reservations []Reservation // to be inserted
 	At           time.Time
 	// Final says that the transaction is to be committed, whatever the result, and that
@@ -67,9 +69,10 @@ type LoadRows interface {
 	RemoveRoom(ctx context.Context, of LoadKey) error
 	// ChangeLoads changes all loads of the batch and inserts its reservations, or does
 	// nothing. It does nothing, and says so, when a load has not the Version of its
-	// change, or would grow (By above 0) over its capacity. That MUST hold whatever other
-	// transactions do at the same time. A load that is not there is made, without a limit,
-	// if the change allows it. Changed becomes At if that is later. A load below 0 is an error of kind internal. A reservation
+	// change, would grow (By above 0) over its capacity, or is one of DimensionServices and
+	// not there. That MUST hold whatever other transactions do at the same time. A load of
+	// another dimension that is not there is made, with no limit and version 0. Changed becomes At if that is later. A load that would
+	// then be below 0 is an error of kind internal. A reservation
 	// whose ID is there, or whose Key and Position are, is storage.ErrConflict.
 	ChangeLoads(ctx context.Context, b LoadBatch) (LoadResult, error)
 	// Loads returns up to limit loads after the given one that were changed at or after

@@ -243,7 +243,8 @@ func (b *booking) batch(final bool) LoadBatch {
 // changes adds up changes of loads.
 type changes map[LoadKey]LoadChange
 
-// add adds amounts to the loads of a server or machine. A version of 0 is any.
+// add adds amounts to the loads of a server or machine. The version, 0 being any, is
+// asked of DimensionServices, which all amounts have: others may not be there yet.
 func (c *changes) add(of LoadKey, version int64, amounts map[string]int64, sign int64) {
 	if *c == nil {
 		*c = changes{}
@@ -251,7 +252,11 @@ func (c *changes) add(of LoadKey, version int64, amounts map[string]int64, sign 
 	for dimension, n := range amounts {
 		of.Dimension = dimension
 		change := (*c)[of]
-		(*c)[of] = LoadChange{LoadKey: of, By: change.By + sign*n, Version: version}
+		change.LoadKey, change.By = of, change.By+sign*n
+		if dimension == DimensionServices {
+			change.Version = version
+		}
+		(*c)[of] = change
 	}
 }
 

@@ -9,8 +9,9 @@ import (
 // bound is a request with what its rules refer to looked up.
 type bound struct {
 	*Request
-	own   bool // the seller has servers of the kind or group on machines of its own
-	rules []boundRule
+	own        bool // the seller has servers of the kind or group on machines of its own
+	rules      []boundRule
+	dimensions []string // of the demand, sorted; made for scans
 }
 
 // boundRule is a rule and one server that it refers to.
@@ -45,16 +46,24 @@ func (b *bound) bind(path string, r *Request, lookup func(server string) *Machin
 				issues.Add(tierhost.Path(path, "rules", i, "servers", j), "unknown_server", "there is no server %q", id)
 				continue
 			}
-			b.rules = append(b.rules, boundRule{i, rule.Relation, rule.Waivable, m.ID, m.domain()})
+			b.rules = append(b.rules, bindRule(i, rule, m))
 		}
 	}
 }
 
+func bindRule(index int, r *Rule, to *Machine) boundRule {
+	b := boundRule{index: index, relation: r.Relation, waivable: r.Waivable}
+	b.to(to)
+	return b
+}
+
+func (r *boundRule) to(m *Machine) { r.machine, r.domain = m.ID, m.domain() }
+
 // alone refuses rules that refer to other requests.
-func (r *Request) alone(issues *tierhost.Issues) {
+func (r *Request) alone(path string, issues *tierhost.Issues) {
 	for i := range r.Rules {
 		if len(r.Rules[i].Requests) > 0 {
-			issues.Add(tierhost.Path("rules", i, "requests"), "unknown_request", "there are no other requests")
+			issues.Add(tierhost.Path(path, "rules", i, "requests"), "unknown_request", "there are no other requests")
 		}
 	}
 }
@@ -106,15 +115,16 @@ func (b *bound) here(c Candidate) Refusal {
 			return Refusal{Code: RuleBroken, Subject: string(rule.relation)}
 		}
 	}
-	for _, d := range b.Demand.dimensions() {
-		if b.Demand[d] == 0 {
+	for _, d := range b.dimensions {
+		n := b.Demand[d]
+		if n == 0 {
 			continue // it does no harm where too much is used
 		}
-		if free := free(c.Server.Capacity, c.Server.Used, d); free < b.Demand[d] {
-			return Refusal{NoRoom, d, b.Demand[d], free}
+		if free := free(c.Server.Capacity, c.Server.Used, d); free < n {
+			return Refusal{NoRoom, d, n, free}
 		}
-		if free := free(c.Machine.Capacity, c.Machine.Used, d); free < b.Demand[d] {
-			return Refusal{MachineNoRoom, d, b.Demand[d], free}
+		if free := free(c.Machine.Capacity, c.Machine.Used, d); free < n {
+			return Refusal{MachineNoRoom, d, n, free}
 		}
 	}
 	for _, f := range b.Policy.Filters {
@@ -125,8 +135,19 @@ func (b *bound) here(c Candidate) Refusal {
 	return Refusal{}
 }
 
+// holds reports whether a place on m is right.
 func (r *boundRule) holds(m *Machine) bool {
-	return r.relation.holds(m.ID, m.domain(), r.machine, r.domain)
+	switch r.relation {
+	case SameMachine:
+		return m.ID == r.machine
+	case SameDomain:
+		return m.domain() == r.domain
+	case OtherMachine:
+		return m.ID != r.machine
+	case OtherDomain:
+		return m.domain() != r.domain
+	}
+	return false
 }
 
 // free is what is left of a dimension; less than 0 if too much is used.

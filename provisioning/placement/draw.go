@@ -1,9 +1,23 @@
 package placement
 
-// tries is how often a server is drawn before all that are possible are listed. Full
-// servers are in cells of their own and not drawn; the tries are for demands larger than
-// what is left on most, for rules and for filters.
-const tries = 64
+// tries is how often a server is drawn of n before all that are possible are listed,
+// which looks at n servers in the worst case. Full servers are in cells of their own and
+// not drawn; the tries are for demands larger than what is left on most, for rules and
+// for filters.
+func tries(n int) int { return min(max(n/16, 64), 1024) }
+
+// easy is how many tries are made before nodes without room are looked out for.
+const easy = 8
+
+// dry reports whether it is known that nobody near a server has room, which is sooner seen
+// than whether the server itself has.
+func (q *query) dry(l *cell, at, try int) bool {
+	if try < easy || len(q.needs) == 0 {
+		return false
+	}
+	l.needPeaks()
+	return !q.roomBelow(l, 0, at/fan)
+}
 
 // drawable counts the servers that can be drawn.
 func (q *query) drawable(rank int) int {
@@ -23,9 +37,9 @@ func (q *query) draw(rank int, but *slot) *slot {
 	if n == 0 {
 		return nil
 	}
-	for range tries {
+	for try := range tries(n) {
 		l, at := q.at(rank, q.ix.rng.IntN(n))
-		if q.possible(l, at) && l.slots[at] != but {
+		if !q.dry(l, at, try) && q.possible(l, at) && l.slots[at] != but {
 			return l.slots[at]
 		}
 	}
@@ -76,7 +90,7 @@ func (q *query) drawWeighted(rank int) *slot {
 	if total == 0 {
 		return nil
 	}
-	for range tries {
+	for try := range tries(q.drawable(rank)) {
 		at := q.ix.rng.Int64N(total)
 		for _, l := range q.cells {
 			if l.rank != rank {
@@ -86,7 +100,7 @@ func (q *query) drawWeighted(rank int) *slot {
 				at -= share
 				continue
 			}
-			if i := l.weighted(at); q.possible(l, i) {
+			if i := l.weighted(at); !q.dry(l, i, try) && q.possible(l, i) {
 				return l.slots[i]
 			}
 			break

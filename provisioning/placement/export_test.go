@@ -5,8 +5,9 @@ import "fmt"
 // CheckIndex computes all that an index keeps anew and compares.
 func CheckIndex(ix *Index) error {
 	open := 0
-	for key, c := range ix.classes {
-		if len(c.cells) != len(c.byKey) || key != c.key {
+	for c := range ix.classes() {
+		key := c.group + " of " + c.seller
+		if len(c.cells) != len(c.byKey) {
 			return fmt.Errorf("class %v has %d cells, %d by key", key, len(c.cells), len(c.byKey))
 		}
 		for _, l := range c.cells {
@@ -66,4 +67,12 @@ func (c *cell) check() error {
 		return fmt.Errorf("what is kept is not what is there")
 	}
 	return nil
+}
+
+// Sorts is how many cells and sets of tags an index keeps.
+func Sorts(ix *Index) (cells, tags int) {
+	for c := range ix.classes() {
+		cells += len(c.cells)
+	}
+	return cells, len(ix.tags)
 }

@@ -72,7 +72,8 @@ func (f Fleet) bind(r *Request) (bound, []Candidate, error) {
 	slices.SortFunc(all, byID)
 	b := bound{own: own}
 	b.bind("", r, func(id string) *Machine { return on[id] }, &issues)
-	r.alone(&issues)
+	r.Demand.check("", "demand", &issues)
+	r.alone("", &issues)
 	return b, all, issues.Err()
 }
 

@@ -2,6 +2,7 @@ package placement
 
 import (
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -34,8 +35,8 @@ type Index struct {
 	machines   map[string]*machine
 	servers    map[string]*slot
 	zones      map[domain]*zone
-	classes    map[classKey]*class
-	kinds      map[kindKey][]*class
+	groups     map[string]*classes // by the group's name: at most one for each seller
+	kinds      map[string]*classes
 	tags       map[string]*tagSet
 
 	turn    uint64 // of RoundRobin
@@ -72,7 +73,7 @@ func NewIndex(f Fleet, o Options) (*Index, error) {
 	ix := &Index{
 		opt: o, rng: rand.New(rand.NewPCG(o.Seed, o.Seed)),
 		column: map[string]int{}, machines: map[string]*machine{}, servers: map[string]*slot{}, zones: map[domain]*zone{},
-		classes: map[classKey]*class{}, kinds: map[kindKey][]*class{}, tags: map[string]*tagSet{},
+		groups: map[string]*classes{}, kinds: map[string]*classes{}, tags: map[string]*tagSet{},
 	}
 	ix.query.ix = ix
 	// All dimensions first: a new one later on means to lay out every row anew.
@@ -111,7 +112,7 @@ func (ix *Index) learn(amounts ...Amounts) {
 	for _, s := range ix.servers {
 		s.widen(len(ix.dimensions))
 	}
-	for _, c := range ix.classes {
+	for c := range ix.classes() {
 		for _, l := range c.cells {
 			l.columns()
 		}
@@ -283,10 +284,14 @@ func (ix *Index) Use(server string, n Amounts) error {
 func (ix *Index) Place(r Request) (Decision, error) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
+	return ix.place("", r)
+}
+
+func (ix *Index) place(path string, r Request) (Decision, error) {
 	ix.request = r // not r itself, which would be allocated for the filters
 	q, issues := &ix.query, tierhost.Issues(nil)
-	q.set("", &ix.request, &issues)
-	if q.alone(&issues); len(issues) > 0 {
+	q.set(path, &ix.request, &issues)
+	if q.alone(path, &issues); len(issues) > 0 {
 		return Decision{}, issues.Err()
 	}
 	s, err := q.choose(q.waivable())
@@ -313,9 +318,10 @@ func (ix *Index) Explain(r Request, d Decision) (Explanation, error) {
 	defer ix.mu.Unlock()
 	q, issues := query{ix: ix}, tierhost.Issues(nil)
 	q.set("", &r, &issues)
-	if q.alone(&issues); len(issues) > 0 {
+	if q.alone("", &issues); len(issues) > 0 {
 		return Explanation{}, issues.Err()
 	}
+	q.gather()
 	return q.explain(ix.all(), d), nil
 }
 
@@ -324,9 +330,11 @@ func (ix *Index) Fleet() Fleet {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	var f Fleet
-	for _, c := range ix.all() {
-		f.Servers = append(f.Servers, c.Server.clone())
+	for _, s := range ix.servers {
+		s.sync(ix, &s.Server.Used)
+		f.Servers = append(f.Servers, s.Server.clone())
 	}
+	slices.SortFunc(f.Servers, func(a, b Server) int { return strings.Compare(a.ID, b.ID) })
 	for _, m := range ix.machines {
 		m.sync(ix, &m.Machine.Used)
 		f.Machines = append(f.Machines, m.Machine.clone())
@@ -335,12 +343,31 @@ func (ix *Index) Fleet() Fleet {
 	return f
 }
 
-// all lists all servers by ID.
+// classes are all classes, in any order.
+func (ix *Index) classes() iter.Seq[*class] {
+	return func(yield func(*class) bool) {
+		for _, of := range ix.groups {
+			for _, c := range of.shared {
+				if !yield(c) {
+					return
+				}
+			}
+			for _, list := range of.taken {
+				for _, c := range list {
+					if !yield(c) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// all lists all servers, in any order.
 func (ix *Index) all() []Candidate {
 	all := make([]Candidate, 0, len(ix.servers))
 	for _, s := range ix.servers {
 		all = append(all, ix.candidate(s))
 	}
-	slices.SortFunc(all, byID)
 	return all
 }

@@ -1,5 +1,7 @@
 package placement
 
+import "math/rand/v2"
+
 // Random chooses any candidate, each as likely as the next, as H-Sphere does. It needs no
 // figures, so stale ones do no harm; the fullest server gets somewhat more than its
 // share.
@@ -35,13 +37,18 @@ func (Random) Pick(c Choice) int { return c.Rand.IntN(len(c.Candidates)) }
 
 // Pick implements [Picker].
 func (Weighted) Pick(c Choice) int {
+	return weighted(c.Rand, len(c.Candidates), func(i int) int64 { return c.Candidates[i].Server.weight() })
+}
+
+// weighted draws one of n by weight.
+func weighted(rng *rand.Rand, n int, weight func(i int) int64) int {
 	var total int64
-	for _, from := range c.Candidates {
-		total += from.Server.weight()
+	for i := range n {
+		total += weight(i)
 	}
-	at := c.Rand.Int64N(total)
-	for i, from := range c.Candidates {
-		if at -= from.Server.weight(); at < 0 {
+	at := rng.Int64N(total)
+	for i := range n {
+		if at -= weight(i); at < 0 {
 			return i
 		}
 	}
@@ -50,18 +57,23 @@ func (Weighted) Pick(c Choice) int {
 
 // Pick implements [Picker].
 func (PowerOfTwo) Pick(c Choice) int {
-	i := c.Rand.IntN(len(c.Candidates))
-	if len(c.Candidates) == 1 {
-		return i
-	}
-	j := c.Rand.IntN(len(c.Candidates) - 1)
-	if j >= i {
-		j++
-	}
+	i, j := two(c.Rand, len(c.Candidates))
 	if c.Candidates[j].Load() < c.Candidates[i].Load() {
 		return j
 	}
 	return i
+}
+
+// two draws two of n; one twice if there is only one.
+func two(rng *rand.Rand, n int) (i, j int) {
+	i = rng.IntN(n)
+	if n == 1 {
+		return i, i
+	}
+	if j = rng.IntN(n - 1); j >= i {
+		j++
+	}
+	return i, j
 }
 
 // Pick implements [Picker].

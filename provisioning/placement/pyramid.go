@@ -79,7 +79,7 @@ type peaks struct {
 	at     [][]int64 // per level
 }
 
-func (p *peaks) resize(level, n int) { p.at = resized(p.at, level, n*p.stride) }
+func (p *peaks) resize(level, n int) { p.at = resized(p.at, level, n, p.stride) }
 
 func (p *peaks) combine(level, node, n, _ int) bool {
 	below := *p.rows
@@ -106,7 +106,7 @@ type sums struct {
 	at      [][]int64
 }
 
-func (s *sums) resize(level, n int) { s.at = resized(s.at, level, n) }
+func (s *sums) resize(level, n int) { s.at = resized(s.at, level, n, 1) }
 
 func (s *sums) combine(level, node, n, _ int) bool {
 	below := *s.numbers
@@ -129,7 +129,7 @@ type firsts struct {
 	at     [][]int32
 }
 
-func (f *firsts) resize(level, n int) { f.at = resized(f.at, level, n) }
+func (f *firsts) resize(level, n int) { f.at = resized(f.at, level, n, 1) }
 
 func (f *firsts) combine(level, node, n, at int) bool {
 	from, to := span(node, n)
@@ -155,18 +155,19 @@ func (f *firsts) combine(level, node, n, at int) bool {
 	return changed
 }
 
-func resized[T any](levels [][]T, level, n int) [][]T {
+// resized makes a level n nodes of some width; without nodes it is taken away.
+func resized[T any](levels [][]T, level, n, width int) [][]T {
 	switch {
 	case n == 0:
 		return levels[:level]
 	case level == len(levels):
-		return append(levels, make([]T, n))
+		return append(levels, make([]T, n*width))
 	}
 	l := levels[level]
-	for len(l) < n {
+	for len(l) < n*width {
 		var zero T
 		l = append(l, zero)
 	}
-	levels[level] = l[:n]
+	levels[level] = l[:n*width]
 	return levels
 }

@@ -9,13 +9,12 @@ import (
 // query is a request as an index answers it.
 type query struct {
 	bound
-	ix      *Index
-	needs   []need
-	mask    uint64 // of the needs' columns
-	exclude []*slot
-	tried   map[*slot]bool // by PlaceAll; nil: none
-	plain   bool           // room is all that is to be looked at
-	waive   int            // how many waivable rules may be broken
+	ix    *Index
+	needs []need
+	mask  uint64         // of the needs' columns
+	tried map[*slot]bool // by PlaceAll; nil: none
+	plain bool           // room is all that is to be looked at
+	waive int            // how many waivable rules may be broken
 
 	stamp uint64
 	cells []*cell // with servers of the right sort
@@ -30,20 +29,19 @@ type query struct {
 func (q *query) set(path string, r *Request, issues *tierhost.Issues) {
 	ix := q.ix
 	q.bind(path, r, ix.machineOf, issues)
-	q.own = ix.owns(r)
-	q.needs, q.exclude, q.tried = q.needs[:0], q.exclude[:0], nil
+	q.needs, q.tried = q.needs[:0], nil
+	fine := true
 	for d, n := range r.Demand {
 		// What nobody has a limit for is not looked at.
 		if column, ok := ix.column[d]; ok && n > 0 {
 			q.needs = append(q.needs, need{column, n})
 		}
+		fine = fine && fineAmount(d, n)
+	}
+	if !fine {
+		r.Demand.check(path, "demand", issues)
 	}
 	q.mask = columns(q.needs)
-	for _, id := range r.Exclude {
-		if s := ix.servers[id]; s != nil {
-			q.exclude = append(q.exclude, s)
-		}
-	}
 }
 
 // machineOf returns the machine of a server, nil if the server is not known.
@@ -65,41 +63,31 @@ func (q *query) waivable() int {
 	return n
 }
 
-// owns reports whether the seller has servers of the kind or group on machines of its
-// own.
-func (ix *Index) owns(r *Request) bool {
-	if r.Seller == "" {
-		return false
-	}
-	if r.Group == "" {
-		return len(ix.kinds[kindKey{r.Kind, r.Seller}]) > 0
-	}
-	c := ix.classes[classKey{r.Group, r.Seller}]
-	return c != nil && (r.Kind == "" || c.kinds[r.Kind] > 0)
-}
-
 // gather finds the cells with servers of the right sort.
 func (q *query) gather() {
 	ix := q.ix
 	ix.stamp++
 	q.stamp, q.cells, q.count, q.top = ix.stamp, q.cells[:0], 0, 0
-	seller := ""
-	if q.own {
-		seller = q.Seller
+	in := ix.groups[q.Group]
+	if q.Group == "" {
+		in = ix.kinds[q.Kind]
 	}
-	if q.Group != "" {
-		q.gatherClass(ix.classes[classKey{q.Group, seller}])
-		return
+	list := in.sellers("")
+	q.own = false
+	if q.Seller != "" {
+		// A group's class may have servers of other kinds only.
+		for _, c := range in.sellers(q.Seller) {
+			if q.Kind == "" || c.kinds[q.Kind] > 0 {
+				q.own, list = true, in.sellers(q.Seller)
+			}
+		}
 	}
-	for _, c := range ix.kinds[kindKey{q.Kind, seller}] {
+	for _, c := range list {
 		q.gatherClass(c)
 	}
 }
 
 func (q *query) gatherClass(c *class) {
-	if c == nil {
-		return
-	}
 	for _, l := range c.cells {
 		if len(l.slots) == 0 || q.Kind != "" && l.kind != q.Kind || q.Platform != "" && l.platform != q.Platform || !q.tagged(l) {
 			continue
@@ -137,7 +125,7 @@ func (q *query) tagged(l *cell) bool {
 // may break up to most waivable ones, and do so only if it must be.
 func (q *query) choose(most int) (*slot, error) {
 	q.gather()
-	q.plain = q.Server == "" && len(q.exclude) == 0 && len(q.tried) == 0 && len(q.rules) == 0 && len(q.Policy.Filters) == 0
+	q.plain = q.Server == "" && len(q.Exclude) == 0 && len(q.tried) == 0 && len(q.rules) == 0 && len(q.Policy.Filters) == 0
 	for q.waive = 0; q.waive <= most; q.waive++ {
 		near, few := q.near()
 		for rank := q.top; rank >= 0; rank-- {
@@ -232,10 +220,22 @@ func (q *query) enlist(rank int, near []*slot, few bool) {
 	}
 }
 
-// pickListed picks one of the list, as a scan does.
+// pickListed picks one of the list.
 func (q *query) pickListed() (*slot, error) {
 	if len(q.list) == 0 {
 		return nil, nil
+	}
+	if len(q.Policy.Scorers) == 0 {
+		rng := q.ix.rng
+		switch q.Policy.Picker.(type) {
+		case nil, Random:
+			return q.list[rng.IntN(len(q.list))], nil
+		case PowerOfTwo:
+			i, j := two(rng, len(q.list))
+			return lighter(q.list[i], q.list[j]), nil
+		case Weighted:
+			return q.list[weighted(rng, len(q.list), func(i int) int64 { return q.list[i].Server.weight() })], nil
+		}
 	}
 	q.all = q.all[:0]
 	for _, s := range q.list {
@@ -245,11 +245,7 @@ func (q *query) pickListed() (*slot, error) {
 	if len(q.Policy.Scorers) > 0 {
 		best = keepBest(best, q.score, func(Candidate, float64, float64) {})
 	}
-	switch q.Policy.Picker.(type) {
-	case nil, Random, PowerOfTwo, Weighted: // any order will do
-	default:
-		slices.SortFunc(best, byID)
-	}
+	slices.SortFunc(best, byID)
 	at, err := q.bound.pick(best, q.ix.rng, q.ix.opt.Seed)
 	if err != nil {
 		return nil, err
@@ -276,7 +272,7 @@ func (q *query) possible(l *cell, at int) bool {
 
 // allowed looks at what is not the same for all servers of a cell, but room.
 func (q *query) allowed(s *slot) bool {
-	if q.Server != "" && s.ID != q.Server || slices.Contains(q.exclude, s) || q.tried[s] {
+	if q.Server != "" && s.ID != q.Server || len(q.Exclude) > 0 && slices.Contains(q.Exclude, s.ID) || len(q.tried) > 0 && q.tried[s] {
 		return false
 	}
 	if len(q.rules) > 0 {
@@ -316,10 +312,7 @@ func (q *query) collect(l *cell) {
 		return
 	}
 	l.needPeaks()
-	top := len(l.peaks.sizes) - 1
-	if top >= 0 {
-		q.collectBelow(l, top, 0)
-	}
+	q.collectBelow(l, len(l.peaks.sizes)-1, 0)
 }
 
 // collectBelow does so for a node, if there is room in it.
@@ -349,49 +342,4 @@ func (q *query) roomBelow(l *cell, level, node int) bool {
 		}
 	}
 	return true
-}
-
-// first returns the first possible server in an order.
-func (q *query) first(o order, rank int) *slot {
-	var in *cell
-	var at int
-	for _, l := range q.cells {
-		if l.rank != rank {
-			continue
-		}
-		l.needOrder(o)
-		l.needPeaks()
-		in, at = q.firstBelow(o, l, len(l.peaks.sizes)-1, 0, in, at)
-	}
-	if in == nil {
-		return nil
-	}
-	return in.slots[at]
-}
-
-// firstBelow returns the first possible server below a node, or the one given if that
-// comes before.
-func (q *query) firstBelow(o order, l *cell, level, node int, in *cell, at int) (*cell, int) {
-	first := int(l.first[o].at[level][node])
-	if in != nil && !before(o, l, first, in, at) {
-		return in, at
-	}
-	if q.possible(l, first) {
-		return l, first
-	}
-	if !q.roomBelow(l, level, node) {
-		return in, at
-	}
-	if level > 0 {
-		for from, to := span(node, l.peaks.sizes[level-1]); from < to; from++ {
-			in, at = q.firstBelow(o, l, level-1, from, in, at)
-		}
-		return in, at
-	}
-	for i, to := span(node, len(l.slots)); i < to; i++ {
-		if i != first && (in == nil || before(o, l, i, in, at)) && q.possible(l, i) {
-			in, at = l, i
-		}
-	}
-	return in, at
 }

@@ -59,27 +59,11 @@ type Rule struct {
 	Waivable bool
 }
 
-// holds reports whether a place on machine m with domain d is right, seen from a server
-// on another.
-func (r Relation) holds(m string, d domain, otherMachine string, otherDomain domain) bool {
-	switch r {
-	case SameMachine:
-		return m == otherMachine
-	case SameDomain:
-		return d == otherDomain
-	case OtherMachine:
-		return m != otherMachine
-	case OtherDomain:
-		return d != otherDomain
-	}
-	return false
-}
-
+// check looks at all but the demand.
 func (r *Request) check(path string, issues *tierhost.Issues) {
 	if r.Kind == "" && r.Group == "" {
 		issues.Add(tierhost.Path(path, "kind"), "required", "a kind or a group is needed")
 	}
-	r.Demand.check(path, "demand", issues)
 	for i, tag := range r.Require {
 		if slices.Contains(r.Forbid, tag) {
 			issues.Add(tierhost.Path(path, "require", i), "contradiction", "the tag %q is also forbidden", tag)

@@ -58,9 +58,10 @@ func (b *bound) explain(all []Candidate, d Decision) Explanation {
 	return e.of(b.Request)
 }
 
-// best returns those of all servers that the picker chooses from, and how many are
-// right for requests of this sort. The others get their verdicts in e.
+// best returns those of all servers that the picker chooses from, in the same order, and
+// how many are right for requests of this sort. The others get their verdicts in e.
 func (b *bound) best(all []Candidate, e *explanation) (best []Candidate, n int) {
+	b.dimensions = b.Demand.dimensions()
 	for _, c := range all {
 		refusal := b.sort(c)
 		if refusal.Code == "" {

@@ -27,6 +27,13 @@ var ErrSearchLimit error = tierhost.E("", tierhost.KindPrecondition, "search_lim
 func (ix *Index) PlaceAll(requests []Request) ([]Decision, error) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
+	if len(requests) == 1 {
+		d, err := ix.place(tierhost.Path("requests", 0), requests[0])
+		if err != nil {
+			return nil, err
+		}
+		return []Decision{d}, nil
+	}
 	s := search{ix: ix}
 	if err := s.set(requests); err != nil {
 		return nil, err
@@ -92,10 +99,11 @@ func (s *search) set(requests []Request) error {
 	for i := range requests {
 		r, it := &requests[i], &item{query: query{ix: s.ix}, at: i}
 		s.items = append(s.items, it)
-		if r.Name != "" && named[r.Name] != nil {
+		if named[r.Name] == nil {
+			named[r.Name] = it
+		} else if r.Name != "" {
 			issues.Add(tierhost.Path("requests", i, "name"), "exists", "there are two requests %q", r.Name)
 		}
-		named[r.Name] = it
 		it.set(tierhost.Path("requests", i), r, &issues)
 	}
 	for i, it := range s.items {
@@ -201,9 +209,9 @@ func (s *search) bind(it *item) {
 			continue
 		case r.item == it && r.other == nil:
 		case r.item == it && r.other.place != nil:
-			b.machine, b.domain = r.other.place.Machine, r.other.place.on.domain()
+			b.to(&r.other.place.on.Machine)
 		case r.other == it && r.item.place != nil:
-			b.machine, b.domain = r.item.place.Machine, r.item.place.on.domain()
+			b.to(&r.item.place.on.Machine)
 		default:
 			continue
 		}

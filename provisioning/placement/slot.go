@@ -116,14 +116,54 @@ func (s *slot) full() uint64 {
 
 // class is the servers of one group on machines for one seller, or for everybody.
 type class struct {
-	key   classKey
-	kinds map[string]int // servers of each kind, open or not
-	cells []*cell
-	byKey map[cellKey]*cell
+	group, seller string
+	kinds         map[string]int // servers of each kind, open or not
+	cells         []*cell
+	byKey         map[cellKey]*cell
 }
 
-type classKey struct{ group, seller string }
-type kindKey struct{ kind, seller string }
+// classes are those of a group, or those with servers of a kind: shared ones, and those
+// of sellers.
+type classes struct {
+	shared []*class
+	taken  map[string][]*class
+}
+
+func (c *classes) sellers(seller string) []*class {
+	switch {
+	case c == nil:
+		return nil
+	case seller == "":
+		return c.shared
+	}
+	return c.taken[seller]
+}
+
+// file adds a class under a name, or removes it from there.
+func file(in map[string]*classes, name string, c *class, add bool) {
+	at := in[name]
+	if at == nil {
+		at = &classes{taken: map[string][]*class{}}
+		in[name] = at
+	}
+	list := at.sellers(c.seller)
+	if add {
+		list = append(list, c)
+	} else {
+		list = slices.DeleteFunc(list, func(of *class) bool { return of == c })
+	}
+	switch {
+	case c.seller == "":
+		at.shared = list
+	case len(list) > 0:
+		at.taken[c.seller] = list
+	default:
+		delete(at.taken, c.seller)
+	}
+	if len(at.shared)+len(at.taken) == 0 {
+		delete(in, name)
+	}
+}
 
 // enter puts a server among the candidates, as far as it is one.
 func (ix *Index) enter(s *slot) {
@@ -131,15 +171,15 @@ func (ix *Index) enter(s *slot) {
 	if m.Allocation == Available || !slices.Contains(m.Groups, s.Group) {
 		return
 	}
-	key := classKey{s.Group, m.Seller}
-	c := ix.classes[key]
-	if c == nil {
-		c = &class{key: key, kinds: map[string]int{}, byKey: map[cellKey]*cell{}}
-		ix.classes[key] = c
+	var c *class
+	if there := ix.groups[s.Group].sellers(m.Seller); len(there) > 0 {
+		c = there[0]
+	} else {
+		c = &class{group: s.Group, seller: m.Seller, kinds: map[string]int{}, byKey: map[cellKey]*cell{}}
+		file(ix.groups, s.Group, c, true)
 	}
 	if c.kinds[s.Kind]++; c.kinds[s.Kind] == 1 {
-		k := kindKey{s.Kind, m.Seller}
-		ix.kinds[k] = append(ix.kinds[k], c)
+		file(ix.kinds, s.Kind, c, true)
 	}
 	s.class, s.tags = c, ix.tagSet(s)
 	if s.Status.open() && m.Status.open() {
@@ -161,12 +201,9 @@ func (ix *Index) leave(s *slot) {
 		return
 	}
 	delete(c.kinds, s.Kind)
-	k := kindKey{s.Kind, c.key.seller}
-	if ix.kinds[k] = slices.DeleteFunc(ix.kinds[k], func(of *class) bool { return of == c }); len(ix.kinds[k]) == 0 {
-		delete(ix.kinds, k)
-	}
+	file(ix.kinds, s.Kind, c, false)
 	if len(c.kinds) == 0 {
-		delete(ix.classes, c.key)
+		file(ix.groups, s.Group, c, false)
 	}
 }
 

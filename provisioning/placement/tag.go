@@ -9,6 +9,7 @@ import (
 // tagSet is the tags of a server and its machine together, the same pointer for the same
 // tags.
 type tagSet struct {
+	key  string
 	tags []string // sorted
 }
 
@@ -23,10 +24,23 @@ func (ix *Index) tagSet(s *slot) *tagSet {
 	for _, tag := range tags {
 		key.WriteString(strconv.Itoa(len(tag)) + ":" + tag)
 	}
-	t := ix.tags[key.String()]
-	if t == nil {
-		t = &tagSet{tags}
-		ix.tags[key.String()] = t
+	if t := ix.tags[key.String()]; t != nil {
+		return t
 	}
+	if len(ix.tags) > 64+2*len(ix.servers) {
+		ix.dropTags()
+	}
+	t := &tagSet{key.String(), tags}
+	ix.tags[t.key] = t
 	return t
+}
+
+// dropTags forgets the sets that no server has any longer.
+func (ix *Index) dropTags() {
+	clear(ix.tags)
+	for _, s := range ix.servers {
+		if s.tags != nil {
+			ix.tags[s.tags.key] = s.tags
+		}
+	}
 }

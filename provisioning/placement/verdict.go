@@ -176,18 +176,17 @@ func (e *NoCandidateError) Unwrap() error { return e.sentinel }
 
 // order is the place of a code among the checks.
 func (c Code) order() int {
-	for i, known := range [...]Code{Chosen, Possible, OtherKind, OtherGroup, NotCarried, ServerStatus, MachineStatus, SetAside, NotOwn,
-		OtherPlatform, TagMissing, TagForbidden, OtherServer, Excluded, RuleBroken, NoRoom, MachineNoRoom} {
-		if c == known {
+	checks := [...]Code{
+		Chosen, Possible, OtherKind, OtherGroup, NotCarried, ServerStatus, MachineStatus, SetAside, NotOwn, OtherPlatform, TagMissing, TagForbidden,
+		OtherServer, Excluded, RuleBroken, NoRoom, MachineNoRoom, "", MoreWaived, LessPreferred, Outscored, NotPicked,
+	}
+	const host = 17 // codes of the host's filters
+	for i, known := range checks {
+		if known == c {
 			return i
 		}
 	}
-	for i, known := range [...]Code{MoreWaived, LessPreferred, Outscored, NotPicked} {
-		if c == known {
-			return 1000 + i
-		}
-	}
-	return 500 // the host's
+	return host
 }
 
 func compareCodes(a, b Code) int { return cmp.Or(cmp.Compare(a.order(), b.order()), cmp.Compare(a, b)) }
@@ -217,15 +216,21 @@ func (e *explanation) add(c Candidate, why Refusal) {
 		e.verdicts = append(e.verdicts, v)
 		return
 	}
-	at, _ := slices.BinarySearchFunc(e.verdicts, v, nearer)
-	if at < e.limit {
-		e.verdicts = slices.Insert(e.verdicts, at, v)
-		e.verdicts = e.verdicts[:min(len(e.verdicts), e.limit)]
+	if n := len(e.verdicts); n == e.limit {
+		if nearer(e.verdicts[n-1], v) < 0 {
+			return
+		}
+		e.verdicts = e.verdicts[:n-1]
 	}
+	at, _ := slices.BinarySearchFunc(e.verdicts, v, nearer)
+	e.verdicts = slices.Insert(e.verdicts, at, v)
 }
 
 func nearer(a, b Verdict) int {
-	return cmp.Or(compareCodes(b.Code, a.Code), cmp.Compare(a.Server, b.Server))
+	if a.Code == b.Code {
+		return strings.Compare(a.Server, b.Server)
+	}
+	return cmp.Or(compareCodes(b.Code, a.Code), strings.Compare(a.Server, b.Server))
 }
 
 func (e *explanation) of(r *Request) Explanation {

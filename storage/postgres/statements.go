@@ -30,6 +30,7 @@ type statements struct {
 	transfers transferStatements
 	ahead     aheadStatements
 	brands    brandStatements
+	inventory inventoryStatements
 }
 
 func newStatements(x sqlText) *statements {
@@ -58,6 +59,7 @@ func newStatements(x sqlText) *statements {
 		transfers: newTransferStatements(x),
 		ahead:     newAheadStatements(x),
 		brands:    newBrandStatements(x),
+		inventory: newInventoryStatements(x),
 	}
 }
 

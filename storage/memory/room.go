@@ -75,24 +75,29 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, b provisioning.LoadBatch
 	st := r.inventory()
 	result := provisioning.LoadResult{Done: true}
 	loads := make([]provisioning.Load, 0, len(b.Changes))
+	var below error
 	for _, c := range b.Changes {
 		load, there := st.loads.get(c.LoadKey)
 		if there {
 			result.Loads = append(result.Loads, load)
 		}
 		switch {
-		case c.Version != 0 && c.Version != load.Version, c.By > 0 && load.Limited && c.By > load.Capacity-load.Used:
+		case !there && c.Dimension == provisioning.DimensionServices, c.Version != 0 && c.Version != load.Version,
+			c.By > 0 && load.Limited && c.By > load.Capacity-load.Used:
 			result.Done = false
 		case load.Used+c.By < 0:
-			return provisioning.LoadResult{}, r.tx.abort(tierhost.E("memory.ChangeLoads", tierhost.KindInternal, "load_negative",
-				fmt.Errorf("%v would be %d", c.LoadKey, load.Used+c.By)))
+			below = tierhost.E("memory.ChangeLoads", tierhost.KindInternal, "load_negative",
+				fmt.Errorf("%v would be %d", c.LoadKey, load.Used+c.By))
 		}
 		load.LoadKey, load.Changed = c.LoadKey, later(load.Changed, b.At)
 		load.Used += c.By
 		loads = append(loads, load)
 	}
-	if !result.Done {
+	switch {
+	case !result.Done:
 		return result, nil
+	case below != nil:
+		return provisioning.LoadResult{}, r.tx.abort(below)
 	}
 	for _, load := range loads {
 		st.loads.set(r.tx.own, load.LoadKey, load)
