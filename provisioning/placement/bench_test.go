@@ -138,8 +138,8 @@ func BenchmarkPlace(b *testing.B) {
 					place()
 				}
 				b.StopTimer()
-				one := median(500, func() {
-					for range 500 {
+				one := median(50, func() {
+					for range 50 {
 						place()
 					}
 				})
@@ -163,8 +163,8 @@ func BenchmarkPlace(b *testing.B) {
 					turn()
 				}
 				b.StopTimer()
-				b.ReportMetric(float64(median(500, func() {
-					for range 500 {
+				b.ReportMetric(float64(median(50, func() {
+					for range 50 {
 						turn()
 					}
 				})), "ns/median")
@@ -215,8 +215,8 @@ func BenchmarkPlaceTight(b *testing.B) {
 					place()
 				}
 				b.StopTimer()
-				b.ReportMetric(float64(median(20, func() {
-					for range 20 {
+				b.ReportMetric(float64(median(4, func() {
+					for range 4 {
 						place()
 					}
 				})), "ns/median")

@@ -33,17 +33,6 @@ type cell struct {
 	rank  int    // how many preferred tags it has there
 }
 
-// order is one in which servers can be chosen.
-type order int
-
-const (
-	leastUsed order = iota
-	bestFit
-	roundRobin
-	fillFirst
-	orders
-)
-
 func newCell(ix *Index, key cellKey) *cell {
 	return &cell{cellKey: key, ix: ix, stride: len(ix.dimensions)}
 }
@@ -139,40 +128,4 @@ func (c *cell) needShares() {
 		c.shares = &pyramid{levels: c.share}
 		c.shares.resize(len(c.slots))
 	}
-}
-
-func (c *cell) needOrder(o order) {
-	if c.ordered[o] == nil {
-		c.first[o] = &firsts{before: func(a, b int32) bool { return before(o, c, int(a), c, int(b)) }}
-		c.ordered[o] = &pyramid{levels: c.first[o]}
-		c.ordered[o].resize(len(c.slots))
-	}
-}
-
-// before reports whether a server comes before another one in an order. There are no
-// equals.
-func before(o order, a *cell, i int, b *cell, j int) bool {
-	switch o {
-	case leastUsed:
-		if a.load[i] != b.load[j] {
-			return a.load[i] < b.load[j]
-		}
-	case bestFit:
-		if a.load[i] != b.load[j] {
-			return a.load[i] > b.load[j]
-		}
-	case roundRobin:
-		if a.turn[i] != b.turn[j] {
-			return a.turn[i] < b.turn[j]
-		}
-	case fillFirst:
-		if a.weight[i] != b.weight[j] {
-			return a.weight[i] > b.weight[j]
-		}
-		return a.slots[i].ID < b.slots[j].ID
-	}
-	if a.tie[i] != b.tie[j] {
-		return a.tie[i] < b.tie[j]
-	}
-	return a.slots[i].ID < b.slots[j].ID
 }

@@ -4,7 +4,7 @@ package placement
 // which looks at n servers in the worst case. Full servers are in cells of their own and
 // not drawn; the tries are for demands larger than what is left on most, for rules and
 // for filters.
-func tries(n int) int { return min(max(n/64, 64), 1024) }
+func tries(n int) int { return min(max(n/16, 64), 1024) }
 
 // easy is how many tries are made before nodes without room are looked out for.
 const easy = 8

@@ -182,7 +182,7 @@ func DriverRules() []DriverRule {
 
 // needs are the rules that can be left out, and the abilities that they need.
 var needs = map[string]func(Features) bool{
-	"ENS-6": nil, "ISO-1": nil, "SUS-3": nil, "OWN-2": nil, "SEC-2": nil,
+	"ENS-6": nil, "ISO-1": nil, "SUS-3": nil, "REM-5": nil, "OWN-2": nil, "SEC-2": nil,
 	"CUT-1": nil, "CUT-2": nil, "CUT-3": nil, "CUT-4": nil, "CTX-2": nil,
 	"PRB-1": func(f Features) bool { return f.Probes },
 	"PRB-2": func(f Features) bool { return f.Probes },
