@@ -154,9 +154,9 @@ func (b *booking) book(ctx context.Context, rows Rows) (done Reserved, err error
 		if result.Done {
 			return Reserved{Reservations: batch.Reservations}, nil
 		}
-		if strange {
-			// What has changed, or all of it should that not have helped.
-			if err := b.read(ctx, rows, try > 1); err != nil {
+		if strange || try > 1 {
+			// What has changed; or all of it, should that not have helped.
+			if err := b.read(ctx, rows, strange && try > 1); err != nil {
 				return Reserved{}, err
 			}
 		}
