@@ -96,7 +96,7 @@ func ExampleManager_Reserve() {
 	// mail on mail-m2
 	// web on web-m2
 	// mail on mail-m2
-	// true provisioning.Reserve: provisioning: limited (no_capacity): placement: no server for web: 2 other_group, 2 no_room; nearest: web-m1: services: 1 needed, 0 free
+	// true provisioning.Reserve: provisioning: limited (no_capacity): placement: no server for web: 2 other_group, 2 machine_no_room; nearest: web-m1: disk_mb of its machine: 400 needed, 0 free
 }
 
 // Addresses are given by range. Network, broadcast and gateway are not handed out, and

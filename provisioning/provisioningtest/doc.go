@@ -22,5 +22,18 @@
 // the n-th point, for n = 0, 1, 2, … until the call comes through. [Wire] does that for
 // servers that are reached by a socket.
 //
-// The suite is itself tested with drivers that are broken on purpose.
+// # Stores
+//
+// [TestStore] runs the rules of provisioning.Rows against a store:
+//
+//	func TestProvisioning(t *testing.T) {
+//		provisioningtest.TestStore(t, provisioningtest.StoreHarness{
+//			New: func(t *testing.T) provisioning.Store { return openEmpty(t) },
+//		})
+//	}
+//
+// It is about the rows: transactions and events are tested by storagetest, which the
+// store has to pass as well. [BenchmarkReserve] measures a store beside the bare update.
+//
+// Both suites are themselves tested with drivers and stores that are broken on purpose.
 package provisioningtest
