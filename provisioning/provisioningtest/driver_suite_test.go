@@ -448,8 +448,10 @@ var mutants = []struct {
 		d.list = func(ctx context.Context, on provisioning.Place) iter.Seq2[provisioning.Observation, error] {
 			return func(yield func(provisioning.Observation, error) bool) {
 				for o, err := range d.model.List(ctx, on, "box") {
-					if !yield(o, err) || !yield(o, err) {
-						return
+					for range 2 {
+						if !yield(o, err) {
+							return
+						}
 					}
 				}
 			}
