@@ -83,7 +83,7 @@ func retryAfter(err error) time.Duration {
 // failureOf describes an error for the service's record.
 func failureOf(err error, verb Verb, on ServerID, now time.Time) *Failure {
 	f := &Failure{
-		At: now, Verb: verb, Server: on, Class: Classify(err), Code: tierhost.CodeOf(err),
+		At: now, Verb: verb, Server: on, Class: Classify(err), Code: shortened(tierhost.CodeOf(err)),
 		Kind: tierhost.KindOf(err).String(), Effect: tierhost.EffectOf(err).String(), Text: shortened(err.Error()),
 	}
 	if errors.Is(err, context.DeadlineExceeded) && f.Code == "" {

@@ -1,7 +1,6 @@
 package provisioning
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -291,7 +290,7 @@ func (s *Service) leave(l Leftover) {
 // ensured notes that the thing was seen to be as wanted.
 func (s *Service) ensured(op *Operation, obs Observation, now time.Time, v *verdict) {
 	if op.Verb == VerbVerify {
-		s.Move.Presence, s.Move.Facts = obs.Presence, bytes.Clone(obs.Facts)
+		s.Move.Presence, s.Move.Facts = obs.Presence, kept(obs.Facts)
 		s.verified(v, now)
 		return
 	}
@@ -301,7 +300,7 @@ func (s *Service) ensured(op *Operation, obs Observation, now time.Time, v *verd
 		s.done()
 		return
 	}
-	s.Move.Presence, s.Move.Facts = obs.Presence, bytes.Clone(obs.Facts)
+	s.Move.Presence, s.Move.Facts = obs.Presence, kept(obs.Facts)
 	s.Move.Stage = MoveCopying
 	s.done()
 }
@@ -347,7 +346,7 @@ func (s *Service) nextRound(now time.Time, v *verdict) {
 func (s *Service) look(obs Observation, now time.Time) {
 	o := &s.Observed
 	o.Presence, o.At = obs.Presence, now
-	o.Facts = bytes.Clone(obs.Facts)
+	o.Facts = kept(obs.Facts)
 	there := obs.Presence == Present || obs.Presence == Suspended
 	o.Made = o.Made || there
 	if !there || !obs.Matches {

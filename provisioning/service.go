@@ -206,6 +206,15 @@ type Lease struct {
 // held reports whether somebody has the lease at now; it ends exactly at Until.
 func (l Lease) held(now time.Time) bool { return l.Token != "" && now.Before(l.Until) }
 
+// Available returns when a worker may take the service: when it is due, or when the lease
+// that somebody has on it ends, if that is later. The zero time: there is nothing to do.
+func (s *Service) Available() time.Time {
+	if s.Due.IsZero() || s.Lease.Token == "" || s.Lease.Until.Before(s.Due) {
+		return s.Due
+	}
+	return s.Lease.Until
+}
+
 // Claim is a name that a service holds on a server.
 type Claim struct {
 	Server ServerID

@@ -93,7 +93,8 @@ func create(args []string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{folder: folder, program: path}
-	s.args = append([]string{"--no-defaults", "--datadir=" + folder.File("data"), "--basedir=/usr", "--innodb-log-file-size=8M",
+	// A server that starts deletes temporary tables that it finds: each needs a folder.
+	s.args = append([]string{"--no-defaults", "--datadir=" + folder.File("data"), "--tmpdir=" + folder.File("tmp"), "--basedir=/usr", "--innodb-log-file-size=8M",
 		"--innodb-buffer-pool-size=32M", "--innodb-data-file-path=ibdata1:2M:autoextend", "--skip-name-resolve"}, args...)
 	if err = s.initialize(statements); err == nil {
 		err = s.start()
@@ -106,7 +107,7 @@ func create(args []string) (*Server, error) {
 }
 
 func (s *Server) initialize(statements []byte) error {
-	if err := s.folder.Run(exec.Command("mkdir", "data")); err != nil { // as the server's user
+	if err := s.folder.Run(exec.Command("mkdir", "data", "tmp")); err != nil { // as the server's user
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), testserver.StartTime)
