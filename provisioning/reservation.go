@@ -26,6 +26,8 @@ type Reservation struct {
 	// one is refused.
 	Token int64            `json:"token"`
 	State ReservationState `json:"state"`
+	// Turned is the token with which it came into its state.
+	Turned int64 `json:"turned"`
 	// Key and Position name it in the request that made it; Request is what the request
 	// was. Without a key, all are empty.
 	Key      string `json:"key,omitempty"`
@@ -198,14 +200,17 @@ func (m *Manager) turn(
 		var freed changes
 		for i, ref := range refs {
 			r := all[ref.ID]
-			if r.Token == ref.Token+1 && r.State == done {
+			if r.Token == ref.Token+1 && r.Turned == r.Token && r.State == done {
 				out[i] = *r
 				continue
 			}
-			if was := r.State; r.Token != ref.Token || !change(r, now) {
+			was := r.State
+			if r.Token != ref.Token || !change(r, now) {
 				return tierhost.E(op, 0, "", fmt.Errorf("%w: reservation %q is %s", ErrFenced, ref.ID, was))
 			}
-			r.Token++
+			if r.Token++; r.State != was {
+				r.Turned = r.Token
+			}
 			changed, out[i] = append(changed, *r), *r
 			if !r.State.Occupies() {
 				freed.addAll(*r, -1)
@@ -292,13 +297,15 @@ func (m *Manager) Readmit(ctx context.Context, ref ReservationRef) (out Reservat
 			taken.addAll(*r, 1)
 			r.State, r.Ended = ReservationCommitted, time.Time{}
 			r.Token++
+			r.Turned = r.Token
 			if loads, err = grow(ctx, op, rows, taken, now); err != nil {
 				return err
 			}
 		case r.State == ReservationHeld && r.Token == ref.Token: // nobody has noticed
 			r.State = ReservationCommitted
 			r.Token++
-		case r.State == ReservationCommitted && (r.Token == ref.Token+1 || r.Token == ref.Token+2): // done before
+			r.Turned = r.Token
+		case r.State == ReservationCommitted && r.Turned == r.Token && (r.Token == ref.Token+1 || r.Token == ref.Token+2): // done before
 			out = *r
 			return nil
 		default:
@@ -397,6 +404,7 @@ func (m *Manager) ExpireReservations(ctx context.Context) (n int, err error) {
 			for _, r := range due {
 				r.State, r.Ended = ReservationExpired, now
 				r.Token++
+				r.Turned = r.Token
 				expired = append(expired, r)
 				freed.addAll(r, -1)
 				events = append(events, m.event(now, RoomExpired{

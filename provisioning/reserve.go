@@ -154,9 +154,9 @@ func (b *booking) book(ctx context.Context, rows Rows) (done Reserved, err error
 		if result.Done {
 			return Reserved{Reservations: batch.Reservations}, nil
 		}
-		if strange {
-			// What has changed, or all of it should that not have helped.
-			if err := b.read(ctx, rows, try > 1); err != nil {
+		if strange || try > 1 {
+			// What has changed; or all of it, should that not have helped.
+			if err := b.read(ctx, rows, strange && try > 1); err != nil {
 				return Reserved{}, err
 			}
 		}
@@ -223,7 +223,7 @@ func (b *booking) batch(final bool) LoadBatch {
 		changes.add(LoadKey{Server: s.server.ID}, s.versions[0], s.amounts, 1)
 		changes.add(LoadKey{Machine: s.machine}, s.versions[1], s.amounts, 1)
 		r := Reservation{
-			ID: ReservationID(b.m.opt.IDs.NewID("rsv")), Token: 1, State: ReservationHeld,
+			ID: ReservationID(b.m.opt.IDs.NewID("rsv")), Token: 1, State: ReservationHeld, Turned: 1,
 			Seller: b.q.Seller, Account: b.q.Account, Name: b.q.Demands[i].Name,
 			Kind: s.server.Kind, Group: s.server.Group, Server: s.server.ID, Machine: s.machine,
 			Amounts: maps.Clone(s.amounts), Degraded: s.degraded, Made: now, Expires: now.Add(b.q.Hold),
@@ -262,9 +262,7 @@ func (c *changes) add(of LoadKey, version int64, amounts map[string]int64, sign 
 
 // sorted returns the changes in the order of loads.
 func (c changes) sorted() []LoadChange {
-	return slices.SortedFunc(maps.Values(c), func(a, b LoadChange) int {
-		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.Dimension, b.Dimension))
-	})
+	return slices.SortedFunc(maps.Values(c), func(a, b LoadChange) int { return compareLoadKeys(a.LoadKey, b.LoadKey) })
 }
 
 // refused tells that there was no room, in a transaction of its own: that of the request
