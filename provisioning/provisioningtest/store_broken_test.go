@@ -18,6 +18,8 @@ type storeFaults struct {
 	tx          func(tx storage.Tx, rows provisioning.Rows, err error) (provisioning.Rows, error)
 	reopenEmpty bool
 
+	services serviceFaults
+
 	groups   rowFaults[provisioning.Group]
 	machines rowFaults[provisioning.Machine]
 	servers  rowFaults[provisioning.Server]

@@ -81,7 +81,7 @@ func storeMutants() []storeMutant {
 					return rows.RemovePool(ctx, provisioning.PoolID(id), version)
 				},
 			}),
-		inventoryMutants(), roomMutants(), reservationMutants(), addressMutants(), txMutants(),
+		inventoryMutants(), roomMutants(), reservationMutants(), addressMutants(), txMutants(), serviceMutants(),
 	)
 }
 

@@ -194,7 +194,14 @@ func serviceRowRules() []StoreRule {
 				for what, version := range map[string]int64{"version 1 of one that is there": 1, "the same version": 2, "one too far": 4} {
 					bad := service("a")
 					bad.Version = version
-					fails(t, st, storage.ErrConflict, what, putServices(service("b"), bad))
+					fails(t, st, storage.ErrConflict, what, func(ctx context.Context, rows provisioning.Rows) error {
+						err := rows.PutServices(ctx, []provisioning.Service{service("b"), bad})
+						// The transaction may be of no more use; if it is, nothing is there.
+						if found, failed := rows.Services(ctx, []provisioning.ServiceID{"b"}); failed == nil && len(found) > 0 {
+							t.Errorf("%s: what came with it is written", what)
+						}
+						return err
+					})
 				}
 				missing := service("z")
 				missing.Version = 2
