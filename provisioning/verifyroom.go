@@ -24,18 +24,17 @@ func (m *Manager) VerifyRoom(ctx context.Context) (faults []RoomFault, err error
 	err = m.view(ctx, func(ctx context.Context, rows Rows) error {
 		faults = nil
 		sum := changes{}
-		for _, state := range []ReservationState{ReservationHeld, ReservationCommitted} {
-			for after, more := ReservationID(""), true; more; {
-				page, err := rows.Reservations(ctx, ReservationQuery{State: state}, after, loadPage)
-				if err != nil {
-					return err
-				}
-				for _, r := range page {
-					sum.addAll(r, 1)
-					after = r.ID
-				}
-				more = len(page) == loadPage
+		for after, more := ReservationID(""), true; more; {
+			page, err := rows.Reservations(ctx, ReservationQuery{}, after, loadPage)
+			if err != nil {
+				return err
 			}
+			for _, r := range page {
+				if after = r.ID; r.State.Occupies() {
+					sum.addAll(r, 1)
+				}
+			}
+			more = len(page) == loadPage
 		}
 		for after, more := (LoadKey{}), true; more; {
 			page, err := rows.Loads(ctx, time.Time{}, after, loadPage)

@@ -47,15 +47,16 @@ func (r inventoryRows) Machines(
 	var f filter
 	f.text("allocation = ?::text", string(q.Allocation))
 	f.text("seller = ?::text", q.Seller)
-	f.since(q.Since)
+	f.since("provisioning_machines", q.Since)
 	return selected[provisioning.Machine](ctx, r, "postgres.Machines", "provisioning_machines", &f, string(after), limit)
 }
 
-// since adds a condition on the revision at which rows were written; 0 is none.
-func (f *filter) since(revision int64) {
+// since adds a condition on the revision at which rows were written; 0 is none. They are
+// few, so they are looked up by the revision first, whatever the order by ID suggests.
+func (f *filter) since(table string, revision int64) {
 	if revision > 0 {
 		f.params.int(revision)
-		f.add("revision > ?::bigint")
+		f.add("id = ANY (ARRAY(SELECT id FROM {{schema}}." + table + " WHERE revision > ?::bigint))")
 	}
 }
 
@@ -82,7 +83,7 @@ func (r inventoryRows) Servers(
 	var f filter
 	f.text("machine = ?::text", string(q.Machine))
 	f.text("group_id = ?::text", string(q.Group))
-	f.since(q.Since)
+	f.since("provisioning_servers", q.Since)
 	return selected[provisioning.Server](ctx, r, "postgres.Servers", "provisioning_servers", &f, string(after), limit)
 }
 

@@ -81,7 +81,7 @@ func (r inventoryRows) Machines(
 		f.where("seller = ?").string(q.Seller)
 	}
 	if q.Since > 0 {
-		f.where("revision > ?").int(q.Since)
+		f.where("id IN (SELECT id FROM provisioning_machines WHERE revision > ?)").int(q.Since)
 	}
 	f.where("id > ?").string(string(after))
 	return page[provisioning.Machine](ctx, r, "Machines", f.query("id", limit), f.b)
@@ -121,7 +121,7 @@ func (r inventoryRows) Servers(
 		f.where("group_id = ?").string(string(q.Group))
 	}
 	if q.Since > 0 {
-		f.where("revision > ?").int(q.Since)
+		f.where("id IN (SELECT id FROM provisioning_servers WHERE revision > ?)").int(q.Since)
 	}
 	f.where("id > ?").string(string(after))
 	return page[provisioning.Server](ctx, r, "Servers", f.query("id", limit), f.b)

@@ -63,7 +63,7 @@ CREATE TABLE {{schema}}.provisioning_reservations (
 CREATE UNIQUE INDEX provisioning_reservations_key ON {{schema}}.provisioning_reservations (key, position) WHERE key IS NOT NULL;
 CREATE INDEX provisioning_reservations_due ON {{schema}}.provisioning_reservations (expires, id) WHERE state = 'held';
 CREATE INDEX provisioning_reservations_ended ON {{schema}}.provisioning_reservations (ended, id) WHERE ended IS NOT NULL;
-CREATE INDEX provisioning_reservations_server ON {{schema}}.provisioning_reservations (server, id) WHERE ended IS NULL;
+CREATE INDEX provisioning_reservations_server ON {{schema}}.provisioning_reservations (server, id);
 
 CREATE TABLE {{schema}}.provisioning_pools (
     id      text COLLATE "C" PRIMARY KEY,

@@ -63,7 +63,7 @@ CREATE TABLE provisioning_reservations (
 CREATE UNIQUE INDEX provisioning_reservations_key ON provisioning_reservations (key, position) WHERE key IS NOT NULL;
 CREATE INDEX provisioning_reservations_due ON provisioning_reservations (expires, id) WHERE state = 'held';
 CREATE INDEX provisioning_reservations_ended ON provisioning_reservations (ended, id) WHERE ended IS NOT NULL;
-CREATE INDEX provisioning_reservations_server ON provisioning_reservations (server, id) WHERE ended IS NULL;
+CREATE INDEX provisioning_reservations_server ON provisioning_reservations (server, id);
 
 CREATE TABLE provisioning_pools (
     id      TEXT NOT NULL PRIMARY KEY,
