@@ -20,27 +20,35 @@ const module = "github.com/tierhost/tierhost"
 // below a listed path (its suites, drivers and helpers) may import that package and
 // whatever it may.
 var floors = map[string][]string{
-	"":        {},
-	"money":   {""},
-	"storage": {""},
-	"secret":  {""},
-	// Where a new service goes: it knows servers by name only.
+	"":         {},
+	"money":    {""},
+	"storage":  {""},
+	"billing":  {"", "money", "storage"},
+	"secret":   {""},
+	"reseller": {"billing"},
+	// Servers and services know neither prices nor sellers: those are names to them.
+	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement"},
 	"provisioning/placement": {""},
-	"billing":                {"", "money", "storage"},
-	"reseller":               {"billing"},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
-	"storage/memory":   {"reseller", "reseller/label"},
-	"storage/sqlite":   {"reseller", "reseller/label"},
-	"storage/postgres": {"reseller", "reseller/label"},
+	"storage/memory":   {"reseller", "reseller/label", "provisioning"},
+	"storage/sqlite":   {"reseller", "reseller/label", "provisioning"},
+	"storage/postgres": {"reseller", "reseller/label", "provisioning"},
 	// Conformance suites compare a store with the reference store.
-	"billing/billingtest":      {"billing", "storage/memory", "storage/storagetest/conformance"},
-	"reseller/resellertest":    {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
-	"reseller/label/labeltest": {"reseller/label", "storage/memory", "storage/storagetest/conformance"},
-	"storage/storagetest":      {"storage", "money", "storage/storagetest/conformance"},
-	"secret/secrettest":        {"secret", "storage/storagetest/conformance"},
-	// The machinery of suites, which both use.
+	"billing/billingtest":          {"billing", "storage/memory", "storage/storagetest/conformance"},
+	"reseller/resellertest":        {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
+	"reseller/label/labeltest":     {"reseller/label", "storage/memory", "storage/storagetest/conformance"},
+	"storage/storagetest":          {"storage", "money", "storage/storagetest/conformance"},
+	"provisioning/shell/shelltest": {"provisioning", "storage/storagetest/conformance"},
+	"secret/secrettest":            {"secret", "storage/storagetest/conformance"},
+	// Servers for tests.
+	"internal/testserver":           {},
+	"storage/postgres/postgrestest": {"internal/testserver"},
+	"provisioning/mysql/mysqltest":  {"internal/testserver"},
+	// The suite of drivers, besides that of stores.
+	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
+	// The machinery of suites, which all use.
 	"storage/storagetest/conformance": {"", "money"},
 	// Simulations and examples stand on everything.
 	"internal/simulation": {"*"},

@@ -1,7 +1,8 @@
 // Package placement decides on which server a new service goes. It is pure: it knows
 // servers by value and by name, has neither store nor clock, and takes its randomness
-// from a seed. Whoever uses it reserves the room in a store, under its conditions, and
-// places again who loses the race.
+// from a seed. Who reserves the room, keeps what is used and moves services is package
+// provisioning, which holds an [Index]; a host with servers of another kind can use
+// placement alone.
 //
 // # Servers and requests
 //

@@ -25,16 +25,21 @@ type Store struct {
 // state is everything that is stored, at one instant. A committed state never
 // changes; an Update works on a copy that shares its trees.
 type state struct {
-	outbox   outboxState
-	billing  billingState
-	reseller resellerState
-	brands   brandState
+	outbox    outboxState
+	billing   billingState
+	reseller  resellerState
+	brands    brandState
+	inventory inventoryState
+	services  serviceState
 }
 
 // New returns an empty store.
 func New() *Store {
 	s := &Store{turn: make(chan struct{}, 1)}
-	s.committed.Store(&state{outbox: newOutboxState(), billing: newBillingState(), reseller: newResellerState(), brands: newBrandState()})
+	s.committed.Store(&state{
+		outbox: newOutboxState(), billing: newBillingState(), reseller: newResellerState(), brands: newBrandState(),
+		inventory: newInventoryState(), services: newServiceState(),
+	})
 	return s
 }
 

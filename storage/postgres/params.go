@@ -62,6 +62,15 @@ func texts[T ~string](p *params, values []T) {
 	*p = append(*p, b)
 }
 
+// instants is an array of instants.
+func instants(p *params, values []time.Time) {
+	b := arrayOf(instantType, len(values), 12)
+	for _, v := range values {
+		b = binary.BigEndian.AppendUint64(append(b, 0, 0, 0, 8), uint64(micros(v)))
+	}
+	*p = append(*p, b)
+}
+
 // arrayOf returns the head of an array, with room for elements of about a size.
 func arrayOf(t sqlType, n, size int) []byte {
 	b := make([]byte, arrayHead, arrayHead+size*n)

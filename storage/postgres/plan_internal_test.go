@@ -68,6 +68,16 @@ func TestPlans(t *testing.T) {
 			FROM generate_series(1, 30000) i`,
 		`INSERT INTO outbox (id, type, version, at, seller, subject, delivered, held) SELECT 'event' || i, '', 1, now(), '', 's' || i % 100,
 			i < 29000, CASE WHEN i > 29900 THEN timestamptz '2031-01-01' END FROM generate_series(1, 30000) i`,
+		`INSERT INTO provisioning_machines SELECT 'm' || i, 1, '{}', CASE WHEN i % 1000 = 0 THEN 'available' ELSE '' END, '', i
+			FROM generate_series(1, 10000) i`,
+		`INSERT INTO provisioning_servers SELECT 's' || i, 1, '{}', 'm' || i / 3, 'g' || i % 100, i FROM generate_series(1, 30000) i`,
+		`INSERT INTO provisioning_loads SELECT 's/s' || i, d, 1, 1, 10, now() FROM generate_series(1, 15000) i, unnest(ARRAY['disk', 'services']) d`,
+		`INSERT INTO provisioning_reservations SELECT 'r' || i, 1, '{}', CASE WHEN i % 100 = 0 THEN 'held' WHEN i % 100 = 1 THEN 'released' ELSE 'committed' END,
+			's' || i / 10, CASE WHEN i % 10 = 0 THEN 'k' || i END, 0, timestamptz '2030-01-01' + i * interval '1 second',
+			CASE WHEN i % 100 = 1 THEN timestamptz '2030-01-01' + i * interval '1 second' END FROM generate_series(1, 30000) i`,
+		`INSERT INTO provisioning_addresses SELECT '', 'a' || i, 'p' || i % 100, CASE WHEN i % 100 = 1 THEN 'shared' ELSE 'dedicated' END,
+			CASE WHEN i % 100 = 1 THEN 3 ELSE i / 100 % 2 END, timestamptz '2030-01-01' + i * interval '1 second' FROM generate_series(1, 30000) i`,
+		`INSERT INTO provisioning_address_owners SELECT 's' || i / 10, 'dedicated', 'o' || i, '', 'a' || i, 'p', now() FROM generate_series(1, 30000) i`,
 		"SELECT nextval('billing_account_ids')",
 		"VACUUM ANALYZE",
 	} {
@@ -177,6 +187,32 @@ func TestPlans(t *testing.T) {
 		"nothing around":    {s.sql.ahead.around.few[0], "'', 77", "reseller_stocks_pkey", 6},
 		"a new one's":       {s.sql.ahead.fresh, "", "reseller_holdings_pkey", 6},
 		"pending":           {s.sql.outbox.pending, "", "outbox_pending", 1000},
+
+		"loads of a server":         {s.sql.inventory.rooms.of, "'s/s77'", "provisioning_loads_pkey", 6},
+		"loads":                     {s.sql.inventory.rooms.page, "'s/s5', '', '2000-01-01', 100", "provisioning_loads_pkey", 110},
+		"reservations by ID":        {s.sql.inventory.reservations.byID, "ARRAY['r7', 'r888']", "provisioning_reservations_pkey", 12},
+		"reservations of a key":     {s.sql.inventory.reservations.byKey, "'k770'", "provisioning_reservations_key", 6},
+		"reservations that are due": {s.sql.inventory.reservations.due, "'2030-01-01 01:00', 20", "provisioning_reservations_due", 60},
+		"reservations that ended":   {s.sql.inventory.reservations.purge, "'2030-01-01 00:10', 20", "provisioning_reservations_ended", 400},
+		"reservations of a server": {
+			text("SELECT doc FROM provisioning_reservations WHERE server = $1::text AND state = $2::text AND id > $3::text ORDER BY id LIMIT 100"),
+			"'s77', 'committed', ''", "provisioning_reservations_server", 30,
+		},
+		"machines since": {
+			text("SELECT doc FROM provisioning_machines WHERE id = ANY (ARRAY(SELECT id FROM provisioning_machines WHERE revision > $1::bigint))" +
+				" AND id > $2::text ORDER BY id LIMIT 200"), "9995, ''", "provisioning_machines_revision", 40,
+		},
+		"machines that are available": {
+			text("SELECT doc FROM provisioning_machines WHERE allocation = $1::text AND id > $2::text ORDER BY id LIMIT 5"),
+			"'available', ''", "provisioning_machines_allocation", 40,
+		},
+		"servers of a machine": {
+			text("SELECT doc FROM provisioning_servers WHERE machine = $1::text AND id > $2::text ORDER BY id LIMIT 200"),
+			"'m77', ''", "provisioning_servers_machine", 12,
+		},
+		"rested addresses":      {s.sql.inventory.addresses.rested, "'p7', '2030-01-02', 10, 0", "provisioning_addresses_pool", 40},
+		"shared addresses":      {s.sql.inventory.addresses.shared, "'p1', 9, 10, 0", "provisioning_addresses_pool", 700},
+		"addresses of a server": {s.sql.inventory.addresses.owned, "'s77', '', '', 100", "provisioning_address_owners_pkey", 30},
 	} {
 		_, err := conn.Exec(t.Context(), s.sql.indexes.sql[:3]+strings.TrimPrefix(s.sql.indexes.sql, "SET LOCAL"))
 		require.NoError(t, err)
@@ -190,7 +226,13 @@ func TestPlans(t *testing.T) {
 		require.Contains(t, plan, c.index, "%s\n%s", name, plan)
 		require.NotContains(t, plan, "Seq Scan", "%s\n%s", name, plan)
 		require.NotContains(t, plan, "JIT", "%s\n%s", name, plan)
-		require.LessOrEqual(t, buffers(plan), c.buffers, "%s\n%s", name, plan)
+		// The least of three: after another test has changed a schema the server looks up
+		// names in its catalog again, and counts that.
+		least := buffers(plan)
+		for range 2 {
+			least = min(least, buffers(explain(c.st, c.arguments)))
+		}
+		require.LessOrEqual(t, least, c.buffers, "%s\n%s", name, plan)
 	}
 	require.Contains(t, explain(s.sql.outbox.lease, "'token', '2030-01-01', '2030-01-02', 100"), "outbox_pending")
 }

@@ -30,6 +30,8 @@ type statements struct {
 	transfers transferStatements
 	ahead     aheadStatements
 	brands    brandStatements
+	inventory inventoryStatements
+	services  serviceStatements
 }
 
 func newStatements(x sqlText) *statements {
@@ -58,6 +60,8 @@ func newStatements(x sqlText) *statements {
 		transfers: newTransferStatements(x),
 		ahead:     newAheadStatements(x),
 		brands:    newBrandStatements(x),
+		inventory: newInventoryStatements(x),
+		services:  newServiceStatements(x),
 	}
 }
 

@@ -98,6 +98,30 @@ func TestPlans(t *testing.T) {
 		{"transfer", queryTransfer, "reseller_transfers USING INTEGER PRIMARY KEY (rowid=?)", false},
 		{"transfers in a state", queryTransfers, "INDEX reseller_transfers_state (state=? AND account>?)", false},
 		{"entries of all", entries(func(f *filter) { f.book(0, 1, 5) }), "INDEX billing_entries_id", false},
+		{"loads of a server", queryLoadsOf, "provisioning_loads USING PRIMARY KEY (holder=?)", false},
+		{"loads", queryLoads, "provisioning_loads USING PRIMARY KEY ((holder,dimension)>(?,?))", false},
+		{"reservation", queryReservation, "provisioning_reservations USING PRIMARY KEY (id=?)", false},
+		{"reservations of a key", queryReservationsKeyed, "INDEX provisioning_reservations_key (key=?)", false},
+		{"reservations that are due", queryReservationsDue, "INDEX provisioning_reservations_due (expires<?)", false},
+		{"reservations that ended", queryReservationsPurge, "COVERING INDEX provisioning_reservations_ended (ended<?)", false},
+		{
+			"reservations of a server", selectReservations + "WHERE server = ? AND state = ? AND id > ? ORDER BY id LIMIT ?",
+			"INDEX provisioning_reservations_server (server=? AND id>?)", false,
+		},
+		{
+			"machines since", selectMachines + "WHERE id IN (SELECT id FROM provisioning_machines WHERE revision > ?) AND id > ? ORDER BY id LIMIT ?",
+			"COVERING INDEX provisioning_machines_revision (revision>?)", false,
+		},
+		{
+			"machines that are available", selectMachines + "WHERE allocation = ? AND id > ? ORDER BY id LIMIT ?",
+			"INDEX provisioning_machines_allocation (allocation=? AND id>?)", false,
+		},
+		{"servers of a machine", selectServers + "WHERE machine = ? AND id > ? ORDER BY id LIMIT ?", "INDEX provisioning_servers_machine (machine=? AND id>?)", false},
+		{"servers of a group", selectServers + "WHERE group_id = ? AND id > ? ORDER BY id LIMIT ?", "INDEX provisioning_servers_group (group_id=? AND id>?)", false},
+		{"rested addresses", queryRested, "INDEX provisioning_addresses_pool (pool=? AND owners=? AND free<?)", false},
+		{"shared addresses", queryShared, "INDEX provisioning_addresses_pool (pool=? AND owners>? AND owners<?)", true},
+		{"held addresses", queryHeld, "COVERING INDEX provisioning_addresses_pool (pool=? AND owners>?)", false},
+		{"addresses of a server", queryOwners, "provisioning_address_owners USING PRIMARY KEY (server=? AND (kind,owner)>(?,?))", false},
 	} {
 		rows, err := st.DB().QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+c.query, make([]any, strings.Count(c.query, "?"))...)
 		require.NoError(t, err, c.what)

@@ -59,6 +59,7 @@ func (in *insert) next(rows int) (query string, n int) {
 type inserts struct {
 	account, holding, period, usage, entry, document, key, event insert
 	wholesale, stock, books, shadow, bill, transfer              insert
+	load, reservation                                            insert
 }
 
 func newInserts() *inserts {
@@ -78,6 +79,9 @@ func newInserts() *inserts {
 		shadow:    newInsert("reseller_shadows", shadowColumns, ""),
 		bill:      newInsert("reseller_bills", billColumns, ""),
 		transfer:  newInsert("reseller_transfers", transferColumns, transferConflict),
+
+		load:        newInsert("provisioning_loads", loadColumns, loadConflict),
+		reservation: newInsert("provisioning_reservations", reservationColumns, ""),
 	}
 }
 
@@ -95,10 +99,12 @@ func preparedQueries() []string {
 		queryBillsSince, queryBillsAfter, queryShadowLast, querySums, queryOpenDays, queryTransfer, queryTransfers,
 		queryLease, queryLeased, queryAck, queryRelease1, queryPurge, queryPending,
 		queryBrandByHost, queryBrand,
+		queryLoadsOf, queryReservation, queryReservationUpdate, queryReservationsKeyed, queryReservationsDue,
 	}
+	list = append(list, serviceQueries()...)
 	in := newInserts()
 	for _, i := range []insert{in.account, in.holding, in.period, in.usage, in.entry, in.document, in.key, in.event,
-		in.wholesale, in.stock, in.books, in.shadow, in.bill, in.transfer} {
+		in.wholesale, in.stock, in.books, in.shadow, in.bill, in.transfer, in.load, in.reservation} {
 		list = append(list, i.queries...)
 	}
 	return list

@@ -1,0 +1,78 @@
+package postgresql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/provisioning"
+)
+
+// Codes of errors, besides those of faulty input.
+const (
+	CodeForeign   = "foreign"    // it carries another service's ID, or none
+	CodeMissing   = "not_there"  // there is nothing of that name
+	CodeBadConfig = "bad_config" // the place's Config cannot be read
+	CodeNoAdmin   = "no_admin"   // the administrator is not one
+)
+
+func foreign(kind tierhost.Kind, name string) error {
+	return &tierhost.Error{Kind: kind, Code: CodeForeign, Err: fmt.Errorf("%q is not this service's", name)}
+}
+
+func missing(name string) error {
+	return &tierhost.Error{Kind: tierhost.KindNotFound, Code: CodeMissing, Err: fmt.Errorf("there is no %q", name)}
+}
+
+// owned returns an error if there is nothing, or something that is another's.
+func (now state) owned(c provisioning.Call) error {
+	switch {
+	case !now.hasRole && !now.hasBase:
+		return missing(c.Service.Name)
+	case now.foreign(c.Service.ID):
+		return foreign(tierhost.KindExists, c.Service.Name)
+	}
+	return nil
+}
+
+// failed returns an error of the server or of the connection. The effect is that of the
+// statement that failed: a refused one has none, one without an answer may have.
+func failed(ctx context.Context, err error, changes bool) *tierhost.Error {
+	effect := tierhost.EffectNone
+	if changes {
+		effect = tierhost.EffectUnknown
+	}
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+			err = errors.Join(cause, err)
+		}
+		return &tierhost.Error{Kind: tierhost.KindUnavailable, Code: "connection", Effect: effect, Err: err}
+	}
+	kind := tierhost.KindInternal
+	switch pg.Code {
+	case "40001", "40P01", "55P03", "55006", "42710", "42P04", "XX000", "23505", "2BP01":
+		// Another process changes the same catalog rows, uses what is to go, or has just
+		// made something that depends on it.
+		kind = tierhost.KindConflict
+	case "57014":
+		kind = tierhost.KindUnavailable
+	case "42501":
+		kind = tierhost.KindDenied
+	default:
+		switch pg.Code[:min(2, len(pg.Code))] {
+		case "08", "53", "57", "58":
+			kind = tierhost.KindUnavailable
+		case "28":
+			kind = tierhost.KindDenied
+		}
+	}
+	if pg.SeverityUnlocalized != "FATAL" && pg.SeverityUnlocalized != "PANIC" {
+		effect = tierhost.EffectNone
+	}
+	// Not the whole of it: its details may quote what was sent.
+	return &tierhost.Error{Kind: kind, Code: "sqlstate_" + pg.Code, Effect: effect, Err: errors.New(pg.Message)}
+}

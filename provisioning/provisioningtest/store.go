@@ -1,0 +1,158 @@
+package provisioningtest
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/storage"
+	"github.com/tierhost/tierhost/storage/storagetest/conformance"
+)
+
+// StoreHarness describes a store to the suite.
+type StoreHarness struct {
+	// New returns an empty store that shares nothing with any other; two or more are
+	// used at once. What has to be closed is closed with t.Cleanup.
+	New func(t *testing.T) provisioning.Store
+	// Reopen ends s, as the end of the process would, and opens the same data anew.
+	// nil: durability is not tested, which is reported.
+	Reopen func(t *testing.T, s provisioning.Store) provisioning.Store
+	// Patience is how long a call may take before it is held to be stuck; 0: 10 s.
+	Patience time.Duration
+}
+
+func (h StoreHarness) patience() time.Duration {
+	if h.Patience > 0 {
+		return h.Patience
+	}
+	return 10 * time.Second
+}
+
+// TestStore runs every rule of provisioning.Rows against the store.
+func TestStore(t *testing.T, h StoreHarness) {
+	t.Helper()
+	conformance.Run(t, h, StoreRules())
+}
+
+// StoreRule is a rule about provisioning.Rows.
+type StoreRule = conformance.Rule[StoreHarness]
+
+// StoreRules returns the rules that [TestStore] runs.
+func StoreRules() []StoreRule { return slices.Concat(inventoryRules(), serviceRules()) }
+
+// inventoryRules are the rules of provisioning.InventoryRows.
+func inventoryRules() []StoreRule {
+	return slices.Concat(
+		groupKind().rules(), machineKind().rules(), serverKind().rules(), poolKind().rules(), queryRules(), revisionRules(),
+		roomRules(), reservationRules(), addressRules(), inventoryTxRules(), inventoryModelRules(),
+	)
+}
+
+// refused is an error of the suite's own, to be told from all others.
+type refusal string
+
+func (f refusal) Error() string { return string(f) }
+
+const errRefused refusal = "the suite's function refuses"
+
+type rowsFunc = func(ctx context.Context, rows provisioning.Rows) error
+
+// inRows has fn run with the rows of a transaction.
+func inRows(st provisioning.Store, fn rowsFunc) func(context.Context, storage.Tx) error {
+	return func(ctx context.Context, tx storage.Tx) error {
+		rows, err := st.Provisioning(tx)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, rows)
+	}
+}
+
+// update runs fn in a transaction that commits.
+func update(t *conformance.T, st provisioning.Store, what string, fn rowsFunc) {
+	t.Helper()
+	t.OK(st.Update(t.Context(), inRows(st, fn)), "%s", what)
+}
+
+// view runs fn in a transaction that reads.
+func view(t *conformance.T, st provisioning.Store, fn rowsFunc) {
+	t.Helper()
+	t.OK(st.View(t.Context(), inRows(st, fn)), "read")
+}
+
+// fails runs fn, which must fail, in a transaction that is rolled back in any case. The
+// error that the store sees is not the conflict itself, so that it is not run again.
+func fails(t *conformance.T, st provisioning.Store, want error, what string, fn rowsFunc) {
+	t.Helper()
+	var got error
+	err := st.Update(t.Context(), inRows(st, func(ctx context.Context, rows provisioning.Rows) error {
+		got = fn(ctx, rows)
+		return errRefused
+	}))
+	t.Is(err, errRefused, "Update whose function refuses")
+	t.Is(got, want, "%s", what)
+}
+
+// tried runs fn once in a transaction that is committed if it succeeds: a conflict is not
+// tried again, and returned.
+func tried(t *conformance.T, st provisioning.Store, fn rowsFunc) error {
+	t.Helper()
+	var got error
+	err := st.Update(t.Context(), inRows(st, func(ctx context.Context, rows provisioning.Rows) error {
+		if got = fn(ctx, rows); got != nil {
+			return errRefused
+		}
+		return nil
+	}))
+	if errors.Is(err, errRefused) {
+		return got
+	}
+	return err
+}
+
+// atOnce runs fn n times at once.
+func atOnce(t *conformance.T, h StoreHarness, n int, fn func(i int)) {
+	t.Helper()
+	var all sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		all.Go(func() {
+			<-start
+			fn(i)
+		})
+	}
+	close(start)
+	if !conformance.Within(h.patience(), all.Wait) {
+		t.Fatalf("%d transactions at once are stuck", n)
+	}
+}
+
+// filled is a row with every field set.
+func filled[V any]() V {
+	var row V
+	(&conformance.Filler{ByType: map[reflect.Type]func(n int) any{
+		reflect.TypeFor[netip.Addr]():                func(n int) any { return address(n) },
+		reflect.TypeFor[provisioning.AddressRange](): func(n int) any { return provisioning.AddressRange{First: address(n), Last: address(n + 10)} },
+	}}).Fill(&row)
+	return row
+}
+
+// address is the n-th address of a network, IPv4 and IPv6 in turns.
+func address(n int) netip.Addr {
+	if n%2 == 0 {
+		return netip.AddrFrom4([4]byte{198, 51, 100, byte(n)})
+	}
+	return netip.AddrFrom16([16]byte{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8, 14: byte(n >> 8), 15: byte(n)})
+}
+
+// odd is text that encodings stumble over.
+const odd = "ünï ☃'\"\\%{{schema}} <b>&amp;\u2028\ufffd\U0001f600 $1 ? %s {}"
+
+// noon is when the rows of the suite are made.
+func noon() time.Time { return time.Date(2031, 5, 6, 12, 0, 0, 123456000, time.UTC) }
