@@ -59,14 +59,14 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 	}
 	switch c.verb {
 	case VerbEnsure:
-		// On another server than its own it always needs its password.
-		if s.PasswordAt > s.Observed.PasswordAt || op.Server != s.Server {
+		// What is there keeps its password, which its customer may have changed.
+		if s.PasswordAt > s.Observed.PasswordAt || op.Server != s.Server || !s.Observed.there() {
 			in.Password, c.err = m.password(ctx, s)
 		}
 	case VerbPassword:
 		in.Password, c.err = m.password(ctx, s)
 	case VerbRemove:
-		if op.Server == s.Server && s.Observed.Made && !s.Removal.Undo && m.opt.Work.BeforeRemove != nil {
+		if op.Server == s.Server && s.Observed.Made && !op.Gone && !s.Removal.Undo && m.opt.Work.BeforeRemove != nil {
 			c.err = m.opt.Work.BeforeRemove(ctx, s.Clone())
 			if c.err != nil {
 				c.refused = true

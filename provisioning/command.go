@@ -123,14 +123,13 @@ func (m *Manager) Move(ctx context.Context, r MoveRequest) (Service, error) {
 		for _, l := range t.Leftovers {
 			d.Exclude = append(d.Exclude, l.Server)
 		}
-		got, err := u.m.In(u.tx).Reserve(ctx, ReserveRequest{
-			Seller: t.Seller, Account: t.Account, Demands: []Demand{d}, Commit: true,
-		})
+		got, err := u.reserve(ctx, ReserveRequest{Seller: t.Seller, Account: t.Account, Demands: []Demand{d}, Commit: true},
+			func(int) Claim { return Claim{Kind: t.Kind, Name: t.Name} })
 		if err != nil {
 			return err
 		}
 		t.Move = &Move{
-			To: got.Reservations[0].Server, Reservation: got.Reservations[0].Ref(), Stage: MoveMaking, Requested: u.now, WithoutContent: r.WithoutContent,
+			To: got[0].Server, Reservation: got[0].Ref(), Stage: MoveMaking, Requested: u.now, WithoutContent: r.WithoutContent,
 		}
 		t.want(u.now)
 		return nil

@@ -41,4 +41,6 @@ type Operation struct {
 	Checks   int `json:"checks,omitempty"`
 	// Exists: the driver has said that the name is taken; the read tells by whom.
 	Exists bool `json:"exists,omitempty"`
+	// Gone: the read before a removal has seen nothing of ours.
+	Gone bool `json:"gone,omitempty"`
 }

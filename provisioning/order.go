@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/tierhost/tierhost"
@@ -278,7 +279,8 @@ func (u *unit) settleIn(ctx context.Context, all []*touched, wait bool) error {
 	return err
 }
 
-// house finds room for services that have none, for all of them or for none.
+// house finds room for services that have none, for all of them or for none, on servers
+// where their names are free.
 func (u *unit) house(ctx context.Context, homeless []*touched) error {
 	req := ReserveRequest{Seller: homeless[0].Seller, Account: homeless[0].Account, Commit: true}
 	for _, t := range homeless {
@@ -289,14 +291,68 @@ func (u *unit) house(ctx context.Context, homeless []*touched) error {
 		}
 		req.Demands = append(req.Demands, d)
 	}
-	got, err := u.m.In(u.tx).Reserve(ctx, req)
+	got, err := u.reserve(ctx, req, func(i int) Claim { return Claim{Kind: homeless[i].Kind, Name: homeless[i].Name} })
 	if err != nil {
 		return err
 	}
 	for i, t := range homeless {
-		t.Server, t.Reservation = got.Reservations[i].Server, got.Reservations[i].Ref()
+		t.Server, t.Reservation = got[i].Server, got[i].Ref()
 	}
 	return nil
+}
+
+// reserve reserves and commits room on servers where the names are free. Where one is not,
+// it looks further; if no server is left for that reason, it fails with ErrNameTaken.
+func (u *unit) reserve(ctx context.Context, req ReserveRequest, name func(i int) Claim) ([]Reservation, error) {
+	taken := error(nil)
+	for range maxList {
+		got, err := u.m.In(u.tx).Reserve(ctx, req)
+		if err != nil {
+			if taken != nil && errors.Is(err, ErrNoCapacity) {
+				return nil, taken
+			}
+			return nil, err
+		}
+		free := true
+		for i, r := range got.Reservations {
+			c := name(i)
+			c.Server = r.Server
+			is, err := u.nameFree(ctx, c)
+			if err != nil {
+				return nil, err
+			}
+			if !is {
+				free = false
+				taken = fmt.Errorf("%w: %.255q on %.128q", ErrNameTaken, c.Name, c.Server)
+				req.Demands[i].Exclude = append(req.Demands[i].Exclude, c.Server)
+			}
+		}
+		if free {
+			return got.Reservations, nil
+		}
+		refs := make([]ReservationRef, len(got.Reservations))
+		for i, r := range got.Reservations {
+			refs[i] = r.Ref()
+		}
+		if _, err := u.m.In(u.tx).Free(ctx, refs...); err != nil {
+			return nil, err
+		}
+	}
+	return nil, taken
+}
+
+// nameFree reports whether nobody holds a name, in the store or in this transaction.
+func (u *unit) nameFree(ctx context.Context, c Claim) (bool, error) {
+	for _, t := range u.services {
+		if slices.Contains(t.Claims(), c) {
+			return false, nil
+		}
+	}
+	_, err := u.rows.ServiceByName(ctx, c)
+	if errors.Is(err, storage.ErrNotFound) {
+		return true, nil
+	}
+	return false, err
 }
 
 // rulesAmong returns the rules as far as they concern the services given, and servers:

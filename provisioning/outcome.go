@@ -55,8 +55,12 @@ type patience struct {
 func (s *Service) begin(verb Verb, on ServerID, now time.Time, newID func() string) (read bool) {
 	op := s.Operation
 	if op == nil || op.Verb != verb || op.Server != on || op.Generation != s.Generation {
-		// What is removed is looked at before: it must be ours.
-		op = &Operation{ID: newID(), Verb: verb, Server: on, Generation: s.Generation, Begun: now, Check: verb == VerbRemove}
+		// What is removed is looked at before: it must be ours. So is what is changed: if it
+		// is gone it has to be made again, with its password.
+		op = &Operation{
+			ID: newID(), Verb: verb, Server: on, Generation: s.Generation, Begun: now,
+			Check: verb == VerbRemove || verb == VerbEnsure && on == s.Server && s.Observed.there(),
+		}
 		s.Operation = op
 	}
 	op.Calls++
@@ -127,9 +131,13 @@ func (s *Service) saw(op *Operation, c made, now time.Time, p patience, v *verdi
 	}
 	switch op.Verb {
 	case VerbRemove:
-		if obs.Presence == Absent {
+		switch {
+		case obs.Presence == Absent && op.Acted:
 			s.removedFrom(op.Server, now, v)
 			return
+		case obs.Presence == Absent:
+			// What was seen may be older than what was made last: removing it is sure.
+			op.Gone = true
 		}
 	case VerbRead:
 		s.Recheck = false
@@ -152,6 +160,10 @@ func (s *Service) saw(op *Operation, c made, now time.Time, p patience, v *verdi
 		}
 		if op.Verb == VerbVerify {
 			s.again(now, v)
+			return
+		}
+		if !there && here && s.Observed.there() && (!op.Acted || op.Checks >= checksAfterSuccess) {
+			s.lost(obs, now, v)
 			return
 		}
 	case VerbSuspend, VerbResume:
@@ -220,8 +232,8 @@ func (s *Service) failed(op *Operation, c made, now time.Time, p patience, v *ve
 		s.Move.Stage = MoveCopying
 		s.nextRound(now, v)
 		return
-	case class == ClassPermanent && op.Verb == VerbRemove && here && !s.Observed.Made:
-		// It was never seen to be there, and what is there is not ours.
+	case class == ClassPermanent && op.Verb == VerbRemove && (op.Gone || here && !s.Observed.Made):
+		// It was not seen to be there, and what is there is not ours.
 		s.removedFrom(op.Server, now, v)
 		return
 	case class == ClassPermanent:
@@ -347,7 +359,7 @@ func (s *Service) look(obs Observation, now time.Time) {
 	o := &s.Observed
 	o.Presence, o.At = obs.Presence, now
 	o.Facts = kept(obs.Facts)
-	there := obs.Presence == Present || obs.Presence == Suspended
+	there := o.there()
 	o.Made = o.Made || there
 	if !there || !obs.Matches {
 		o.SpecAt = 0

@@ -54,7 +54,7 @@ func (s *Service) derive() Phase {
 		return PhaseRemoving
 	case s.Waiting || s.Server == "":
 		return PhasePending
-	case s.Observed.Presence != Present && s.Observed.Presence != Suspended:
+	case !s.Observed.there():
 		if s.Observed.Made {
 			return PhaseRepairing
 		}

@@ -166,6 +166,9 @@ type Observed struct {
 	Made bool `json:"made,omitempty"`
 }
 
+// there reports whether the thing was there in full.
+func (o *Observed) there() bool { return o.Presence == Present || o.Presence == Suspended }
+
 // Failure is the last thing that went wrong. It holds no secrets.
 type Failure struct {
 	At     time.Time `json:"at"`
@@ -194,6 +197,7 @@ const (
 	ParkVanishing = "keeps_vanishing" // it was made again and again and did not stay
 	ParkKept      = "removal_refused" // Options.BeforeRemove refuses its removal for good
 	ParkNoDriver  = "no_driver"       // its server is unknown or has no driver here
+	ParkInternal  = "internal"        // its record cannot be worked on: a defect
 	ParkSecret    = "password_unread" // its password cannot be opened
 )
 

@@ -184,7 +184,7 @@ func TestLife(t *testing.T) {
 	w.phase(id, provisioning.PhaseChanging)
 	w.work()
 	w.phase(id, provisioning.PhaseSuspended)
-	require.Equal(t, "ensure read", w.verbs(&seen))
+	require.Equal(t, "read ensure read", w.verbs(&seen))
 
 	_, err = w.Resume(ctx, id, "")
 	require.NoError(t, err)

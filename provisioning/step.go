@@ -52,7 +52,9 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 	if t.probe {
 		err = m.probe(ctx, t)
 	} else {
-		err = m.record(ctx, t, m.call(ctx, t))
+		if err = m.record(ctx, t, m.call(ctx, t)); err != nil {
+			err = m.setAside(ctx, t.service.ID, err)
+		}
 	}
 	return true, named(op, err)
 }
@@ -61,8 +63,9 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 // transaction; then there is no task.
 func (m *Manager) take(ctx context.Context) (t *task, worked bool, err error) {
 	token := m.opt.IDs.NewID("lease")
+	var tried ServiceID
 	err = m.transact(ctx, func(ctx context.Context, u *unit) error {
-		t, worked = nil, false
+		t, worked, tried = nil, false, ""
 		except, err := u.closedGates(ctx)
 		if err != nil {
 			return err
@@ -73,6 +76,7 @@ func (m *Manager) take(ctx context.Context) (t *task, worked bool, err error) {
 				return err
 			}
 			var pass ServerID
+			tried = due[0].ID
 			if t, pass, err = u.lease(ctx, due[0], token); err != nil {
 				return err
 			}
@@ -84,9 +88,34 @@ func (m *Manager) take(ctx context.Context) (t *task, worked bool, err error) {
 		}
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, false, m.setAside(ctx, tried, err)
 	}
 	return t, worked, nil
+}
+
+// setAside parks a service whose record cannot be worked on, so that it does not hold up
+// the others. It returns the error, which is a defect of ours or of the store. Failures
+// of the store that pass are left alone.
+func (m *Manager) setAside(ctx context.Context, id ServiceID, cause error) error {
+	switch tierhost.KindOf(cause) {
+	case tierhost.KindInternal, tierhost.KindInvalid, tierhost.KindExists, tierhost.KindNotFound:
+	default:
+		return cause
+	}
+	if id == "" {
+		return cause
+	}
+	m.opt.Logger.ErrorContext(ctx, "a service cannot be worked on", "service", id, "error", cause)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
+	defer cancel()
+	return errors.Join(cause, m.transact(ctx, func(ctx context.Context, u *unit) error {
+		s, err := u.service(ctx, id)
+		if err == nil {
+			s.Lease, s.Operation = Lease{}, nil
+			s.Parked = &Parking{Reason: ParkInternal, Text: shortened(cause.Error()), At: u.now}
+		}
+		return err
+	}))
 }
 
 // closedGates returns the servers to which no call may be made now.
@@ -187,7 +216,7 @@ func (u *unit) server(ctx context.Context, id ServerID) (Place, Driver, Status, 
 }
 
 // housePending looks for room for a service that has none, and for the others of its
-// order. That there is none is no failure: it waits.
+// order. If there is none, or none where its name is free, it waits.
 func (u *unit) housePending(ctx context.Context, t *touched) error {
 	all := []*touched{t}
 	if t.Chain != "" {
@@ -206,7 +235,7 @@ func (u *unit) housePending(ctx context.Context, t *touched) error {
 		}
 	}
 	err := u.house(ctx, all)
-	if errors.Is(err, ErrNoCapacity) {
+	if errors.Is(err, ErrNoCapacity) || errors.Is(err, ErrNameTaken) {
 		tries := 1
 		if t.Operation != nil && t.Operation.Verb == VerbPlace {
 			tries = t.Operation.Failures + 1

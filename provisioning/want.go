@@ -18,7 +18,7 @@ import (
 func (s *Service) want(now time.Time) {
 	s.Generation++
 	s.Repairs, s.Parked, s.Failure = 0, nil, nil
-	if op := s.Operation; op != nil && op.Calls > 0 && op.Verb != VerbRead {
+	if op := s.Operation; op != nil && op.Calls > 0 && op.Verb != VerbRead && op.Verb != VerbPlace {
 		s.Recheck = true
 	}
 	s.Operation = nil

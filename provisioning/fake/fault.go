@@ -24,7 +24,8 @@ type Fault struct {
 	// when so many further calls of the driver have been made.
 	Late int
 	// Meanwhile, if not nil, is called when the call has arrived, before it does anything;
-	// Afterwards when it has done it and before it answers. They may call the driver.
+	// Afterwards when it has done it, or refused, and before it answers. They may call the
+	// driver.
 	Meanwhile, Afterwards func(ctx context.Context)
 }
 
@@ -59,10 +60,16 @@ func (d *Driver) Next(verb provisioning.Verb, f Fault) {
 }
 
 // SetLag has reads tell, n times after each change of a thing, what was there before it.
+// 0: what is there, from now on.
 func (d *Driver) SetLag(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.lag = n
+	if d.lag = n; n > 0 {
+		return
+	}
+	for _, s := range d.servers {
+		clear(s.stale)
+	}
 }
 
 // Calls returns the calls made so far, in order.
@@ -116,13 +123,13 @@ func (d *Driver) do(ctx context.Context, verb provisioning.Verb, c provisioning.
 	if f.Before != nil {
 		return f.Before
 	}
-	if err := d.take(c, f, effect); err != nil {
-		return err
-	}
+	err := d.take(c, f, effect)
 	if f.Afterwards != nil {
 		f.Afterwards(ctx)
 	}
 	switch {
+	case err != nil:
+		return err
 	case f.After != nil:
 		return f.After
 	case f.Half:

@@ -1,0 +1,364 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/fake"
+	"github.com/tierhost/tierhost/storage"
+)
+
+// Check looks at what must hold at every moment.
+func (w *World) Check(ctx context.Context) error {
+	if len(w.broken) > 0 {
+		return errors.New(w.broken[0])
+	}
+	all, err := w.all(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	byID := map[provisioning.ServiceID]provisioning.Service{}
+	for _, s := range all {
+		byID[s.ID] = s
+		if strings.Contains(fmt.Sprintf("%+v", s), canary) {
+			fail("%s shows its password", s.ID)
+		}
+		if s.Phase == provisioning.PhaseParked && s.Parked.Reason == "" {
+			fail("%s is parked without a reason", s.ID)
+		}
+	}
+	for _, on := range w.servers {
+		for _, t := range w.site.Things(on) {
+			s, ours := byID[t.Owner]
+			switch {
+			case !ours && t.Owner != "":
+				fail("a thing %s on %s is of an unknown service %s", t.Name, on, t.Owner)
+			case ours && !w.swarm.late && !w.swarm.vandals && !known(&s, on):
+				fail("%s (%s, on %q) has a thing on %s that nobody knows of", s.ID, s.Phase, s.Server, on)
+			case ours && t.Password != "" && !strings.HasPrefix(t.Password, canary):
+				fail("%s has the password %q", t.Name, t.Password)
+			}
+		}
+	}
+	for _, s := range all {
+		// Who was told that it works has something that works, whatever is being done.
+		if (s.Phase == provisioning.PhaseActive || s.Phase == provisioning.PhaseMoving || s.Phase == provisioning.PhaseChanging) &&
+			!w.swarm.late && !w.swarm.vandals && w.swarm.lag == 0 && s.Desired() == provisioning.DesiredActive && s.Lease.Token == "" && !s.Recheck &&
+			(s.Operation == nil || s.Operation.Verb == provisioning.VerbRead) {
+			t, there := w.site.Thing(s.Server, s.Kind, s.Name)
+			if !there || t.Owner != s.ID || t.Suspended || t.Partial {
+				fail("%s is %s, and on %s is %+v", s.ID, s.Phase, s.Server, t)
+			}
+		}
+	}
+	errs = append(errs, w.room(ctx)...)
+	for on, foreign := range w.foreign {
+		for _, want := range foreign {
+			if got, there := w.site.Thing(on, want.Kind, want.Name); !there || got.Owner != "" || got.Content != want.Content || got.Plan != want.Plan {
+				fail("somebody else's %s on %s has become %+v", want.Name, on, got)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// known reports whether the record of a service tells that something of it may be there.
+func known(s *provisioning.Service, on provisioning.ServerID) bool {
+	return s.Server == on || s.Move != nil && s.Move.To == on ||
+		slices.ContainsFunc(s.Leftovers, func(l provisioning.Leftover) bool { return l.Server == on })
+}
+
+// room looks whether no server holds more than it may.
+func (w *World) room(ctx context.Context) (errs []error) {
+	was := w.calm
+	w.calm = true
+	defer func() { w.calm = was }()
+	for _, on := range w.servers {
+		loads, err := w.front.ServerLoads(ctx, on)
+		if err != nil {
+			return []error{err}
+		}
+		for _, l := range loads {
+			if l.Limited && l.Used > l.Capacity {
+				errs = append(errs, fmt.Errorf("%s holds %d of %d", on, l.Used, l.Capacity))
+			}
+		}
+	}
+	return errs
+}
+
+// Finish stops all faults, has everything worked on until nothing is left to do, and
+// compares the services with the servers.
+func (w *World) Finish(ctx context.Context) error {
+	w.calm = true
+	w.trace("the faults stop")
+	w.site.SetLag(0)
+	for _, on := range w.servers {
+		w.site.SetDown(on, false)
+		if _, err := w.front.SetServerStatus(ctx, on, provisioning.StatusActive); err != nil {
+			return err
+		}
+	}
+	w.site.Settle()
+	p, err := w.process("last")
+	if err != nil {
+		return err
+	}
+	// The first sweep finds what lost answers and vandals have left, the second nothing.
+	for sweep := range 3 {
+		if err := w.work(ctx, p); err != nil {
+			return err
+		}
+		got, err := p.Reconcile(ctx, provisioning.ReconcileRequest{Fix: true, RemoveOrphans: true, Deep: true})
+		if err != nil {
+			return err
+		}
+		if len(got.Skipped) > 0 {
+			return fmt.Errorf("servers were skipped: %v", got.Skipped)
+		}
+		w.trace("sweep %d finds %+v", sweep, got.Findings)
+		woken := 0
+		for _, f := range got.Findings {
+			if f.Woken {
+				woken++
+			} else if f.Kind != provisioning.FoundForeign && !w.excused(ctx, f) {
+				return fmt.Errorf("nobody cares for %+v", f)
+			}
+		}
+		if woken == 0 {
+			break
+		}
+		if sweep == 2 {
+			return fmt.Errorf("a third sweep still finds something: %+v", got.Findings)
+		}
+	}
+	if err := w.work(ctx, p); err != nil {
+		return err
+	}
+	return errors.Join(w.Check(ctx), w.compare(ctx, p))
+}
+
+// excused reports whether a finding may stay: what a parked service has left waits for a
+// decision, and a living service's thing elsewhere is never removed.
+func (w *World) excused(ctx context.Context, f provisioning.Finding) bool {
+	if f.Kind == provisioning.FoundTaken {
+		return true
+	}
+	s, err := w.front.Service(ctx, f.Service)
+	return err == nil && f.Kind == provisioning.FoundOrphan && s.Phase != provisioning.PhaseRemoved && (w.swarm.late || w.swarm.vandals || s.Phase == provisioning.PhaseParked)
+}
+
+// work has one worker do all there is, as time passes.
+func (w *World) work(ctx context.Context, p *process) error {
+	end := w.clock.Now().Add(3 * time.Hour)
+	for i := 0; ; i++ {
+		if i > 5_000 {
+			return errors.New("the work does not end")
+		}
+		worked, err := p.Step(ctx)
+		if err != nil {
+			return fmt.Errorf("without faults: %w", err)
+		}
+		if worked {
+			continue
+		}
+		next, err := p.NextDue(ctx)
+		if err != nil {
+			return err
+		}
+		if gate := w.gates(ctx); !gate.IsZero() && (next.IsZero() || gate.Before(next)) {
+			next = gate
+		}
+		if next.IsZero() || next.After(end) {
+			return nil
+		}
+		w.clock.Set(next)
+	}
+}
+
+// gates is when the next server that is closed opens, if any service waits for one.
+func (w *World) gates(ctx context.Context) (next time.Time) {
+	now := w.clock.Now()
+	_ = w.inner.View(ctx, func(ctx context.Context, tx storage.Tx) error {
+		rows, err := w.inner.Provisioning(tx)
+		if err != nil {
+			return err
+		}
+		due, err := rows.DueServices(ctx, now, nil, 1)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		all, err := rows.Gates(ctx, now, "", 100)
+		for _, g := range all {
+			if next.IsZero() || g.ClosedUntil.Before(next) {
+				next = g.ClosedUntil
+			}
+		}
+		return err
+	})
+	return next
+}
+
+// compare looks at what must hold when nothing is left to do.
+func (w *World) compare(ctx context.Context, p *process) error {
+	all, err := w.all(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	referenced := map[provisioning.ReservationID]provisioning.ServiceID{}
+	refer := func(s *provisioning.Service, r provisioning.ReservationRef) {
+		if r.ID == "" {
+			return
+		}
+		if other, twice := referenced[r.ID]; twice {
+			fail("reservation %s is held by %s and %s", r.ID, other, s.ID)
+		}
+		referenced[r.ID] = s.ID
+	}
+	chains := map[provisioning.ChainID]provisioning.Chain{}
+	for c, err := range p.Chains(ctx, "") {
+		if err != nil {
+			return err
+		}
+		chains[c.ID] = c
+	}
+	for _, s := range all {
+		w.Stats["end "+string(s.Phase)]++
+		refer(&s, s.Reservation)
+		for _, l := range s.Leftovers {
+			refer(&s, l.Reservation)
+		}
+		if s.Move != nil {
+			refer(&s, s.Move.Reservation)
+		}
+		on := w.where(s.ID)
+		switch s.Phase {
+		case provisioning.PhaseActive, provisioning.PhaseSuspended:
+			t, there := w.site.Thing(s.Server, s.Kind, s.Name)
+			if !there || t.Owner != s.ID || t.Partial || t.Suspended != (s.Phase == provisioning.PhaseSuspended) {
+				fail("%s is %s, and on %s is %+v", s.ID, s.Phase, s.Server, t)
+			}
+			if want := fmt.Sprintf(`{"plan":"%s","quota":%d}`, t.Plan, t.Quota); string(s.Spec) != want {
+				fail("%s should be %s and is %s", s.ID, s.Spec, want)
+			}
+			if len(s.Password) > 0 {
+				plain, err := w.opt.Sealer.Open(ctx, s.Password, "service/"+string(s.ID)+"/password")
+				if err != nil || string(plain) != t.Password {
+					fail("%s has the password %q, want %q (%v)", s.ID, t.Password, plain, err)
+				}
+			}
+			if len(on) != 1 && !w.swarm.late && !w.swarm.vandals {
+				fail("%s is on %v", s.ID, on)
+			}
+			if s.Lease.Token != "" || s.Operation != nil || len(s.Leftovers) > 0 || s.Recheck {
+				fail("%s is %s and not at rest: %+v", s.ID, s.Phase, s)
+			}
+		case provisioning.PhaseRemoved:
+			if len(on) > 0 {
+				fail("%s is removed and on %v", s.ID, on)
+			}
+		case provisioning.PhaseParked:
+			if s.Parked.Text == "" {
+				fail("%s is parked without a word", s.ID)
+			}
+			for _, server := range on {
+				if !known(&s, server) && !w.swarm.late && !w.swarm.vandals {
+					fail("%s is parked, and has something on %s that nobody knows of", s.ID, server)
+				}
+			}
+		case provisioning.PhasePending:
+			c := chains[s.Chain]
+			waits := s.Failure != nil && s.Failure.Code == "no_capacity" || s.Waiting && (c.State == provisioning.ChainParked || c.State == provisioning.ChainBuilding)
+			if !waits {
+				fail("%s is pending for no reason; its order is %s", s.ID, c.State)
+			}
+		default:
+			fail("%s stays %s: %+v", s.ID, s.Phase, s.Failure)
+		}
+	}
+	errs = append(errs, w.reservations(ctx, referenced)...)
+	errs = append(errs, w.orders(chains, all)...)
+	return errors.Join(errs...)
+}
+
+// where are the servers that have something of a service.
+func (w *World) where(id provisioning.ServiceID) (on []provisioning.ServerID) {
+	for _, server := range w.servers {
+		if slices.ContainsFunc(w.site.Things(server), func(t fake.Thing) bool { return t.Owner == id }) {
+			on = append(on, server)
+		}
+	}
+	return on
+}
+
+// reservations looks whether room is taken exactly for the services that use it.
+func (w *World) reservations(ctx context.Context, referenced map[provisioning.ReservationID]provisioning.ServiceID) (errs []error) {
+	for r, err := range w.front.Reservations(ctx, provisioning.ReservationQuery{State: provisioning.ReservationCommitted}) {
+		if err != nil {
+			return []error{err}
+		}
+		if _, used := referenced[r.ID]; !used {
+			errs = append(errs, fmt.Errorf("reservation %s on %s is of nobody", r.ID, r.Server))
+		}
+		delete(referenced, r.ID)
+	}
+	for id, s := range referenced {
+		errs = append(errs, fmt.Errorf("%s relies on reservation %s, which is not committed", s, id))
+	}
+	return errs
+}
+
+// orders looks whether the orders tell what has become of their services.
+func (w *World) orders(chains map[provisioning.ChainID]provisioning.Chain, all []provisioning.Service) (errs []error) {
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	byID := map[provisioning.ServiceID]provisioning.Service{}
+	for _, s := range all {
+		byID[s.ID] = s
+	}
+	for _, c := range chains {
+		w.Stats["chain "+string(c.State)]++
+		left := 0
+		for _, id := range c.Services {
+			if s := byID[id]; s.Phase != provisioning.PhaseRemoved {
+				left++
+			}
+		}
+		switch c.State {
+		case provisioning.ChainUndone:
+			if left > 0 {
+				fail("order %s is undone, and %d of its services are not removed", c.ID, left)
+			}
+		case provisioning.ChainUndoing:
+			fail("order %s stays undoing", c.ID)
+		case provisioning.ChainParked:
+			if c.Failed == "" || c.Reason == "" {
+				fail("order %s is parked without a reason", c.ID)
+			}
+			if c.OnFailure == provisioning.Undo {
+				var want []provisioning.ServiceID
+				for _, id := range c.Services {
+					if byID[id].Phase != provisioning.PhaseRemoved {
+						want = append(want, id)
+					}
+				}
+				if !slices.Equal(want, c.Leftovers) {
+					fail("order %s says that %v is left over, and it is %v", c.ID, c.Leftovers, want)
+				}
+			}
+		case provisioning.ChainBuilding:
+			if s := byID[c.Services[c.At]]; s.Phase != provisioning.PhasePending {
+				fail("order %s stays building, though %s is %s", c.ID, s.ID, s.Phase)
+			}
+		}
+	}
+	return errs
+}

@@ -1,0 +1,348 @@
+package services
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/fake"
+)
+
+// Options are the settings of a [World].
+type Options struct {
+	Seed   uint64
+	Events int // how many happen before the faults stop; 0: 120
+	Sealer interface {
+		Seal(ctx context.Context, plaintext []byte, about string) ([]byte, error)
+		Open(ctx context.Context, sealed []byte, about string) ([]byte, error)
+	}
+	// Trace, if not nil, is told what happens.
+	Trace func(format string, args ...any)
+}
+
+// World is a store, workers and servers, and all that happens to them.
+type World struct {
+	opt   Options
+	rnd   *rand.Rand
+	clock *tierhost.TestClock
+	ids   *tierhost.SequenceIDs
+	inner provisioning.Store
+	site  *fake.Driver // without faults
+
+	front   *process
+	workers []*process
+	swarm   swarm
+
+	kinds   []provisioning.Kind
+	servers []provisioning.ServerID
+	foreign map[provisioning.ServerID][]fake.Thing
+	backups []func()
+	names   int
+	depth   int // of calls within calls
+	calm    bool
+	calls   []*running
+	broken  []string // what was found during calls
+
+	// Stats counts what happened, to see that a simulation is worth its time.
+	Stats map[string]int
+}
+
+// process is one process: its own view of the store, its own driver.
+type process struct {
+	*provisioning.Manager
+	name  string
+	store *flaky
+}
+
+// swarm is which faults a seed has, and how often.
+type swarm struct {
+	store, driver float64 // chance of a fault at each transaction and call
+	nesting       float64 // chance that others work during a call
+	late          bool    // calls may take effect later
+	vandals       bool    // things vanish and servers are restored
+	outages       bool
+	deaths        bool // workers end in the middle
+	lag           int
+	foreigners    bool
+}
+
+const (
+	lease   = 2 * time.Minute
+	perHost = 2 // calls at once on one server
+)
+
+// canary is in every password, and must be nowhere else.
+const canary = "pa55-canary"
+
+// New makes a world on an empty store.
+func New(ctx context.Context, st provisioning.Store, o Options) (*World, error) {
+	if o.Events <= 0 {
+		o.Events = 120
+	}
+	w := &World{
+		opt: o, rnd: rand.New(rand.NewPCG(o.Seed, 1)), clock: tierhost.NewTestClock(time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)),
+		ids: tierhost.NewSequenceIDs(), inner: st, foreign: map[provisioning.ServerID][]fake.Thing{}, Stats: map[string]int{},
+	}
+	w.site = fake.New(fake.Options{Clock: w.clock})
+	s := &w.swarm
+	chance := func(most float64) float64 {
+		if w.rnd.IntN(3) == 0 {
+			return 0
+		}
+		return w.rnd.Float64() * most
+	}
+	s.store, s.driver, s.nesting = chance(0.2), chance(0.4), chance(0.4)
+	s.late, s.vandals, s.outages, s.deaths = w.odds(3), w.odds(3), w.odds(3), w.odds(2)
+	s.foreigners = w.odds(3)
+	if w.odds(3) {
+		s.lag = 1 + w.rnd.IntN(3)
+	}
+	w.calm = true
+	if err := w.build(ctx); err != nil {
+		return nil, err
+	}
+	w.calm = false
+	w.site.SetLag(s.lag)
+	return w, nil
+}
+
+// odds is true once in n times.
+func (w *World) odds(n int) bool { return w.rnd.IntN(n) == 0 }
+
+func (w *World) trace(format string, args ...any) {
+	if w.opt.Trace != nil {
+		w.opt.Trace(format, args...)
+	}
+}
+
+// process starts a process.
+func (w *World) process(name string) (*process, error) {
+	p := &process{name: name, store: &flaky{Store: w.inner}}
+	p.store.decide = func(write bool) fault {
+		if w.calm || w.rnd.Float64() >= w.swarm.store {
+			return noFault
+		}
+		f := fault(1 + w.rnd.IntN(int(faults)-1))
+		if !write && f > atCommit {
+			f = before
+		}
+		w.Stats["store fault"]++
+		return f
+	}
+	driver := w.site.Again(fake.Options{Clock: w.clock, Decide: func(c fake.Called) fake.Fault { return w.call(p, c) }})
+	m, err := provisioning.New(p.store, provisioning.Options{
+		Clock: w.clock, IDs: w.ids, Seed: 1 + w.rnd.Uint64N(1000), Drivers: map[string]provisioning.Driver{"fake": driver},
+		Refresh: time.Nanosecond,
+		Work: provisioning.WorkOptions{
+			Sealer: w.opt.Sealer, Lease: lease, Timeout: time.Minute, CopyTimeout: time.Minute, ScanTimeout: time.Hour,
+			Attempts: 6, First: time.Second, Max: time.Minute, Concurrency: perHost, Trip: 3, TripFirst: 10 * time.Second, TripMax: time.Minute,
+			Grace: time.Hour, Rand: w.rnd.Float64,
+		},
+	})
+	p.Manager = m
+	return p, err
+}
+
+// build makes the inventory: groups of a kind each, with few servers that hold little.
+func (w *World) build(ctx context.Context) (err error) {
+	if w.front, err = w.process("front"); err != nil {
+		return err
+	}
+	w.kinds = []provisioning.Kind{"web", "mail", "db"}
+	var groups []provisioning.GroupID
+	for _, k := range w.kinds {
+		if _, err := w.front.PutGroup(ctx, provisioning.Group{ID: provisioning.GroupID(k), Kind: k}); err != nil {
+			return err
+		}
+		groups = append(groups, provisioning.GroupID(k))
+	}
+	for i := range 3 {
+		machine := provisioning.MachineID(fmt.Sprint("m", i))
+		if _, err := w.front.PutMachine(ctx, provisioning.Machine{ID: machine, Groups: groups}); err != nil {
+			return err
+		}
+		for _, k := range w.kinds {
+			s := provisioning.Server{
+				ID: provisioning.ServerID(fmt.Sprintf("%s%d", k, i)), Machine: machine, Group: provisioning.GroupID(k), Driver: "fake",
+				Capacity: map[string]int64{provisioning.DimensionServices: int64(2 + w.rnd.IntN(3))},
+			}
+			if _, err := w.front.PutServer(ctx, s); err != nil {
+				return err
+			}
+			w.servers = append(w.servers, s.ID)
+		}
+	}
+	for i := range 3 {
+		p, err := w.process(fmt.Sprint("worker", i))
+		if err != nil {
+			return err
+		}
+		w.workers = append(w.workers, p)
+	}
+	return nil
+}
+
+// running is a call of a driver that has not come back.
+type running struct {
+	fake.Called
+	process *process
+	begun   time.Time
+	over    bool // its process has ended
+}
+
+// call decides about a call of a driver, and what happens during it.
+func (w *World) call(p *process, c fake.Called) fake.Fault {
+	w.Stats["call "+string(c.Verb)]++
+	w.trace("%s %s: %s %s on %s, operation %s", w.clock.Now().Format("15:04:05"), p.name, c.Verb, c.Service, c.Server, c.Operation)
+	now := w.clock.Now()
+	scan := c.Verb == fake.VerbList || c.Verb == fake.VerbUsage || c.Operation == "" && c.Service != ""
+	if !scan && c.Verb != fake.VerbProbe && p != w.front {
+		here := 1
+		for _, r := range w.calls {
+			held := now.Before(r.begun.Add(lease))
+			if held && r.Service == c.Service {
+				w.breach("%s is called for %s while %s is", c.Service, c.Verb, r.Verb)
+			}
+			if held && r.Server == c.Server {
+				here++
+			}
+		}
+		if here > perHost {
+			w.breach("%d calls at once on %s", here, c.Server)
+		}
+	}
+	r := &running{Called: c, process: p, begun: now}
+	if !scan && p != w.front {
+		w.calls = append(w.calls, r)
+	}
+	var f fake.Fault
+	f.Meanwhile = func(ctx context.Context) { w.meanwhile(ctx, p) }
+	f.Afterwards = func(ctx context.Context) { w.meanwhile(ctx, p) }
+	if w.calm || w.rnd.Float64() >= w.swarm.driver {
+		return w.ending(f, r)
+	}
+	w.Stats["driver fault"]++
+	switch w.rnd.IntN(8) {
+	case 0:
+		f.Before = fake.ErrUnreachable
+	case 1:
+		f.Before = tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectUnknown, errInjected)
+	case 2:
+		f.After = fake.ErrTimeout
+	case 3:
+		f.Half = true
+	case 4:
+		f.Twice = true
+	case 5:
+		f.Before = &tierhost.Error{Kind: tierhost.KindLimited, RetryAfter: 20 * time.Second, Err: errInjected}
+	case 6:
+		if w.odds(3) && c.Verb != provisioning.VerbRead {
+			f.Before = fake.ErrRefused
+		} else {
+			f.After = errInjected // that says nothing of its kind
+		}
+	case 7:
+		if w.swarm.late && c.Verb != provisioning.VerbRead {
+			f.Late = 1 + w.rnd.IntN(30)
+			w.Stats["late effect"]++
+		}
+	}
+	return w.ending(f, r)
+}
+
+// ending has the call taken off the list when it is over: after the last thing that
+// happens during it.
+func (w *World) ending(f fake.Fault, r *running) fake.Fault {
+	end := func() {
+		for i, x := range w.calls {
+			if x == r {
+				w.calls = append(w.calls[:i:i], w.calls[i+1:]...)
+				return
+			}
+		}
+	}
+	first, second := f.Meanwhile, f.Afterwards
+	f.Meanwhile = func(ctx context.Context) {
+		first(ctx)
+		if f.Before != nil {
+			end()
+		}
+	}
+	f.Afterwards = func(ctx context.Context) {
+		second(ctx)
+		end()
+	}
+	return f
+}
+
+// meanwhile is what happens during a call.
+func (w *World) meanwhile(ctx context.Context, p *process) {
+	if w.calm || w.rnd.Float64() >= w.swarm.nesting || w.depth > 2 {
+		return
+	}
+	w.depth++
+	defer func() { w.depth-- }()
+	w.Stats["nested"]++
+	ctx = context.WithoutCancel(ctx)
+	for range 1 + w.rnd.IntN(3) {
+		switch w.rnd.IntN(6) {
+		case 0:
+			w.clock.Advance(time.Duration(w.rnd.Int64N(int64(3 * time.Minute))))
+		case 1:
+			if w.swarm.deaths && p != w.front {
+				w.trace("%s ends during a call", p.name)
+				w.Stats["death"]++
+				p.store.dead = true
+				w.replace(p)
+				return
+			}
+		case 2:
+			w.command(ctx)
+		default:
+			w.step(ctx, w.workers[w.rnd.IntN(len(w.workers))], p)
+		}
+	}
+}
+
+// replace has a process that has ended followed by a new one.
+func (w *World) replace(p *process) {
+	for i, x := range w.workers {
+		if x == p {
+			if next, err := w.process(p.name); err == nil {
+				w.workers[i] = next
+			}
+		}
+	}
+}
+
+// step has a worker do one thing, unless it is in the middle of something.
+func (w *World) step(ctx context.Context, p, busy *process) {
+	if p == busy || p.store.dead {
+		return
+	}
+	for _, r := range w.calls {
+		if r.process == p {
+			return
+		}
+	}
+	worked, err := p.Step(ctx)
+	w.Stats["step"]++
+	if worked {
+		w.Stats["step worked"]++
+	}
+	if err != nil {
+		w.trace("%s: step: %v", p.name, err)
+		if tierhost.KindOf(err) == tierhost.KindInternal {
+			w.breach("step: %v", err)
+		}
+	}
+}
+
+func (w *World) breach(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	w.trace("BREACH: %s", text)
+	w.broken = append(w.broken, text)
+}
