@@ -42,6 +42,10 @@ var floors = map[string][]string{
 	"storage/storagetest":          {"storage", "money", "storage/storagetest/conformance"},
 	"provisioning/shell/shelltest": {"provisioning", "storage/storagetest/conformance"},
 	"secret/secrettest":            {"secret", "storage/storagetest/conformance"},
+	// Servers for tests.
+	"internal/testserver":           {},
+	"storage/postgres/postgrestest": {"internal/testserver"},
+	"provisioning/mysql/mysqltest":  {"internal/testserver"},
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.

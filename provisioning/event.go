@@ -36,6 +36,8 @@ func form[T EventData]() eventForm {
 func eventForms() []eventForm {
 	return []eventForm{
 		form[MachineChanged](), form[MachineRemoved](), form[ServerChanged](), form[ServerRemoved](),
+		form[ServiceChanged](), form[ServiceMoved](), form[MoveFailed](), form[ServiceMissing](),
+		form[LateOutcome](), form[ChainChanged](), form[BreakerChanged](), form[DriftFound](),
 		form[NoRoom](), form[AddressesExhausted](), form[RoomExpired](),
 	}
 }

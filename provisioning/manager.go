@@ -34,6 +34,8 @@ type Options struct {
 	Policies map[GroupID]placement.Policy
 	// Seed is where the randomness of placement starts; 0: anywhere.
 	Seed uint64
+	// Work is how services are worked on.
+	Work WorkOptions
 }
 
 // policy is how a server of a group is chosen.
@@ -81,6 +83,7 @@ func New(store Store, o Options) (*Manager, error) {
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64()
 	}
+	o.Work = o.Work.withDefaults()
 	return &Manager{store: store, opt: o, fleet: newFleet(o.Seed)}, nil
 }
 

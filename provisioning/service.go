@@ -53,6 +53,8 @@ type Service struct {
 	// call took effect after its lease had ended.
 	Leftovers []Leftover `json:"leftovers,omitempty"`
 
+	// Touched: a driver was called for it on Server.
+	Touched bool `json:"touched,omitempty"`
 	// Observed is what was last seen on Server.
 	Observed Observed `json:"observed"`
 	// Recheck is set when what was seen may be out of date: it is read again first.
@@ -120,10 +122,10 @@ type MoveStage string
 // The stages of a move, in order. After the last the new place serves and the old one
 // becomes a leftover.
 const (
-	MoveMaking     MoveStage = "making"     // it is made on the new server
-	MoveCopying    MoveStage = "copying"    // its content is copied
-	MoveVerifying  MoveStage = "verifying"  // the new one is compared with the old one
-	MoveSuspending MoveStage = "suspending" // the new one is suspended, as the old one is
+	MoveMaking    MoveStage = "making"    // it is made on the new server
+	MoveCopying   MoveStage = "copying"   // its content is copied
+	MoveVerifying MoveStage = "verifying" // the new one is compared with the old one
+	MoveAligning  MoveStage = "aligning"  // the new one is suspended or resumed, as is wanted
 )
 
 // Move is a move to another server. Until it ends the service is where it was.
@@ -132,6 +134,13 @@ type Move struct {
 	Reservation ReservationRef `json:"reservation"`
 	Stage       MoveStage      `json:"stage"`
 	Requested   time.Time      `json:"requested"`
+	// WithoutContent: the driver need not be able to copy.
+	WithoutContent bool `json:"without_content,omitempty"`
+	// Presence and Facts are what was last seen on the new server.
+	Presence Presence        `json:"presence,omitempty"`
+	Facts    json.RawMessage `json:"facts,omitempty"`
+	// PasswordAt is the generation of the password that it was given.
+	PasswordAt int64 `json:"password_at,omitempty"`
 	// Rounds counts how often the new place was found unfit and the copy repeated.
 	Rounds int `json:"rounds,omitempty"`
 }
@@ -181,7 +190,7 @@ type Parking struct {
 const (
 	ParkPermanent = "permanent"       // the driver says that trying again is useless
 	ParkAttempts  = "attempts"        // it was tried as often as the options allow
-	ParkConflict  = "name_conflict"   // the server has something of that name that is not ours
+	ParkConflict  = "name_conflict"   // the server has something of that name that is not of this service
 	ParkVanishing = "keeps_vanishing" // it was made again and again and did not stay
 	ParkKept      = "removal_refused" // Options.BeforeRemove refuses its removal for good
 	ParkNoDriver  = "no_driver"       // its server is unknown or has no driver here
@@ -196,6 +205,15 @@ type Lease struct {
 
 // held reports whether somebody has the lease at now; it ends exactly at Until.
 func (l Lease) held(now time.Time) bool { return l.Token != "" && now.Before(l.Until) }
+
+// Available returns when a worker may take the service: when it is due, or when the lease
+// that somebody has on it ends, if that is later. The zero time: there is nothing to do.
+func (s *Service) Available() time.Time {
+	if s.Due.IsZero() || s.Lease.Token == "" || s.Lease.Until.Before(s.Due) {
+		return s.Due
+	}
+	return s.Lease.Until
+}
 
 // Claim is a name that a service holds on a server.
 type Claim struct {
@@ -224,7 +242,10 @@ func (s *Service) Claims() []Claim {
 func (s Service) Clone() Service {
 	s.Spec, s.Password = bytes.Clone(s.Spec), bytes.Clone(s.Password)
 	s.Suspensions = slices.Clone(s.Suspensions)
-	s.Removal, s.Move = cloned(s.Removal), cloned(s.Move)
+	s.Removal = cloned(s.Removal)
+	if s.Move = cloned(s.Move); s.Move != nil {
+		s.Move.Facts = bytes.Clone(s.Move.Facts)
+	}
 	s.Leftovers = slices.Clone(s.Leftovers)
 	s.Demand = s.Demand.Clone()
 	s.Observed.Facts = bytes.Clone(s.Observed.Facts)

@@ -23,6 +23,8 @@ type ServiceRows interface {
 	//     there is a service): another transaction was faster;
 	//   - ErrNameTaken when another service holds a name, also if that one is written by
 	//     a transaction at the same time (a conflict comes before it).
+	//
+	// The services are different ones. A name may pass from one of them to another.
 	PutServices(ctx context.Context, services []Service) error
 	// Services returns those of the given services that there are, in no order.
 	Services(ctx context.Context, ids []ServiceID) ([]Service, error)
@@ -31,14 +33,12 @@ type ServiceRows interface {
 	// ServicePage returns up to limit services after the given one that match the
 	// query, in order of the ID's bytes.
 	ServicePage(ctx context.Context, q ServiceQuery, after ServiceID, limit int) ([]Service, error)
-	// DueServices returns up to limit services with a Due that is not zero and not after
-	// now, whose Lease has no token or is not after now, and whose Queue is none of the
-	// given servers, in order of Due, then of ID. In a transaction that writes it may
-	// leave out services that another transaction is writing.
+	// DueServices returns up to limit services whose [Service.Available] is not zero and
+	// not after now, and whose Queue is none of the given servers, in order of Available,
+	// then of ID. In a transaction that writes it may leave out services that another
+	// transaction is writing, and keep others from taking those that it returns.
 	DueServices(ctx context.Context, now time.Time, except []ServerID, limit int) ([]Service, error)
-	// NextDue returns the earliest Due after which, or end of a Lease at which,
-	// DueServices could return more than it does at now, or the zero time if nothing is
-	// due later. Gates do not matter to it.
+	// NextDue returns the earliest Available after now, or the zero time if there is none.
 	NextDue(ctx context.Context, now time.Time) (time.Time, error)
 
 	// PutChain is PutServices for a chain. It fails with storage.ErrExists when another
@@ -73,9 +73,10 @@ type ServiceRows interface {
 	PutReadings(ctx context.Context, readings []Reading) error
 	// Readings returns the readings of the given services, in no order.
 	Readings(ctx context.Context, services []ServiceID) ([]Reading, error)
-	// LastSample returns when the newest reading of a service of the kind on a server
-	// was taken, or the zero time.
-	LastSample(ctx context.Context, server ServerID, kind Kind) (time.Time, error)
+	// PutCollected notes that the samples of a kind on a server are collected up to a time.
+	PutCollected(ctx context.Context, server ServerID, kind Kind, until time.Time) error
+	// Collected returns what was noted last, or the zero time.
+	Collected(ctx context.Context, server ServerID, kind Kind) (time.Time, error)
 }
 
 // ServiceQuery says which services are meant. A field that is not set does not matter.

@@ -8,6 +8,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/provisioning"
 )
 
 // never is longer than the year that is played.
@@ -37,6 +38,8 @@ type customer struct {
 	diary func(who *customer, day billing.Date) billing.Action
 	rng   *rand.Rand        // its own, so that nobody's choices change another's
 	id    billing.AccountID // 0 until it has signed up
+
+	housed provisioning.Reservation // its room on a server
 }
 
 // newCustomers draws n customers of the company's own; the last is the one whose books are printed.

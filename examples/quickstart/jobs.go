@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tierhost/tierhost/billing"
@@ -167,6 +168,10 @@ func (c *company) sendLetters(ctx context.Context) error {
 			c.done.events["transfer"]++
 			return c.moved(ctx, e)
 		}
+		if strings.HasPrefix(e.Type, "provisioning.") {
+			c.done.events["machines and servers"]++
+			return nil
+		}
 		data, err := billing.DecodeEvent(e)
 		if err != nil {
 			return err
@@ -180,6 +185,12 @@ func (c *company) sendLetters(ctx context.Context) error {
 		case billing.AccountResumed:
 			c.done.events["other"]++
 			return c.resumed(ctx, x)
+		case billing.PlanChanged:
+			c.done.events["other"]++
+			return c.changed(ctx, x)
+		case billing.AccountClosed:
+			c.done.events["other"]++
+			return c.closed(ctx, x)
 		default:
 			c.done.events["other"]++
 		}

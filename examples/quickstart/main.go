@@ -7,8 +7,8 @@
 //
 // It needs nothing to be set up. Read it in this order: catalog.go (what is sold),
 // customers.go (who buys), year.go and jobs.go (what happens each day), tables.go (what
-// the books know); then resellers.go (who sells besides), news.go (what happens to
-// them) and wholesale.go (what the books know of that).
+// the books know); then servers.go (where it all goes), resellers.go (who sells besides),
+// news.go (what happens to them) and wholesale.go (what the books know of that).
 package main
 
 import (
@@ -77,7 +77,7 @@ func quickstart(ctx context.Context, o options, stdout, stderr io.Writer) (err e
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	counted := &countedStore{Store: store}
+	counted := &countedStore{store: store}
 	watch := newStopwatch(tierhost.SystemClock())
 	company, err := newCompany(ctx, counted, o.seed, o.customers)
 	if err != nil {

@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage/memory"
 )
@@ -112,6 +114,54 @@ func TestResellers(t *testing.T) {
 	klein, err := c.books.Plan(ctx, alpweb, "klein")
 	if err != nil || klein.Latest != 2 {
 		t.Errorf("plan klein has %d versions, not 2: %v", klein.Latest, err)
+	}
+}
+
+// Who has an account has room on a server of the right sort, and nobody else has.
+func TestServers(t *testing.T) {
+	t.Parallel()
+	ctx, c := t.Context(), played(t, 3, 120)
+	drained := billing.NewDate(2025, time.November, 3).Start(time.UTC)
+	held := map[string]provisioning.Reservation{}
+	for r, err := range c.inventory.Reservations(ctx, provisioning.ReservationQuery{State: provisioning.ReservationCommitted}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		held[r.Seller+"/"+r.Account] = r
+		if onOwn := r.Machine == "iron5"; onOwn != (r.Seller == string(meadow)) {
+			t.Errorf("%s of %s is on %s", r.Account, r.Seller, r.Machine)
+		}
+		if r.Machine == "iron2" && !r.Made.Before(drained) {
+			t.Errorf("%s came to %s when it was drained", r.Account, r.Machine)
+		}
+	}
+	open := 0
+	for a, err := range c.books.Accounts(ctx, billing.AccountQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Status == billing.Closed || a.Sells != "" {
+			continue
+		}
+		open++
+		r, want := held[string(a.Seller)+"/"+a.Name], room(a.Plan)
+		if r.Group != want.Group || r.Amounts[diskGB] != want.Amounts[diskGB] {
+			t.Errorf("%s on %s has %s with %v", a.Name, a.Plan, r.Group, r.Amounts)
+		}
+	}
+	used := int64(0)
+	for s, err := range c.inventory.Servers(ctx, provisioning.ServerQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		on, err := loads(c.inventory.ServerLoads(ctx, s.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		used += on[provisioning.DimensionServices]
+	}
+	if open == 0 || len(held) != open || used != int64(open) {
+		t.Errorf("%d accounts are open, %d have room, servers hold %d", open, len(held), used)
 	}
 }
 

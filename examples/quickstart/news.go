@@ -128,6 +128,9 @@ func (c *company) moved(ctx context.Context, e storage.Event) error {
 	who := c.byID[x.From]
 	who.id, who.seller, who.plans = x.To, account.Seller, c.partner(account.Seller).shelf()
 	c.byID[who.id] = who // what is left to pay of the old one it pays too
+	if err := c.rehouse(ctx, who, account.Plan); err != nil {
+		return err
+	}
 	c.done.note(x.On, account.Seller, "takes %s over, as account %d after %d", who.name, x.To, x.From)
 	return nil
 }

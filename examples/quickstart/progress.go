@@ -11,7 +11,6 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
-	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -63,11 +62,11 @@ func (s *stopwatch) lap() time.Duration {
 // countedStore counts the transactions that write: a host wraps a store like this to
 // measure it.
 type countedStore struct {
-	reseller.Store
+	store
 	updates atomic.Int64
 }
 
 func (s *countedStore) Update(ctx context.Context, fn func(ctx context.Context, tx storage.Tx) error) error {
 	s.updates.Add(1)
-	return s.Store.Update(ctx, fn)
+	return s.store.Update(ctx, fn)
 }

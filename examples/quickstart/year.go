@@ -8,6 +8,8 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/placement"
 	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/storage"
 )
@@ -15,12 +17,19 @@ import (
 func firstDay() billing.Date { return billing.NewDate(2025, time.January, 1) }
 func lastDay() billing.Date  { return billing.NewDate(2025, time.December, 31) }
 
+// store keeps the books and the inventory, so that both can change in one transaction.
+type store interface {
+	reseller.Store
+	provisioning.Store
+}
+
 // company is the hosting company: its books, its customers and resellers, and the clock
 // by which all of them live.
 type company struct {
-	store     reseller.Store
-	manager   *reseller.Manager // the books with their wholesale side ...
-	books     *billing.Engine   // ... and the manager's engine
+	store     store
+	manager   *reseller.Manager     // the books with their wholesale side ...
+	books     *billing.Engine       // ... and the manager's engine
+	inventory *provisioning.Manager // the machines
 	clock     *tierhost.TestClock
 	partners  []*partner
 	customers []*customer // the company's own, then the resellers'
@@ -30,7 +39,7 @@ type company struct {
 }
 
 // newCompany opens a company on a store whose books are empty.
-func newCompany(ctx context.Context, store reseller.Store, seed uint64, customers int) (*company, error) {
+func newCompany(ctx context.Context, store store, seed uint64, customers int) (*company, error) {
 	c := &company{
 		store:     store,
 		clock:     tierhost.NewTestClock(firstDay().Start(time.UTC)),
@@ -53,6 +62,13 @@ func newCompany(ctx context.Context, store reseller.Store, seed uint64, customer
 		return nil, err
 	}
 	c.books = c.manager.Billing()
+	c.inventory, err = provisioning.New(store, provisioning.Options{
+		Clock: c.clock, Seed: seed + 1,
+		Policy: placement.Policy{Picker: placement.PowerOfTwo{}},
+	})
+	if err != nil {
+		return nil, err
+	}
 	for _, err := range c.books.Sellers(ctx) {
 		if err != nil {
 			return nil, err
@@ -63,6 +79,9 @@ func newCompany(ctx context.Context, store reseller.Store, seed uint64, customer
 		return nil, err
 	}
 	if err := c.openWholesale(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.openServers(ctx); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -95,6 +114,9 @@ func (c *company) day(ctx context.Context, day billing.Date) error {
 		return err
 	}
 	if err := c.news(ctx, day); err != nil {
+		return err
+	}
+	if err := c.machineNews(ctx, day); err != nil {
 		return err
 	}
 	at(22)
@@ -166,19 +188,25 @@ func (c *company) visit(ctx context.Context, who *customer) (billing.Action, err
 }
 
 // welcome signs a customer up. Its seller works at a desk, at which nothing of other
-// sellers' can be seen or done: control panels are built on it.
+// sellers' can be seen or done: control panels are built on it. The room is reserved
+// before anything is charged, and both happen or neither does.
 func (c *company) welcome(ctx context.Context, who *customer, day billing.Date) error {
-	res, err := c.manager.Desk(who.seller).Do(ctx, who.signup(day))
+	err := c.store.Update(ctx, func(ctx context.Context, tx storage.Tx) error {
+		housed, err := c.house(ctx, tx, who, who.plan)
+		if err != nil {
+			return err
+		}
+		res, err := c.manager.In(tx).Desk(who.seller).Do(ctx, who.signup(day))
+		who.id, who.housed = res.Account.ID, housed
+		return err
+	})
 	if c.refused(err) {
 		c.done.note(day, who.seller, "%s is not let in: %s", who.name, tierhost.CodeOf(err))
-		return nil
+		who.id, err = 0, nil
+	} else if err == nil {
+		c.byID[who.id] = who
 	}
-	if err != nil {
-		return err
-	}
-	who.id = res.Account.ID
-	c.byID[who.id] = who
-	return nil
+	return err
 }
 
 // order asks what something costs, and does it unless that is too much.
@@ -201,11 +229,16 @@ func (c *company) order(ctx context.Context, who *customer, want billing.Action)
 }
 
 // refused reports, and counts, that the rules say no: too many, not in the plan, already
-// closed. For the customer that is an answer; for the program it is no failure.
+// closed; or that there is no room. For the customer that is an answer; for the program
+// it is no failure.
 func (c *company) refused(err error) bool {
 	refusal, ok := errors.AsType[*billing.Refusal](err)
-	if ok {
+	switch {
+	case ok:
 		c.done.refused[refusal.Code()]++
+	case errors.Is(err, provisioning.ErrNoCapacity):
+		c.done.refused[tierhost.CodeOf(err)]++
+		return true
 	}
 	return ok
 }

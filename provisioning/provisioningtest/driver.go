@@ -87,10 +87,10 @@ type Site struct {
 	// Left lists whatever the server has of a name: users, databases, files, bookkeeping.
 	Left func(ctx context.Context, name string) ([]string, error)
 	// Halves are ways to leave the thing of a call half made, as the driver might when it
-	// is killed in Ensure or Remove, by what they leave.
+	// is killed in Ensure or Remove, by what they leave. Rules ENS-4, REM-3 and OWN-3.
 	Halves map[string]func(ctx context.Context, c provisioning.Call) error
 	// Foreign makes a thing such as the driver would, with content, that carries no ID of
-	// a service.
+	// a service. Rule OWN-2.
 	Foreign func(ctx context.Context, c provisioning.Call) error
 
 	// Trespass tries to read and to change another's thing with a customer's login. It
@@ -98,7 +98,7 @@ type Site struct {
 	Trespass func(ctx context.Context, as provisioning.Call, password string, other provisioning.Call) error
 	// Escape is called while the thing works. It sets up what a customer can to go on
 	// after a suspension, such as a session that stays open, and returns a function that
-	// tries it: [ErrRefused] if nothing works. Rule SUS-3.
+	// tries it: [ErrRefused] if nothing works. Rules SUS-3 and REM-5.
 	Escape func(ctx context.Context, c provisioning.Call, password string) (func(context.Context) error, error)
 	// Break returns a driver, or a place, whose connection breaks at a point. Rules CUT-*, CTX-2.
 	Break func(t *testing.T, point int, how Fault) Broken

@@ -75,6 +75,7 @@ func ensureRules() []DriverRule {
 			Why:  "A process may die between any two steps; a customer with a user and no database is not served.",
 			Check: func(t *conformance.T, h DriverHarness) {
 				s := begin(t, h)
+				s.need(len(s.Halves) > 0, "Halves")
 				for _, what := range slices.Sorted(maps.Keys(s.Halves)) {
 					c, pw := s.password(s.call())
 					t.OK(s.Halves[what](t.Context(), c), "make half: %s", what)

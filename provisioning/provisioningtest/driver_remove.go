@@ -49,6 +49,7 @@ func removeRules() []DriverRule {
 			Why:  "A failed signup must not leave a user behind.",
 			Check: func(t *conformance.T, h DriverHarness) {
 				s := begin(t, h)
+				s.need(len(s.Halves) > 0, "Halves")
 				for _, what := range slices.Sorted(maps.Keys(s.Halves)) {
 					c, _ := s.password(s.call())
 					t.OK(s.Halves[what](t.Context(), c), "make half: %s", what)
@@ -146,6 +147,7 @@ func ownerRules() []DriverRule {
 			Why:  "Its next attempt completes it.",
 			Check: func(t *conformance.T, h DriverHarness) {
 				s := begin(t, h)
+				s.need(len(s.Halves) > 0, "Halves")
 				for _, what := range slices.Sorted(maps.Keys(s.Halves)) {
 					c, pw := s.password(s.call())
 					t.OK(s.Halves[what](t.Context(), c), "make half: %s", what)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,13 +32,13 @@ type site struct {
 func begin(t *conformance.T, h DriverHarness) *site {
 	t.Helper()
 	s := &site{Site: h.New(t.Test()), t: t, h: h}
-	for what, missing := range map[string]bool{
+	lacks := map[string]bool{
 		"Driver": s.Driver == nil, "Name": s.Name == nil, "Use": s.Use == nil, "Put": s.Put == nil, "Get": s.Get == nil,
 		"Check": s.Check == nil, "Left": s.Left == nil, "A": len(s.A) == 0, "B": len(s.B) == 0, "Kind": s.Kind == "",
-	} {
-		if missing {
-			t.Fatalf("the site has no %s", what)
-		}
+	}
+	maps.DeleteFunc(lacks, func(_ string, lacks bool) bool { return !lacks })
+	if len(lacks) > 0 {
+		t.Fatalf("the site has no %s", strings.Join(slices.Sorted(maps.Keys(lacks)), ", "))
 	}
 	return s
 }

@@ -43,6 +43,34 @@ func TestWithout(t *testing.T) {
 	}
 }
 
+// Whoever begins is told what the site lacks, and a rule is not passed by a site that has
+// nothing to test it with.
+func TestBareSite(t *testing.T) {
+	t.Parallel()
+	h := harness(t, func(*faults) {})
+	full := h.New
+	h.New = func(t *testing.T) provisioningtest.Site {
+		s := full(t)
+		return provisioningtest.Site{Driver: s.Driver, Place: s.Place, Kind: s.Kind, A: s.A, B: s.B}
+	}
+	report := conformance.Record(t, h, provisioningtest.DriverRules())
+	if got, want := report.Failed["ENS-1"], "the site has no Check, Get, Left, Name, Put, Use"; len(got) != 1 || got[0] != want {
+		t.Errorf("ENS-1 says %q, want %q", got, want)
+	}
+	h.New = func(t *testing.T) provisioningtest.Site {
+		s := full(t)
+		s.Silent, s.Halves, s.Foreign, s.Trespass, s.Escape, s.Break, s.Dead, s.Logs, s.Fill, s.Target = nil, nil, nil, nil, nil, nil, nil, nil, nil, nil
+		return s
+	}
+	report = conformance.Record(t, h, provisioningtest.DriverRules())
+	for _, id := range []string{"ENS-4", "ENS-6", "ISO-1", "SUS-3", "REM-3", "REM-5", "OWN-2", "OWN-3", "SEC-2", "CUT-1", "CUT-2", "CUT-3", "CUT-4", "CTX-2",
+		"PRB-2", "USE-2", "USE-3", "MOV-1", "MOV-2", "MOV-3"} {
+		if len(report.Failed[id]) == 0 {
+			t.Errorf("rule %s passes without what it needs", id)
+		}
+	}
+}
+
 // faults are what a broken driver does instead.
 type faults struct {
 	// Within the model.
@@ -448,8 +476,10 @@ var mutants = []struct {
 		d.list = func(ctx context.Context, on provisioning.Place) iter.Seq2[provisioning.Observation, error] {
 			return func(yield func(provisioning.Observation, error) bool) {
 				for o, err := range d.model.List(ctx, on, "box") {
-					if !yield(o, err) || !yield(o, err) {
-						return
+					for range 2 {
+						if !yield(o, err) {
+							return
+						}
 					}
 				}
 			}

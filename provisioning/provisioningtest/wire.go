@@ -46,7 +46,7 @@ func NewWire(t testing.TB, network, server string, point int, how Fault) *Wire {
 		}
 	})
 	t.Cleanup(func() {
-		w.end()
+		w.End()
 		all.Wait()
 	})
 	return w
@@ -60,7 +60,8 @@ func (w *Wire) Addr() netip.AddrPort {
 // Reached is closed when the connection has broken.
 func (w *Wire) Reached() <-chan struct{} { return w.reached }
 
-func (w *Wire) end() {
+// End closes all connections, as if the machine of the server were gone.
+func (w *Wire) End() {
 	_ = w.listener.Close()
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -117,13 +117,13 @@ func (s *Store) Provisioning(x storage.Tx) (provisioning.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return provisioningRows{inventoryRows: inventoryRows{t}}, nil
+	return provisioningRows{inventoryRows{t}, serviceRows{t}}, nil
 }
 
 // provisioningRows is the rows of package provisioning within a transaction.
 type provisioningRows struct {
 	inventoryRows
-	provisioning.ServiceRows // not kept yet
+	serviceRows
 }
 
 // inventoryRows is what there is to place services on.

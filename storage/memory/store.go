@@ -30,6 +30,7 @@ type state struct {
 	reseller  resellerState
 	brands    brandState
 	inventory inventoryState
+	services  serviceState
 }
 
 // New returns an empty store.
@@ -37,7 +38,7 @@ func New() *Store {
 	s := &Store{turn: make(chan struct{}, 1)}
 	s.committed.Store(&state{
 		outbox: newOutboxState(), billing: newBillingState(), reseller: newResellerState(), brands: newBrandState(),
-		inventory: newInventoryState(),
+		inventory: newInventoryState(), services: newServiceState(),
 	})
 	return s
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tierhost/tierhost/internal/testserver"
 )
 
 // shared is the one server of the test binary. It is a package variable because tests
@@ -70,7 +72,7 @@ func use(t testing.TB) (*Server, string) {
 	defer shared.Unlock()
 	if shared.server == nil {
 		s, err := create(Setup{})
-		refuse(t, err)
+		testserver.Require(t, "PostgreSQL", err)
 		shared.server = s
 	}
 	shared.users++

@@ -1,6 +1,6 @@
 //go:build unix
 
-package postgrestest
+package testserver
 
 import (
 	"errors"
@@ -8,19 +8,20 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
 // gone reports whether there is no process with this ID.
 func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
-// credential returns nil, or for root, whom PostgreSQL refuses, another user, who gets
-// the folder.
-func credential(dir string) (*syscall.Credential, error) {
+// credential returns nil, or for root, whom servers refuse, the first of the users that
+// there is, who gets the folder.
+func credential(dir string, users []string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
-	for _, name := range []string{"postgres", "nobody"} {
+	for _, name := range users {
 		u, err := user.Lookup(name)
 		if err != nil {
 			continue
@@ -35,5 +36,5 @@ func credential(dir string) (*syscall.Credential, error) {
 		}
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, int(uid), int(gid))
 	}
-	return nil, fmt.Errorf("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+	return nil, fmt.Errorf("a server does not run as root, and there is no user %s", strings.Join(users, " or "))
 }

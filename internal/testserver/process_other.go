@@ -1,0 +1,11 @@
+//go:build unix && !linux
+
+package testserver
+
+import "syscall"
+
+// attributes returns how to run a server's programs, in a folder that is made theirs.
+func attributes(dir string, users []string, _ syscall.Signal) (*syscall.SysProcAttr, error) {
+	credential, err := credential(dir, users)
+	return &syscall.SysProcAttr{Credential: credential}, err
+}

@@ -1,0 +1,113 @@
+package provisioning
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tierhost/tierhost/secret"
+)
+
+// WorkOptions are how a [Manager] works on services. The zero value works.
+type WorkOptions struct {
+	// Sealer keeps passwords of services out of sight in the store. nil: services with
+	// passwords are refused.
+	Sealer secret.Sealer
+
+	// Timeout is how long a call of a driver may take; 0: one minute. CopyTimeout is the
+	// same for copying content and comparing it; 0: six hours.
+	Timeout, CopyTimeout time.Duration
+	// Lease is how long a worker has a service to itself without renewing the lease,
+	// which it does during calls that take longer; 0: two minutes. After a crash the
+	// service waits for its end.
+	Lease time.Duration
+
+	// Attempts is how often in a row one operation may fail before it is given up; 0:
+	// 20. First and Max are the waits between them: the first, and the longest; each is
+	// twice the one before, and shortened at random by up to half. 0: 5 seconds and one
+	// hour, which makes for about ten hours.
+	Attempts   int
+	First, Max time.Duration
+
+	// Concurrency is how many calls may run at once on one server, counting all
+	// processes; 0: 4.
+	Concurrency int
+	// Trip is how many calls in a row a server may leave unanswered before no more are
+	// made for a while; 0: 5. TripFirst and TripMax are that while: the first, and the
+	// longest, as it doubles; 0: 30 seconds and 10 minutes.
+	Trip               int
+	TripFirst, TripMax time.Duration
+
+	// Grace is how long a service is kept, suspended, before it is removed; 0: 30 days;
+	// below 0: not at all. A service that was never there is removed at once.
+	Grace time.Duration
+	// BeforeRemove is called before a service is removed for good (not when an order is
+	// undone): to take a last copy, to look once more whether it is paid. An error of
+	// kind precondition, invalid or unsupported keeps the service, which is parked; with
+	// any other it is tried again later. It may be called several times for one removal.
+	BeforeRemove func(ctx context.Context, s Service) error
+
+	// Rand yields numbers in [0,1) for waits; nil: a generator seeded by the runtime. It
+	// must be safe for concurrent use if the manager is used so.
+	Rand func() float64
+}
+
+func (o WorkOptions) withDefaults() WorkOptions {
+	duration := func(d *time.Duration, def time.Duration) {
+		if *d <= 0 {
+			*d = def
+		}
+	}
+	duration(&o.Timeout, time.Minute)
+	duration(&o.CopyTimeout, 6*time.Hour)
+	duration(&o.Lease, 2*time.Minute)
+	duration(&o.First, 5*time.Second)
+	duration(&o.Max, time.Hour)
+	duration(&o.TripFirst, 30*time.Second)
+	duration(&o.TripMax, 10*time.Minute)
+	number := func(n *int, def int) {
+		if *n <= 0 {
+			*n = def
+		}
+	}
+	number(&o.Attempts, 20)
+	number(&o.Concurrency, 4)
+	number(&o.Trip, 5)
+	if o.Grace == 0 {
+		o.Grace = 30 * 24 * time.Hour
+	}
+	o.Grace = max(o.Grace, 0)
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
+	return o
+}
+
+// timeout is how long a call may take.
+func (o WorkOptions) timeout(v Verb) time.Duration {
+	if v == VerbCopy || v == VerbVerify {
+		return o.CopyTimeout
+	}
+	return o.Timeout
+}
+
+// patience is how the options bound retries.
+func (o WorkOptions) patience() patience {
+	return patience{attempts: o.Attempts, delay: func(failures int) time.Duration {
+		return o.jittered(doubled(o.First, o.Max, failures))
+	}}
+}
+
+// doubled returns the n-th wait, from 1.
+func doubled(first, longest time.Duration, n int) time.Duration {
+	d := first
+	for i := 1; i < n && d < longest; i++ {
+		d *= 2
+	}
+	return min(d, longest)
+}
+
+// jittered shortens d at random by up to half, so that rivals spread out.
+func (o WorkOptions) jittered(d time.Duration) time.Duration {
+	return (d - time.Duration(o.Rand()*float64(d)/2)).Truncate(time.Microsecond)
+}
