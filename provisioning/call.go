@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -17,11 +18,25 @@ func (m *Manager) call(ctx context.Context, t *task) (c made) {
 	defer cancel()
 	stop := m.heartbeat(ctx, t, cancel)
 	defer stop()
-	c = m.dispatch(ctx, t)
+	c = m.guarded(ctx, t)
 	if c.err != nil {
 		c.err = tierhost.Classify("provisioning."+string(c.verb), c.err)
 	}
 	return c
+}
+
+// guarded makes the panic of a driver a failure of the call: one service must not end a
+// worker again and again.
+func (m *Manager) guarded(ctx context.Context, t *task) (c made) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.opt.Logger.ErrorContext(ctx, "a driver has panicked", "service", t.service.ID, "server", t.server,
+				"verb", t.service.Operation.Verb, "panic", p, "stack", string(debug.Stack()))
+			c = made{verb: t.service.Operation.Verb, err: tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown,
+				errors.New("the driver has panicked; the log says where"))}
+		}
+	}()
+	return m.dispatch(ctx, t)
 }
 
 func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {

@@ -53,8 +53,11 @@ type ServiceRows interface {
 	// "" being any, in order of the ID's bytes.
 	ChainPage(ctx context.Context, state ChainState, after ChainID, limit int) ([]Chain, error)
 
-	// LockGate returns the gate of a server, one with nothing but its Server if there is
-	// none yet, and keeps it from other transactions that lock it until this one ends.
+	// Gate returns the gate of a server, one with nothing but its Server if there is none
+	// yet.
+	Gate(ctx context.Context, server ServerID) (Gate, error)
+	// LockGate is Gate, and keeps the gate from other transactions that lock it until
+	// this one ends.
 	LockGate(ctx context.Context, server ServerID) (Gate, error)
 	// PutGate writes a gate that this transaction has locked.
 	PutGate(ctx context.Context, g Gate) error

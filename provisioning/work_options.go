@@ -17,10 +17,17 @@ type WorkOptions struct {
 	// Timeout is how long a call of a driver may take; 0: one minute. CopyTimeout is the
 	// same for copying content and comparing it; 0: six hours.
 	Timeout, CopyTimeout time.Duration
+	// ScanTimeout is how long the list of a server, or its samples, may take; 0: ten
+	// minutes.
+	ScanTimeout time.Duration
 	// Lease is how long a worker has a service to itself without renewing the lease,
 	// which it does during calls that take longer; 0: two minutes. After a crash the
 	// service waits for its end.
 	Lease time.Duration
+
+	// Idle is how long [Manager.Run] waits at most when there is nothing to do; 0: one
+	// second.
+	Idle time.Duration
 
 	// Attempts is how often in a row one operation may fail before it is given up; 0:
 	// 20. First and Max are the waits between them: the first, and the longest; each is
@@ -60,7 +67,9 @@ func (o WorkOptions) withDefaults() WorkOptions {
 	}
 	duration(&o.Timeout, time.Minute)
 	duration(&o.CopyTimeout, 6*time.Hour)
+	duration(&o.ScanTimeout, 10*time.Minute)
 	duration(&o.Lease, 2*time.Minute)
+	duration(&o.Idle, time.Second)
 	duration(&o.First, 5*time.Second)
 	duration(&o.Max, time.Hour)
 	duration(&o.TripFirst, 30*time.Second)

@@ -41,116 +41,121 @@ func (m *model) machine(id string) *placement.Machine {
 // with pickers that are exact it chooses the very same server.
 func TestIndexAgreesWithScan(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		const seed = 7
-		m := &model{Fleet: drawFleet(t, 6, 14)}
-		ix, err := placement.NewIndex(m.Fleet, placement.Options{Seed: seed})
-		require.NoError(t, err)
-		t.Repeat(map[string]func(*rapid.T){
-			"place": func(t *rapid.T) {
-				r := drawRequest(t, m.Fleet)
-				why, err := m.Explain(r, placement.Decision{})
+	rapid.Check(t, agrees)
+}
+
+// FuzzIndex looks for disagreements further afield.
+func FuzzIndex(f *testing.F) { f.Fuzz(rapid.MakeFuzz(agrees)) }
+
+func agrees(t *rapid.T) {
+	const seed = 7
+	m := &model{Fleet: drawFleet(t, 6, 14)}
+	ix, err := placement.NewIndex(m.Fleet, placement.Options{Seed: seed})
+	require.NoError(t, err)
+	t.Repeat(map[string]func(*rapid.T){
+		"place": func(t *rapid.T) {
+			r := drawRequest(t, m.Fleet)
+			why, err := m.Explain(r, placement.Decision{})
+			require.NoError(t, err)
+			got, err := ix.Place(r)
+			want, wantErr := m.Place(r, seed)
+			if wantErr != nil {
+				require.ErrorIs(t, err, placement.ErrNoCandidate, "%+v: %v, of %+v", r, got, m.Fleet)
+				require.Equal(t, wantErr.Error(), err.Error())
+				return
+			}
+			require.NoError(t, err)
+			at := slices.IndexFunc(why.Verdicts, func(v placement.Verdict) bool { return v.Server == got.Server })
+			require.Equal(t, placement.Possible, why.Verdicts[at].Code, "%s", why.Verdicts[at])
+			s := m.server(got.Server)
+			require.Equal(t, s.Machine, got.Machine)
+			require.Equal(t, want.Candidates, got.Candidates)
+			require.Len(t, got.Waived, len(want.Waived))
+			switch r.Policy.Picker.(type) {
+			case placement.LeastUsed, placement.BestFit, placement.FillFirst, placement.RoundRobin, placement.PickerFunc:
+				require.Equal(t, want, got)
+			}
+			if _, ok := r.Policy.Picker.(placement.RoundRobin); ok {
+				m.turn++
+				s.Turn = m.turn
+			}
+			checkPromises(t, m, r, got)
+		},
+		"use": func(t *rapid.T) {
+			if len(m.Servers) == 0 {
+				t.Skip("nothing to use")
+			}
+			s := &m.Servers[rapid.IntRange(0, len(m.Servers)-1).Draw(t, "server")]
+			n := placement.Amounts{}
+			for d, amount := range amounts(3).Draw(t, "amounts") {
+				if n[d] = amount; rapid.Bool().Draw(t, "back") {
+					n[d] = -amount
+				}
+			}
+			on, fits := m.machine(s.Machine), true
+			for d, n := range n {
+				fits = fits && s.Used[d]+n >= 0 && on.Used[d]+n >= 0
+			}
+			if err := ix.Use(s.ID, n); !fits {
+				require.ErrorIs(t, err, placement.ErrOutOfRange)
+				return
+			} else {
 				require.NoError(t, err)
-				got, err := ix.Place(r)
-				want, wantErr := m.Place(r, seed)
-				if wantErr != nil {
-					require.ErrorIs(t, err, placement.ErrNoCandidate, "%+v: %v, of %+v", r, got, m.Fleet)
-					require.Equal(t, wantErr.Error(), err.Error())
-					return
-				}
-				require.NoError(t, err)
-				at := slices.IndexFunc(why.Verdicts, func(v placement.Verdict) bool { return v.Server == got.Server })
-				require.Equal(t, placement.Possible, why.Verdicts[at].Code, "%s", why.Verdicts[at])
-				s := m.server(got.Server)
-				require.Equal(t, s.Machine, got.Machine)
-				require.Equal(t, want.Candidates, got.Candidates)
-				require.Len(t, got.Waived, len(want.Waived))
-				switch r.Policy.Picker.(type) {
-				case placement.LeastUsed, placement.BestFit, placement.FillFirst, placement.RoundRobin, placement.PickerFunc:
-					require.Equal(t, want, got)
-				}
-				if _, ok := r.Policy.Picker.(placement.RoundRobin); ok {
-					m.turn++
-					s.Turn = m.turn
-				}
-				checkPromises(t, m, r, got)
-			},
-			"use": func(t *rapid.T) {
-				if len(m.Servers) == 0 {
-					t.Skip("nothing to use")
-				}
-				s := &m.Servers[rapid.IntRange(0, len(m.Servers)-1).Draw(t, "server")]
-				n := placement.Amounts{}
-				for d, amount := range amounts(3).Draw(t, "amounts") {
-					if n[d] = amount; rapid.Bool().Draw(t, "back") {
-						n[d] = -amount
-					}
-				}
-				on, fits := m.machine(s.Machine), true
-				for d, n := range n {
-					fits = fits && s.Used[d]+n >= 0 && on.Used[d]+n >= 0
-				}
-				if err := ix.Use(s.ID, n); !fits {
-					require.ErrorIs(t, err, placement.ErrOutOfRange)
-					return
-				} else {
-					require.NoError(t, err)
-				}
-				for d, n := range n {
-					s.Used[d] += n
-					on.Used[d] += n
-				}
-			},
-			"put machine": func(t *rapid.T) {
-				id := fmt.Sprintf("m%d", rapid.IntRange(0, 7).Draw(t, "machine"))
-				put := drawMachine(t, id)
-				require.NoError(t, ix.PutMachine(put))
-				if old := m.machine(id); old != nil {
-					*old = put
-				} else {
-					m.Machines = append(m.Machines, put)
-				}
-			},
-			"put server": func(t *rapid.T) {
-				id := fmt.Sprintf("s%d", rapid.IntRange(0, 15).Draw(t, "server"))
-				put := drawServer(t, id, m.Machines)
-				require.NoError(t, ix.PutServer(put))
-				if old := m.server(id); old != nil {
-					put.Turn = old.Turn
-					*old = put
-				} else {
-					m.Servers = append(m.Servers, put)
-				}
-			},
-			"remove server": func(t *rapid.T) {
-				id := fmt.Sprintf("s%d", rapid.IntRange(0, 15).Draw(t, "server"))
-				ix.RemoveServer(id)
-				m.Servers = slices.DeleteFunc(m.Servers, func(s placement.Server) bool { return s.ID == id })
-			},
-			"remove machine": func(t *rapid.T) {
-				if len(m.Machines) == 1 {
-					t.Skip("the last one")
-				}
-				id := fmt.Sprintf("m%d", rapid.IntRange(0, 7).Draw(t, "machine"))
-				err := ix.RemoveMachine(id)
-				if slices.ContainsFunc(m.Servers, func(s placement.Server) bool { return s.Machine == id }) {
-					require.ErrorIs(t, err, placement.ErrInUse)
-					return
-				}
-				require.NoError(t, err)
-				m.Machines = slices.DeleteFunc(m.Machines, func(m placement.Machine) bool { return m.ID == id })
-			},
-			"new dimension": func(t *rapid.T) {
-				if len(m.Servers) == 0 {
-					t.Skip("nothing to use")
-				}
-				s, d := &m.Servers[0], rapid.SampledFrom([]string{"cpu", "mailboxes"}).Draw(t, "dimension")
-				require.NoError(t, ix.Use(s.ID, placement.Amounts{d: 1}))
-				s.Used[d]++
-				m.machine(s.Machine).Used[d]++
-			},
-			"": func(t *rapid.T) { sameFleet(t, m, ix) },
-		})
+			}
+			for d, n := range n {
+				s.Used[d] += n
+				on.Used[d] += n
+			}
+		},
+		"put machine": func(t *rapid.T) {
+			id := fmt.Sprintf("m%d", rapid.IntRange(0, 7).Draw(t, "machine"))
+			put := drawMachine(t, id)
+			require.NoError(t, ix.PutMachine(put))
+			if old := m.machine(id); old != nil {
+				*old = put
+			} else {
+				m.Machines = append(m.Machines, put)
+			}
+		},
+		"put server": func(t *rapid.T) {
+			id := fmt.Sprintf("s%d", rapid.IntRange(0, 15).Draw(t, "server"))
+			put := drawServer(t, id, m.Machines)
+			require.NoError(t, ix.PutServer(put))
+			if old := m.server(id); old != nil {
+				put.Turn = old.Turn
+				*old = put
+			} else {
+				m.Servers = append(m.Servers, put)
+			}
+		},
+		"remove server": func(t *rapid.T) {
+			id := fmt.Sprintf("s%d", rapid.IntRange(0, 15).Draw(t, "server"))
+			ix.RemoveServer(id)
+			m.Servers = slices.DeleteFunc(m.Servers, func(s placement.Server) bool { return s.ID == id })
+		},
+		"remove machine": func(t *rapid.T) {
+			if len(m.Machines) == 1 {
+				t.Skip("the last one")
+			}
+			id := fmt.Sprintf("m%d", rapid.IntRange(0, 7).Draw(t, "machine"))
+			err := ix.RemoveMachine(id)
+			if slices.ContainsFunc(m.Servers, func(s placement.Server) bool { return s.Machine == id }) {
+				require.ErrorIs(t, err, placement.ErrInUse)
+				return
+			}
+			require.NoError(t, err)
+			m.Machines = slices.DeleteFunc(m.Machines, func(m placement.Machine) bool { return m.ID == id })
+		},
+		"new dimension": func(t *rapid.T) {
+			if len(m.Servers) == 0 {
+				t.Skip("nothing to use")
+			}
+			s, d := &m.Servers[0], rapid.SampledFrom([]string{"cpu", "mailboxes"}).Draw(t, "dimension")
+			require.NoError(t, ix.Use(s.ID, placement.Amounts{d: 1}))
+			s.Used[d]++
+			m.machine(s.Machine).Used[d]++
+		},
+		"": func(t *rapid.T) { sameFleet(t, m, ix) },
 	})
 }
 

@@ -16,7 +16,8 @@ type Options struct {
 	// Seed is where randomness starts, and orders what is equal. The same seed, changes
 	// and requests in the same order give the same decisions.
 	Seed uint64
-	// SearchLimit is after how many steps PlaceAll gives up; 0: 20,000.
+	// SearchLimit is after how many steps PlaceAll gives up; 0: 20,000. A step takes a few
+	// microseconds, during which the index is locked.
 	SearchLimit int
 }
 

@@ -54,8 +54,9 @@ func failed(ctx context.Context, err error, changes bool) *tierhost.Error {
 	}
 	kind := tierhost.KindInternal
 	switch pg.Code {
-	case "40001", "40P01", "55P03", "55006", "42710", "42P04", "XX000", "23505":
-		// Another process changes the same catalog rows, or uses what is to go.
+	case "40001", "40P01", "55P03", "55006", "42710", "42P04", "XX000", "23505", "2BP01":
+		// Another process changes the same catalog rows, uses what is to go, or has just
+		// made something that depends on it.
 		kind = tierhost.KindConflict
 	case "57014":
 		kind = tierhost.KindUnavailable

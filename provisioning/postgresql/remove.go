@@ -6,17 +6,10 @@ import (
 	"github.com/tierhost/tierhost/provisioning"
 )
 
-// remove drops the database first: as long as the role is there, what is left tells
-// whose it is.
+// remove drops the database first, with its sessions: as long as the role is there, what
+// is left tells whose it is. The role is not forbidden to log in before: if the removal
+// is cut off and taken back, it must not look suspended.
 func (s *session) remove(ctx context.Context, on provisioning.Place, name string, now state) error {
-	if now.hasRole {
-		if err := s.exec(ctx, "ALTER ROLE "+quote(name)+" NOLOGIN"); err != nil {
-			return err
-		}
-		if err := s.expel(ctx, name); err != nil {
-			return err
-		}
-	}
 	if now.hasBase {
 		if err := s.exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)"); err != nil {
 			return err
@@ -28,7 +21,10 @@ func (s *session) remove(ctx context.Context, on provisioning.Place, name string
 	if err := s.disown(ctx, on, name, now.role); err != nil {
 		return err
 	}
-	return s.exec(ctx, "DROP ROLE IF EXISTS "+quote(name))
+	if err := s.exec(ctx, "DROP ROLE IF EXISTS "+quote(name)); err != nil {
+		return err
+	}
+	return s.expel(ctx, name, now.role) // where another had let it in
 }
 
 // disown hands what the role has in databases of others to these others, and drops its

@@ -19,7 +19,7 @@ func (s *session) suspend(ctx context.Context, name string, now state) error {
 	if err := s.exec(ctx, statements...); err != nil {
 		return err
 	}
-	return s.expel(ctx, name)
+	return s.expel(ctx, name, now.role)
 }
 
 func (s *session) resume(ctx context.Context, name string, now state) error {
@@ -36,14 +36,14 @@ func (s *session) resume(ctx context.Context, name string, now state) error {
 	return s.exec(ctx, statements...)
 }
 
-// expel ends the sessions of the role and those in the database, except of superusers,
-// and waits until they have ended.
-func (s *session) expel(ctx context.Context, name string) error {
-	const query = `SELECT count(pg_terminate_backend(a.pid)) FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
-		WHERE (a.datname = $1 OR a.usename = $1) AND a.backend_type = 'client backend' AND NOT r.rolsuper`
+// expel ends the sessions of a role and those in a database, except of superusers, and
+// waits until they have ended.
+func (s *session) expel(ctx context.Context, name string, role uint32) error {
+	const query = `SELECT count(pg_terminate_backend(a.pid)) FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
+		WHERE (a.datname = $1 OR a.usesysid = $2) AND a.backend_type = 'client backend' AND NOT coalesce(r.rolsuper, false)`
 	for {
 		var alive int
-		if err := s.conn.QueryRow(ctx, query, name).Scan(&alive); err != nil {
+		if err := s.conn.QueryRow(ctx, query, name, role).Scan(&alive); err != nil {
 			return s.failed(ctx, err, true)
 		}
 		if alive == 0 {

@@ -123,6 +123,9 @@ type Fault string
 const (
 	Cut  Fault = "cut"  // it is closed
 	Hang Fault = "hang" // nothing comes back any more
+	// Leave is that the driver's process is gone as soon as it has asked for something: the
+	// server may go on with it. Only odd points break in this way, others like Cut.
+	Leave Fault = "leave"
 )
 
 // Broken is a connection that breaks at a point.
@@ -183,7 +186,7 @@ func DriverRules() []DriverRule {
 // needs are the rules that can be left out, and the abilities that they need.
 var needs = map[string]func(Features) bool{
 	"ENS-6": nil, "ISO-1": nil, "SUS-3": nil, "REM-5": nil, "OWN-2": nil, "SEC-2": nil,
-	"CUT-1": nil, "CUT-2": nil, "CUT-3": nil, "CUT-4": nil, "CTX-2": nil,
+	"CUT-1": nil, "CUT-2": nil, "CUT-3": nil, "CUT-4": nil, "CUT-5": nil, "CTX-2": nil,
 	"PRB-1": func(f Features) bool { return f.Probes },
 	"PRB-2": func(f Features) bool { return f.Probes },
 	"PWD-1": passwords, "PWD-2": passwords, "PWD-3": passwords, "PWD-4": passwords,

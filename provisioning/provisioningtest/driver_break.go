@@ -55,7 +55,69 @@ func breakRules() []DriverRule {
 		broken("CUT-2", "Suspend", suspend),
 		broken("CUT-3", "Resume", resume),
 		broken("CUT-4", "Remove", remove),
+		{
+			ID: "CUT-5", Name: "left behind",
+			Text: "What a server still does for a call whose process is gone does not come after the effect of the next call.",
+			Why:  "A customer who is suspended would be let in again by a resumption that was given up before.",
+			Check: func(t *conformance.T, h DriverHarness) {
+				s := begin(t, h)
+				for _, pair := range [][2]string{{"Ensure", "Remove"}, {"Suspend", "Resume"}, {"Resume", "Suspend"}, {"Remove", "Ensure"}} {
+					s.overtaken(pair[0], pair[1])
+				}
+			},
+		},
 	}
+}
+
+// overtaken leaves a call at each of its points, and does the opposite at once.
+func (s *site) overtaken(name, opposite string) {
+	s.t.Helper()
+	s.need(s.Break != nil, "Break")
+	methods := s.methods()
+	var c provisioning.Call
+	for point := 1; point < points; point += 2 {
+		s.before(name, &c)
+		what := fmt.Sprintf("%s left at point %d, then %s", name, point, opposite)
+		if _, err := s.breaking(s.t.Context(), what, methods[name], c, point, Leave); err == nil {
+			return // all points are behind us
+		}
+		s.do(what, methods[opposite], c)
+		s.after(opposite, c, what)
+		if s.t.Failed() {
+			s.t.FailNow() // the further points say the same
+		}
+	}
+	s.t.Fatalf("%s has more than %d points", name, points)
+}
+
+// breaking calls a method by a connection that breaks, and returns whether it has broken.
+func (s *site) breaking(ctx context.Context, what string, m method, c provisioning.Call, point int, how Fault) (broke bool, err error) {
+	s.t.Helper()
+	b := s.Break(s.t.Test(), point, how)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if how == Hang {
+		go func() {
+			select {
+			case <-b.Reached:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	if b.Driver == nil {
+		b.Driver = s.Driver
+	}
+	if b.Place != nil {
+		c.Server = *b.Place
+	}
+	_, err = s.try(ctx, b.Driver, what, m, c)
+	select {
+	case <-b.Reached:
+		broke = true
+	default:
+	}
+	return broke, err
 }
 
 func broken(id, name string, m method) DriverRule {
@@ -85,37 +147,16 @@ func (s *site) broken(name string, m method, how Fault) {
 		before := s.before(name, &c)
 		what := fmt.Sprintf("%s, %s at point %d", name, how, point)
 		left := s.left(c.Service.Name)
-		b := s.Break(s.t.Test(), point, how)
-		ctx, cancel := context.WithCancel(s.t.Context())
-		if how == Hang {
-			go func() {
-				select {
-				case <-b.Reached:
-					cancel()
-				case <-ctx.Done():
-				}
-			}()
-		}
-		if b.Driver == nil {
-			b.Driver = s.Driver
-		}
-		through := c
-		if b.Place != nil {
-			through.Server = *b.Place
-		}
-		_, err := s.try(ctx, b.Driver, what, m, through)
-		cancel()
-		if err == nil && point == 0 {
+		broke, err := s.breaking(s.t.Context(), what, m, c, point, how)
+		switch {
+		case err != nil:
+		case point == 0:
 			s.t.Fatalf("%s: the call succeeds: the harness breaks nothing", what)
-		}
-		if err == nil {
-			select {
-			case <-b.Reached: // only what does not matter came after it
-				s.after(name, c, what)
-				continue
-			default:
-				return // all points are behind us
-			}
+		case broke: // only what does not matter came after it
+			s.after(name, c, what)
+			continue
+		default:
+			return // all points are behind us
 		}
 		s.failed(err, what)
 		if tierhost.EffectOf(err) == tierhost.EffectNone {

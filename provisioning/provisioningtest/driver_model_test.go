@@ -27,6 +27,7 @@ type server struct {
 	users    map[string]*user
 	boxes    map[string]*box
 	sessions map[string]bool // of users, open
+	working  func(s *server) // what it still does for somebody who is gone
 	log      strings.Builder
 	clock    *tierhost.TestClock
 }
@@ -88,13 +89,45 @@ func (d *model) step(ctx context.Context, on provisioning.Place, do func(s *serv
 		if err := d.arrive(ctx); err != nil {
 			return err
 		}
-		if !effect {
-			s.mu.Lock()
+		if effect {
+			continue
+		}
+		s.mu.Lock()
+		if !d.faults.overtakes {
+			s.finish() // the server does one thing after the other
+		}
+		left := d.leaves()
+		if left {
+			s.working = do
+		} else {
 			do(s)
-			s.mu.Unlock()
+		}
+		s.mu.Unlock()
+		if left {
+			return errCut
 		}
 	}
 	return nil
+}
+
+// finish ends what the server still does.
+func (s *server) finish() {
+	if do := s.working; do != nil {
+		s.working = nil
+		do(s)
+	}
+}
+
+// leaves reports whether the driver's process ends now that it has asked.
+func (d *model) leaves() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := d.net; n != nil && n.how == provisioningtest.Leave && n.point == n.breaks && !n.broken {
+		n.broken = true
+		close(n.reached)
+		return true
+	}
+	return false
 }
 
 func (d *model) arrive(ctx context.Context) error {
@@ -114,7 +147,7 @@ func (d *model) arrive(ctx context.Context) error {
 	switch {
 	case !broken:
 		return nil
-	case n.how == provisioningtest.Cut:
+	case n.how != provisioningtest.Hang:
 		if d.faults.boasts {
 			return tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectNone, errCut.Err)
 		}
@@ -477,6 +510,7 @@ func newSite(_ *testing.T, f *faults) provisioningtest.Site {
 		s := servers[c.Server.Server]
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.finish()
 		return fn(s)
 	}
 	use := func(c provisioning.Call, password string) error {
@@ -537,6 +571,7 @@ func newSite(_ *testing.T, f *faults) provisioningtest.Site {
 			s := servers["one"]
 			s.mu.Lock()
 			defer s.mu.Unlock()
+			s.finish()
 			if s.users[name] != nil {
 				left = append(left, "user")
 			}

@@ -63,7 +63,7 @@ func TestBareSite(t *testing.T) {
 		return s
 	}
 	report = conformance.Record(t, h, provisioningtest.DriverRules())
-	for _, id := range []string{"ENS-4", "ENS-6", "ISO-1", "SUS-3", "REM-3", "REM-5", "OWN-2", "OWN-3", "SEC-2", "CUT-1", "CUT-2", "CUT-3", "CUT-4", "CTX-2",
+	for _, id := range []string{"ENS-4", "ENS-6", "ISO-1", "SUS-3", "REM-3", "REM-5", "OWN-2", "OWN-3", "SEC-2", "CUT-1", "CUT-2", "CUT-3", "CUT-4", "CUT-5", "CTX-2",
 		"PRB-2", "USE-2", "USE-3", "MOV-1", "MOV-2", "MOV-3"} {
 		if len(report.Failed[id]) == 0 {
 			t.Errorf("rule %s passes without what it needs", id)
@@ -77,6 +77,7 @@ type faults struct {
 	adopts                                                            adoption
 	deaf, boasts, confused, roots, negative, cutsIDs, once            bool
 	halves, fixed, logs, trims, empties, hasty, wholes, leaves, twins bool
+	overtakes                                                         bool
 	stuck                                                             chan struct{}
 	patience                                                          time.Duration
 	// Around it.
@@ -504,6 +505,7 @@ var mutants = []struct {
 	{"says that nothing has happened", "CUT-2", func(f *faults) { f.boasts = true }},
 	{"says that nothing has happened", "CUT-3", func(f *faults) { f.boasts = true }},
 	{"does not remove halves", "CUT-4", func(f *faults) { f.wholes = true }},
+	{"does not wait for what goes on", "CUT-5", func(f *faults) { f.overtakes = true }},
 	{"does not measure what is suspended", "USE-1", around(func(d *changed) {
 		d.usage = samples(d, func(s *provisioning.Sample, u user) bool { return !u.suspended })
 	})},

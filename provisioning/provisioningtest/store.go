@@ -44,7 +44,7 @@ func TestStore(t *testing.T, h StoreHarness) {
 type StoreRule = conformance.Rule[StoreHarness]
 
 // StoreRules returns the rules that [TestStore] runs.
-func StoreRules() []StoreRule { return inventoryRules() }
+func StoreRules() []StoreRule { return slices.Concat(inventoryRules(), serviceRules()) }
 
 // inventoryRules are the rules of provisioning.InventoryRows.
 func inventoryRules() []StoreRule {

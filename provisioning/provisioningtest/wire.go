@@ -10,7 +10,8 @@ import (
 // Wire stands between a driver and its server and breaks the connection at a point. It
 // counts what the driver sends: point 2n is before its n-th message reaches the server,
 // point 2n+1 after that, when the server has begun to answer and the driver has heard
-// nothing of it. Afterwards no connection works.
+// nothing of it; with [Leave] it does not wait for the answer to begin. Afterwards no
+// connection works.
 type Wire struct {
 	listener net.Listener
 	network  string
@@ -157,13 +158,17 @@ func (w *Wire) copy(to, from net.Conn, answers bool) {
 		n, err := from.Read(buf)
 		if n > 0 {
 			if !w.pass(answers) {
-				if w.how == Cut {
+				if w.how != Hang {
 					w.cut()
 					return
 				}
 				continue // read on, to see when the other side ends
 			}
 			if _, err := to.Write(buf[:n]); err != nil {
+				return
+			}
+			if w.how == Leave && !answers && !w.pass(true) {
+				w.cut()
 				return
 			}
 		}

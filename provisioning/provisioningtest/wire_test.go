@@ -18,7 +18,7 @@ func TestWire(t *testing.T) {
 	for point, want := range map[int]struct{ heard, answered int }{
 		-1: {3, 3}, 0: {0, 0}, 1: {1, 0}, 2: {1, 1}, 3: {2, 1}, 4: {2, 2}, 5: {3, 2}, 6: {3, 3},
 	} {
-		for _, how := range []provisioningtest.Fault{provisioningtest.Cut, provisioningtest.Hang} {
+		for _, how := range []provisioningtest.Fault{provisioningtest.Cut, provisioningtest.Hang, provisioningtest.Leave} {
 			t.Run(fmt.Sprint(how, " at ", point), func(t *testing.T) {
 				t.Parallel()
 				server, err := stdnet.Listen("tcp", "127.0.0.1:0")

@@ -254,6 +254,14 @@ func (r serviceRows) LockGate(ctx context.Context, server provisioning.ServerID)
 	if err := r.tx.writing(ctx); err != nil {
 		return provisioning.Gate{}, err
 	}
+	return r.Gate(ctx, server)
+}
+
+// Gate implements [provisioning.ServiceRows].
+func (r serviceRows) Gate(ctx context.Context, server provisioning.ServerID) (provisioning.Gate, error) {
+	if err := r.tx.reading(ctx); err != nil {
+		return provisioning.Gate{}, err
+	}
 	g, ok := r.state().gates.get(server)
 	if !ok {
 		return provisioning.Gate{Server: server}, nil

@@ -84,10 +84,7 @@ func newVersionedStatements(x sqlText, table string, more ...column) versionedSt
 }
 
 // provisioningRows is the rows of package provisioning within a transaction.
-type provisioningRows struct {
-	inventoryRows
-	provisioning.ServiceRows // not kept yet
-}
+type provisioningRows struct{ serviceRows }
 
 // inventoryRows is what there is to place services on.
 type inventoryRows struct{ tx *txn }
@@ -98,7 +95,7 @@ func (s *Store) Provisioning(tx storage.Tx) (provisioning.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return provisioningRows{inventoryRows: inventoryRows{t}}, nil
+	return provisioningRows{serviceRows{inventoryRows{t}}}, nil
 }
 
 func (r inventoryRows) sql() *inventoryStatements { return &r.tx.store.sql.inventory }

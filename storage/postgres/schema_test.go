@@ -48,11 +48,11 @@ func TestSchemaIsRefused(t *testing.T) {
 			[]string{"DROP SCHEMA %s CASCADE"}, "call Store.Migrate", true,
 		},
 		"an empty schema": {
-			[]string{"DROP SCHEMA %s CASCADE", "CREATE SCHEMA %[1]s"}, "version 0 of 5", true,
+			[]string{"DROP SCHEMA %s CASCADE", "CREATE SCHEMA %[1]s"}, "version 0 of 6", true,
 		},
 		"newer": {
-			[]string{"INSERT INTO %s.tierhost_migrations (version, name, checksum) VALUES (6, '0006_future.sql', 'x')"},
-			"0006_future.sql", false,
+			[]string{"INSERT INTO %s.tierhost_migrations (version, name, checksum) VALUES (7, '0007_future.sql', 'x')"},
+			"0007_future.sql", false,
 		},
 		"edited": {
 			[]string{"UPDATE %s.tierhost_migrations SET checksum = 'something else' WHERE version = 2"}, "checksum something", false,

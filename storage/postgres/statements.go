@@ -31,6 +31,7 @@ type statements struct {
 	ahead     aheadStatements
 	brands    brandStatements
 	inventory inventoryStatements
+	services  serviceStatements
 }
 
 func newStatements(x sqlText) *statements {
@@ -60,6 +61,7 @@ func newStatements(x sqlText) *statements {
 		ahead:     newAheadStatements(x),
 		brands:    newBrandStatements(x),
 		inventory: newInventoryStatements(x),
+		services:  newServiceStatements(x),
 	}
 }
 

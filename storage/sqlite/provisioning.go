@@ -20,10 +20,7 @@ const (
 )
 
 // provisioningRows is the rows of package provisioning within a transaction.
-type provisioningRows struct {
-	inventoryRows
-	provisioning.ServiceRows // not kept yet
-}
+type provisioningRows struct{ serviceRows }
 
 // inventoryRows is what there is to place services on.
 type inventoryRows struct{ *tx }
@@ -34,7 +31,7 @@ func (s *Store) Provisioning(x storage.Tx) (provisioning.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return provisioningRows{inventoryRows: inventoryRows{t}}, nil
+	return provisioningRows{serviceRows{inventoryRows{t}}}, nil
 }
 
 // LockInventory implements [provisioning.InventoryRows]. Whoever may write holds the

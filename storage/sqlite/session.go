@@ -25,7 +25,7 @@ type session interface {
 type scratch struct {
 	account, holding, update, period, usage, entry, document, key, event, misc binder
 	wholesale, stock, books, shadow, bill, transfer                            binder
-	load, reservation                                                          binder
+	load, reservation, service                                                 binder
 
 	row    row
 	values []driver.Value

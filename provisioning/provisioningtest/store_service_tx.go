@@ -1,0 +1,270 @@
+package provisioningtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/storage"
+	"github.com/tierhost/tierhost/storage/memory"
+	"github.com/tierhost/tierhost/storage/storagetest/conformance"
+)
+
+// serviceCalls are all methods of provisioning.ServiceRows. The store has what
+// [seedServices] writes.
+func serviceCalls() []call {
+	err2 := func(_ any, err error) error { return err }
+	claim := provisioning.Claim{Server: "s", Kind: "web", Name: "a"}
+	return []call{
+		{"PutServices", true, putServices(service("new"))},
+		{"PutChain", true, putChain(chain("new", "new"))},
+		{"LockGate", true, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.LockGate(ctx, "s")) }},
+		{"PutGate", true, func(ctx context.Context, rows provisioning.Rows) error {
+			return rows.PutGate(ctx, provisioning.Gate{Server: "s", Failures: 9})
+		}},
+		{"AddSamples", true, func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.AddSamples(ctx, []provisioning.SampleKey{sample("a", 9)}))
+		}},
+		{"PurgeSamples", true, func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.PurgeSamples(ctx, noon().Add(time.Hour), 9))
+		}},
+		{"PutReadings", true, func(ctx context.Context, rows provisioning.Rows) error {
+			return rows.PutReadings(ctx, []provisioning.Reading{{Service: "a", Server: "s", Meter: "new", At: noon()}})
+		}},
+		{"PutCollected", true, func(ctx context.Context, rows provisioning.Rows) error {
+			return rows.PutCollected(ctx, "s", "web", noon().Add(time.Hour))
+		}},
+		{"Services", false, func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.Services(ctx, []provisioning.ServiceID{"a"}))
+		}},
+		{"ServiceByName", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.ServiceByName(ctx, claim)) }},
+		{"ServicePage", false, func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.ServicePage(ctx, provisioning.ServiceQuery{}, "", 1))
+		}},
+		{"DueServices", false, func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.DueServices(ctx, noon(), nil, 1))
+		}},
+		{"NextDue", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.NextDue(ctx, noon())) }},
+		{"Chain", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Chain(ctx, "c")) }},
+		{"ChainByKey", false, func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.ChainByKey(ctx, "seller", "k"))
+		}},
+		{"ChainPage", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.ChainPage(ctx, "", "", 1)) }},
+		{"Gate", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Gate(ctx, "s")) }},
+		{"Gates", false, func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.Gates(ctx, time.Time{}, "", 1))
+		}},
+		{"Readings", false, func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.Readings(ctx, []provisioning.ServiceID{"a"}))
+		}},
+		{"Collected", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Collected(ctx, "s", "web")) }},
+	}
+}
+
+// seedServices writes a row of each sort.
+func seedServices(t *conformance.T, st provisioning.Store) {
+	t.Helper()
+	update(t, st, "seed", func(ctx context.Context, rows provisioning.Rows) error {
+		_, gated := rows.LockGate(ctx, "s")
+		_, sampled := rows.AddSamples(ctx, []provisioning.SampleKey{sample("a", 1)})
+		return errors.Join(gated, sampled, rows.PutServices(ctx, []provisioning.Service{service("a"), fullService("b")}), rows.PutChain(ctx, chain("c", "k")),
+			rows.PutGate(ctx, provisioning.Gate{Server: "s", Failures: 1}), rows.PutCollected(ctx, "s", "web", noon()),
+			rows.PutReadings(ctx, []provisioning.Reading{{Service: "a", Server: "s", Meter: "m", Value: decimal.NewFromInt(1), At: noon()}}))
+	})
+}
+
+func serviceTxRules() []StoreRule {
+	return []StoreRule{
+		{
+			ID: "SERVICE-TX-1", Name: "done",
+			Text: "Rows of a transaction that has ended refuse everything with storage.ErrTxDone.",
+			Why:  "A call that comes back late must not write into the next transaction.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				seedServices(t, st)
+				before := serviceDump(t, st)
+				var rows provisioning.Rows
+				var keptCtx context.Context
+				update(t, st, "keep the rows", func(ctx context.Context, r provisioning.Rows) error {
+					rows, keptCtx = r, context.WithoutCancel(ctx)
+					return nil
+				})
+				for _, c := range serviceCalls() {
+					t.Is(c.do(keptCtx, rows), storage.ErrTxDone, "%s after the end", c.name)
+				}
+				t.Equal(serviceDump(t, st), before, "the store")
+			},
+		},
+		{
+			ID: "SERVICE-TX-2", Name: "read-only",
+			Text: "In a View all reads work, and writes fail with storage.ErrReadOnly and change nothing.",
+			Why:  "Views run without locks.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				seedServices(t, st)
+				before := serviceDump(t, st)
+				for _, c := range serviceCalls() {
+					err := st.View(t.Context(), inRows(st, c.do))
+					if c.writes {
+						t.Is(err, storage.ErrReadOnly, "%s in a View", c.name)
+					} else {
+						t.OK(err, "%s in a View", c.name)
+					}
+				}
+				t.Equal(serviceDump(t, st), before, "the store")
+			},
+		},
+		{
+			ID: "SERVICE-TX-3", Name: "rollback",
+			Text: "When the function fails nothing of what it wrote stays.",
+			Why:  "A lease that was not committed keeps others away.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				seedServices(t, st)
+				before := serviceDump(t, st)
+				for _, c := range serviceCalls() {
+					if !c.writes {
+						continue
+					}
+					t.Is(st.Update(t.Context(), inRows(st, func(ctx context.Context, rows provisioning.Rows) error {
+						return errors.Join(c.do(ctx, rows), errRefused)
+					})), errRefused, "Update with %s", c.name)
+					t.Equal(serviceDump(t, st), before, "the store after the rollback of %s", c.name)
+				}
+				var got []provisioning.SampleKey
+				update(t, st, "add the sample", func(ctx context.Context, rows provisioning.Rows) (err error) {
+					got, err = rows.AddSamples(ctx, []provisioning.SampleKey{sample("a", 1), sample("a", 9)})
+					return err
+				})
+				t.Equal(got, []provisioning.SampleKey{sample("a", 9)}, "samples that are new after the rollbacks")
+			},
+		},
+		{
+			ID: "SERVICE-TX-4", Name: "own writes",
+			Text: "Every read sees what the transaction has written.",
+			Why:  "An order is stored, and its services read, in one transaction.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				update(t, st, "write and read", func(ctx context.Context, rows provisioning.Rows) error {
+					s := service("a")
+					t.OK(rows.PutServices(ctx, []provisioning.Service{s}), "PutServices")
+					s = next(s, func(s *provisioning.Service) { s.Account = "other" })
+					t.OK(rows.PutServices(ctx, []provisioning.Service{s}), "PutServices again")
+					got, err := rows.Services(ctx, []provisioning.ServiceID{"a"})
+					t.OK(err, "Services")
+					t.Equal(got, []provisioning.Service{s}, "by ID")
+					one, err := rows.ServiceByName(ctx, s.Claims()[0])
+					t.OK(err, "ServiceByName")
+					t.Equal(one, s, "by name")
+					got, err = rows.ServicePage(ctx, provisioning.ServiceQuery{Account: "other"}, "", 9)
+					t.OK(err, "ServicePage")
+					t.Equal(serviceIDs(got), []string{"a"}, "in a page")
+					got, err = rows.DueServices(ctx, noon(), nil, 9)
+					t.OK(err, "DueServices")
+					t.Equal(serviceIDs(got), []string{"a"}, "among those due")
+					t.OK(rows.PutChain(ctx, chain("c", "k")), "PutChain")
+					_, err = rows.ChainByKey(ctx, "seller", "k")
+					t.OK(err, "ChainByKey")
+					g, err := rows.LockGate(ctx, "s")
+					t.OK(err, "LockGate")
+					g.Failures = 3
+					t.OK(rows.PutGate(ctx, g), "PutGate")
+					g, err = rows.LockGate(ctx, "s")
+					t.Equal(g.Failures, 3, "the gate")
+					return err
+				})
+			},
+		},
+		{
+			ID: "SERVICE-MODEL", Name: "as the reference",
+			Text: "Random writes are answered, and leave behind, what they do in storage/memory.",
+			Why:  "Rules that nobody has thought of hold as well.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				rnd := rand.New(rand.NewPCG(2, 0))
+				st, model := h.New(t.Test()), provisioning.Store(memory.New())
+				for step := range 300 {
+					name, op := randomServiceWrite(rnd)
+					got, want := answer(t, st, op), answer(t, model, op)
+					t.Equal(got, want, "step %d: %s", step, name)
+					if step%50 == 49 {
+						t.Equal(serviceDump(t, st), serviceDump(t, model), "what is left after step %d", step)
+					}
+					if t.Failed() {
+						return
+					}
+				}
+			},
+		},
+		{
+			ID: "SERVICE-DUR", Name: "durable",
+			Text: "What was committed is there after the store was opened anew.",
+			Why:  "An operation without its record is done twice.",
+			Skip: func(h StoreHarness) string {
+				if h.Reopen == nil {
+					return "the harness cannot open a store again"
+				}
+				return ""
+			},
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				seedServices(t, st)
+				before := serviceDump(t, st)
+				st = h.Reopen(t.Test(), st)
+				t.Equal(serviceDump(t, st), before, "the store")
+				t.Equal(due(t, st, noon(), nil, 9), []string{"a"}, "those due")
+			},
+		},
+	}
+}
+
+// randomServiceWrite is a write, with what it is called. Its answer is text.
+func randomServiceWrite(rnd *rand.Rand) (string, func(ctx context.Context, rows provisioning.Rows) (any, error)) {
+	word := func() string { return string(rune('a' + rnd.IntN(4))) }
+	id, version := word(), int64(1+rnd.IntN(3))
+	at := noon().Add(time.Duration(rnd.IntN(4)) * time.Second)
+	switch rnd.IntN(6) {
+	case 0, 1, 2:
+		var all []provisioning.Service
+		for range 1 + rnd.IntN(2) {
+			s := service(provisioning.ServiceID(word()))
+			s.Version, s.Name, s.Server = int64(1+rnd.IntN(4)), word(), provisioning.ServerID(word())
+			s.Due, s.Lease = at, provisioning.Lease{}
+			if rnd.IntN(3) == 0 {
+				s.Move = &provisioning.Move{To: provisioning.ServerID(word())}
+			}
+			if len(all) == 0 || all[0].ID != s.ID {
+				all = append(all, s)
+			}
+		}
+		return fmt.Sprintf("put %v", serviceIDs(all)), func(ctx context.Context, rows provisioning.Rows) (any, error) {
+			return nil, rows.PutServices(ctx, all)
+		}
+	case 3:
+		c := chain(provisioning.ChainID(id), "")
+		if c.Version = version; rnd.IntN(2) == 0 {
+			c.Key = word()
+		}
+		return fmt.Sprintf("put chain %s/%d %q", id, version, c.Key), func(ctx context.Context, rows provisioning.Rows) (any, error) {
+			return nil, rows.PutChain(ctx, c)
+		}
+	case 4:
+		k := sample(provisioning.ServiceID(id), rnd.IntN(5))
+		return fmt.Sprintf("add %+v", k), func(ctx context.Context, rows provisioning.Rows) (any, error) {
+			return rows.AddSamples(ctx, []provisioning.SampleKey{k, sample("a", 0)})
+		}
+	}
+	except := []provisioning.ServerID{provisioning.ServerID(word())}
+	return fmt.Sprintf("due at %s but %v", at, except), func(ctx context.Context, rows provisioning.Rows) (any, error) {
+		found, err := rows.DueServices(ctx, at, except, 3)
+		if err != nil {
+			return nil, err
+		}
+		nextDue, err := rows.NextDue(ctx, at)
+		return fmt.Sprint(serviceIDs(found), nextDue), err
+	}
+}
