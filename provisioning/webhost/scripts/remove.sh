@@ -1,0 +1,28 @@
+# remove.sh STATE HOMES LOGS NAME UID GID SPOOL... -- SCRATCH...
+# Removes what belongs to a user, and the user. UID is empty if there is no user.
+set -eu
+state=$1 homes=$2 logs=$3 name=$4 uid=$5 gid=$6
+shift 6
+rm -rf --one-file-system "${homes:?}/${name:?}" "$homes/.tierhost-$name"
+while [ "$1" != -- ]; do
+  rm -rf --one-file-system "${1:?}/${name:?}"
+  shift
+done
+shift
+if [ -n "$uid" ]; then
+  for dir in "$@"; do
+    [ ! -d "$dir" ] || find "$dir" -xdev -user "$uid" -delete 2>/dev/null || true
+  done
+  tries=0
+  until userdel "$name" 2>/dev/null; do
+    code=$?
+    [ "$code" -ne 6 ] || break # it is gone
+    # It may still run something, which ends in a moment.
+    tries=$((tries + 1))
+    [ "$code" -eq 8 ] && [ "$tries" -lt 50 ] || exit 75
+    setpriv --reuid="$uid" --regid="$gid" --clear-groups kill -KILL -- -1 2>/dev/null || [ $? -eq 1 ]
+    sleep 0.1
+  done
+fi
+if getent group "$name" >/dev/null; then groupdel "$name"; fi
+rm -f "$logs/$name.log" "$logs/$name.log".* "$state/meters/$name" "$state/meters/.$name".*
