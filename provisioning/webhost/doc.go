@@ -71,9 +71,16 @@
 //
 // # What servers need
 //
-// nginx; GNU coreutils, findutils and diffutils; util-linux (flock, setpriv), procps (ps,
+// nginx; bash, tar, GNU coreutils, findutils and diffutils; util-linux (flock, setpriv), procps (ps,
 // kill), passwd (useradd and the others), awk; for quotas quota. That is any Debian
 // with nginx, procps and passwd. Root's login shell must be a POSIX one.
 //
-// It does not move content from one server to another.
+// # Moving
+//
+// [Driver.Copy] streams a home as an archive through the host's process, read and written with
+// the rights of its customer on either server, so that no link leads anywhere the customer
+// could not go by itself. Links stay links, hard ones within the home stay one file, owners are
+// the customer. All of it is copied each time. What the customer may not read (files of others
+// in its home) is not left out silently but stops the copy (code unreadable). Sockets, extended
+// attributes and what the user has outside its home, such as a crontab, stay behind.
 package webhost

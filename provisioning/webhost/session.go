@@ -132,8 +132,8 @@ func (s *session) partial(effect tierhost.Effect) tierhost.Effect {
 	return effect
 }
 
-// script runs a script, within the turn of the call if it has one.
-func (s *session) script(ctx context.Context, turn, name, stdin string, args ...string) (shell.Result, error) {
+// prepare makes the command that runs a script, within the turn of the call if it has one.
+func (s *session) prepare(turn, name string, args ...string) (shell.Command, error) {
 	text, err := scripts.ReadFile("scripts/" + name + ".sh")
 	if err == nil && turn != "" {
 		var before []byte
@@ -142,11 +142,18 @@ func (s *session) script(ctx context.Context, turn, name, stdin string, args ...
 		args = append([]string{turn, s.d.opt.Paths.State, s.name, s.ticket}, args...)
 	}
 	if err != nil {
-		return shell.Result{}, tierhost.Fail(tierhost.KindInternal, tierhost.EffectNone, err)
+		return shell.Command{}, tierhost.Fail(tierhost.KindInternal, tierhost.EffectNone, err)
 	}
-	return s.command(ctx, shell.Command{
-		Path: "/bin/sh", Args: append([]string{"-c", string(text), name}, args...), Stdin: secret.New(stdin), MaxOutput: 64 << 20,
-	})
+	return shell.Command{Path: "/bin/sh", Args: append([]string{"-c", string(text), name}, args...), MaxOutput: 64 << 20}, nil
+}
+
+func (s *session) script(ctx context.Context, turn, name, stdin string, args ...string) (shell.Result, error) {
+	c, err := s.prepare(turn, name, args...)
+	if err != nil {
+		return shell.Result{}, err
+	}
+	c.Stdin = secret.New(stdin)
+	return s.command(ctx, c)
 }
 
 func (s *session) command(ctx context.Context, c shell.Command) (shell.Result, error) {

@@ -63,6 +63,14 @@ func (n named) Resume(ctx context.Context, c provisioning.Call) (provisioning.Ob
 	return n.Driver.Resume(ctx, own(c))
 }
 
+func (n named) Copy(ctx context.Context, from provisioning.Place, c provisioning.Call) error {
+	return n.Driver.(provisioning.Mover).Copy(ctx, from, own(c))
+}
+
+func (n named) Verify(ctx context.Context, from provisioning.Place, c provisioning.Call) error {
+	return n.Driver.(provisioning.Mover).Verify(ctx, from, own(c))
+}
+
 func (n named) Remove(ctx context.Context, c provisioning.Call) error {
 	return n.Driver.Remove(ctx, own(c))
 }
@@ -72,12 +80,21 @@ const (
 	specB = `{"domains":["NAME.bücher.example"],"root":"public/site","disk_bytes":20971520}`
 )
 
-func (m *machine) site(t *testing.T, access shell.Access) provisioningtest.Site {
+// site is a machine, and another as the target of moves.
+func (m *machine) site(t *testing.T, access func(*machine) shell.Access, target *machine) provisioningtest.Site {
 	dead := m.place()
 	dead.Server = "dead"
 	dead.Config = json.RawMessage(strings.Replace(string(dead.Config), m.sshd.Addr, closed(t), 1))
-	way := &late{Access: access, m: m}
+	way := &late{Access: route{m: access(m), target: access(target)}, m: m}
 	reach := func() shell.Access { return deadOr{way, m.ssh} }
+	to := target.place()
+	to.Server = "target"
+	on := func(c provisioning.Call) *machine {
+		if c.Server.Server == "target" {
+			return target
+		}
+		return m
+	}
 	return provisioningtest.Site{
 		Driver: named{m.driver(t, reach())}, Place: m.place(), Kind: "web", Name: name, Dead: &dead,
 		Again: func() provisioning.Driver { return named{m.driver(t, reach())} },
@@ -90,15 +107,20 @@ func (m *machine) site(t *testing.T, access shell.Access) provisioningtest.Site 
 			json.RawMessage(`{"disk_bytes":-1}`),
 		},
 		Hostile: []string{"root", "www-data", "nobody", "sshd", "tierhost-x", "0", "x0", strings.Repeat("x", 32), strings.Repeat("x", 33), "a-", "a--b", "000"},
-		Use:     m.use, Check: m.check,
+		Use: func(ctx context.Context, c provisioning.Call, password string) error {
+			return on(c).use(ctx, c, password)
+		},
+		Check: func(ctx context.Context, c provisioning.Call) error { return on(c).check(ctx, c) },
 		Put: func(_ context.Context, c provisioning.Call, text string) error {
-			return os.WriteFile(m.path("/home/"+c.Service.Name+"/content.txt"), []byte(text), 0o600)
+			path := on(c).path("/home/" + c.Service.Name + "/content.txt")
+			return errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Chown(path, on(c).uid(c.Service.Name), on(c).uid(c.Service.Name)))
 		},
 		Get: func(_ context.Context, c provisioning.Call) (string, error) {
-			text, err := os.ReadFile(m.path("/home/" + c.Service.Name + "/content.txt"))
+			text, err := os.ReadFile(on(c).path("/home/" + c.Service.Name + "/content.txt"))
 			return string(text), err
 		},
-		Left: func(_ context.Context, name string) ([]string, error) { return m.left(name) },
+		Target: &to,
+		Left:   func(_ context.Context, name string) ([]string, error) { return m.left(name) },
 		Halves: map[string]func(context.Context, provisioning.Call) error{
 			"a record only":   m.half(t, "domains"),
 			"a user, no home": m.half(t, "home"),
@@ -121,7 +143,7 @@ func (m *machine) site(t *testing.T, access shell.Access) provisioningtest.Site 
 		},
 		Trespass: m.trespass, Escape: m.escape, Fill: m.fill,
 		Break: func(t *testing.T, point int, how provisioningtest.Fault) provisioningtest.Broken {
-			b := &breaking{Access: access, point: point, how: how, reached: make(chan struct{}), late: way}
+			b := &breaking{Access: access(m), point: point, how: how, reached: make(chan struct{}), late: way}
 			return provisioningtest.Broken{Driver: named{m.driver(t, b)}, Reached: b.reached}
 		},
 		Logs: func(context.Context) (string, error) {
@@ -136,6 +158,16 @@ func closed(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	return l.Addr().String()
+}
+
+// route reaches the place called target by another way than others.
+type route struct{ m, target shell.Access }
+
+func (r route) Open(ctx context.Context, on provisioning.Place) (shell.Session, error) {
+	if on.Server == "target" {
+		return r.target.Open(ctx, on)
+	}
+	return r.m.Open(ctx, on)
 }
 
 // deadOr reaches the place called dead, where nobody is, over SSH.
@@ -575,10 +607,10 @@ func harness(access func(*machine) shell.Access, machines ...*machine) provision
 	var n atomic.Int64
 	return provisioningtest.DriverHarness{
 		New: func(t *testing.T) provisioningtest.Site {
-			m := machines[int(n.Add(1))%len(machines)]
-			return m.site(t, access(m))
+			i := int(n.Add(1))
+			return machines[i%len(machines)].site(t, access, machines[(i+1)%len(machines)])
 		},
-		Features: provisioningtest.Features{Lists: true, Probes: true, Passwords: true, ChecksSpecs: true,
+		Features: provisioningtest.Features{Lists: true, Probes: true, Passwords: true, Moves: true, ChecksSpecs: true,
 			Meters: map[string]provisioning.Metric{webhost.DiskBytes: provisioning.Gauge, webhost.TrafficBytes: provisioning.Counter}},
 	}
 }
@@ -593,9 +625,9 @@ func TestDriver(t *testing.T) {
 // The same driver over SSH, by the rules for which the way matters.
 func TestDriverOverSSH(t *testing.T) {
 	t.Parallel()
-	h := harness(func(m *machine) shell.Access { return m.ssh }, startMachine(t))
+	h := harness(func(m *machine) shell.Access { return m.ssh }, startMachine(t), startMachine(t))
 	for _, r := range provisioningtest.DriverRules() {
-		if slices.Contains([]string{"ENS-1", "ENS-7", "PWD-2", "SUS-1", "REM-1", "LIS-1", "USE-2", "CTX-1", "PRB-1", "PRB-2", "SEC-2"}, r.ID) {
+		if slices.Contains([]string{"ENS-1", "ENS-7", "PWD-2", "SUS-1", "REM-1", "LIS-1", "USE-2", "CTX-1", "PRB-1", "PRB-2", "SEC-2", "MOV-1", "MOV-2"}, r.ID) {
 			conformance.Run(t, h, []provisioningtest.DriverRule{r})
 		}
 	}
