@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -83,6 +84,11 @@ func (f *Folder) Remove() { _ = os.RemoveAll(f.Path) }
 // Run prepares a command, whose output is the error's text if it fails.
 func (f *Folder) Run(cmd *exec.Cmd) error {
 	cmd.Dir, cmd.SysProcAttr = f.Path, f.attr
+	// The death signal comes when the thread that started the program ends. Without this
+	// that is as soon as the next one to run on it is a goroutine that ends it, as one of
+	// [Folder.Start] does, whose server has stopped.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, Tail(string(out)))
 	}

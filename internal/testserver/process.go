@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// StartTime bounds the making of a server's files, and its start with a recovery.
-const StartTime = 60 * time.Second
+// StartTime bounds the making of a server's files, and its start with a recovery: what a
+// busy machine may need, not what a server does.
+const StartTime = 3 * time.Minute
 
 // Process is a server that runs.
 type Process struct {
@@ -85,7 +86,7 @@ func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(p.folder.stop) // at once: nobody needs the data
 	select {
 	case <-p.ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		p.Kill()
 	}
 }

@@ -240,29 +240,49 @@ func withRoot(t *testing.T, config json.RawMessage, root string) json.RawMessage
 // turn. Others that only read are left out, as nothing happens between them.
 var tools = []string{"mkdir", "mv", "rm", "sync", "touch", "sha256sum", "jq"}
 
+// shims makes programs that count how often any of the tools was run, and at the point
+// meant for it do what a fault is.
+var shims = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "tierhost-shims-")
+	for _, tool := range tools {
+		path, lookErr := exec.LookPath(tool)
+		err = errors.Join(err, lookErr, os.WriteFile(filepath.Join(dir, tool), []byte(`#!/bin/sh
+if [ "$(stat -c %s "$SHIM_DIR/count")" -eq "$SHIM_POINT" ]; then
+  echo >"$SHIM_DIR/reached"
+  case $SHIM_HOW in
+  cut) kill -KILL 0 ;; # the script and all it started
+  hang) exec sleep 1000 ;;
+  leave) sleep 0.2 ;; # until the next call is there
+  esac
+fi
+printf x >>"$SHIM_DIR/count"
+exec `+path+` "$@"
+`), 0o700))
+	}
+	return dir, err
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := shims(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
 // broken returns a driver whose script is killed, or hangs, when it is about to run its
-// n-th program. Scripts that run fewer end well.
+// n-th program, or is left there by its driver. Scripts that run fewer end well.
 func (s *server) broken(t *testing.T, point int, how provisioningtest.Fault) provisioningtest.Broken {
 	t.Helper()
+	bin, err := shims()
+	require.NoError(t, err)
+	if how == provisioningtest.Leave && point%2 == 0 {
+		how = provisioningtest.Cut
+	}
 	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "count"), nil, 0o600))
 	fifo := filepath.Join(dir, "reached")
 	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
-	for _, tool := range tools {
-		path, err := exec.LookPath(tool)
-		require.NoError(t, err)
-		shim := fmt.Sprintf(`#!/bin/sh
-n=$(/usr/bin/wc -c <%[1]s/count)
-printf x >>%[1]s/count
-if [ "$n" -eq %[2]d ]; then
-  echo >%[1]s/reached
-  case %[3]s in cut) kill -KILL 0 ;; esac # the script and all it started
-  exec /bin/sleep 1000
-fi
-exec %[4]s "$@"
-`, dir, point, how, path)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, tool), []byte(shim), 0o700))
-	}
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "count"), nil, 0o600))
 	// Open for reading and writing, which does not wait for the other side.
 	pipe, err := os.OpenFile(fifo, os.O_RDWR, 0)
 	require.NoError(t, err)
@@ -273,7 +293,47 @@ exec %[4]s "$@"
 		}
 	}()
 	t.Cleanup(func() { _ = pipe.Close() })
-	return provisioningtest.Broken{Driver: s.driver(t, "PATH="+dir+":/usr/bin:/bin"), Reached: reached}
+	through := *s
+	if how == provisioningtest.Leave {
+		through.access = leaving{s.access, reached, t}
+	}
+	env := []string{"PATH=" + bin + ":/usr/bin:/bin", "SHIM_DIR=" + dir, fmt.Sprint("SHIM_POINT=", point), "SHIM_HOW=" + string(how)}
+	return provisioningtest.Broken{Driver: through.driver(t, env...), Reached: reached}
+}
+
+// leaving is an access whose process is gone when a point is reached. What it has started
+// goes on.
+type leaving struct {
+	shell.Access
+	reached <-chan struct{}
+	t       *testing.T
+}
+
+func (l leaving) Open(ctx context.Context, on provisioning.Place) (shell.Session, error) {
+	s, err := l.Access.Open(ctx, on)
+	return leavingSession{s, l}, err
+}
+
+type leavingSession struct {
+	shell.Session
+	l leaving
+}
+
+func (s leavingSession) Run(ctx context.Context, c shell.Command) (shell.Result, error) {
+	var r shell.Result
+	var err error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r, err = s.Session.Run(context.WithoutCancel(ctx), c)
+	}()
+	s.l.t.Cleanup(func() { <-ended })
+	select {
+	case <-ended:
+		return r, err
+	case <-s.l.reached:
+		return shell.Result{}, tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectUnknown, errors.New("the process is gone"))
+	}
 }
 
 func harness(s func(t *testing.T) *server) provisioningtest.DriverHarness {
