@@ -146,6 +146,7 @@ func (w *World) misfortune(ctx context.Context) {
 			w.Stats["vandalism"]++
 			w.trace("somebody deletes %s from %s", t.Name, on)
 			w.site.Delete(on, t.Kind, t.Name)
+			w.vanished[t.Owner] = true
 		}
 	case 3:
 		if !w.swarm.vandals {
@@ -154,6 +155,11 @@ func (w *World) misfortune(ctx context.Context) {
 		if len(w.backups) > 0 && w.odds(2) {
 			w.Stats["restored"]++
 			w.trace("a server is restored")
+			for _, s := range w.servers {
+				for _, t := range w.site.Things(s) {
+					w.vanished[t.Owner] = true
+				}
+			}
 			w.backups[w.rnd.IntN(len(w.backups))]()
 			w.rebuildForeign()
 			return

@@ -36,15 +36,20 @@ type World struct {
 	workers []*process
 	swarm   swarm
 
-	kinds   []provisioning.Kind
-	servers []provisioning.ServerID
-	foreign map[provisioning.ServerID][]fake.Thing
-	backups []func()
-	names   int
-	depth   int // of calls within calls
-	calm    bool
-	calls   []*running
-	broken  []string // what was found during calls
+	kinds    []provisioning.Kind
+	servers  []provisioning.ServerID
+	capacity map[provisioning.ServerID]int64 // in services
+	// vanished are services whose thing others have removed, or a call that came late.
+	vanished map[provisioning.ServiceID]bool
+	foreign  map[provisioning.ServerID][]fake.Thing
+	backups  []func()
+	names    int
+	depth    int // of calls within calls
+	calm     bool
+	// versions are those of the services that were looked at.
+	versions map[provisioning.ServiceID]int64
+	calls    []*running
+	broken   []string // what was found during calls
 
 	// Stats counts what happened, to see that a simulation is worth its time.
 	Stats map[string]int
@@ -85,6 +90,7 @@ func New(ctx context.Context, st provisioning.Store, o Options) (*World, error) 
 	w := &World{
 		opt: o, rnd: rand.New(rand.NewPCG(o.Seed, 1)), clock: tierhost.NewTestClock(time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)),
 		ids: tierhost.NewSequenceIDs(), inner: st, foreign: map[provisioning.ServerID][]fake.Thing{}, Stats: map[string]int{},
+		vanished: map[provisioning.ServiceID]bool{}, capacity: map[provisioning.ServerID]int64{}, versions: map[provisioning.ServiceID]int64{},
 	}
 	w.site = fake.New(fake.Options{Clock: w.clock})
 	s := &w.swarm
@@ -173,6 +179,7 @@ func (w *World) build(ctx context.Context) (err error) {
 				return err
 			}
 			w.servers = append(w.servers, s.ID)
+			w.capacity[s.ID] = s.Capacity[provisioning.DimensionServices]
 		}
 	}
 	for i := range 3 {
@@ -248,6 +255,7 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 		if w.swarm.late && c.Verb != provisioning.VerbRead {
 			f.Late = 1 + w.rnd.IntN(30)
 			w.Stats["late effect"]++
+			w.vanished[c.Service] = w.vanished[c.Service] || c.Verb == provisioning.VerbRemove
 		}
 	}
 	return w.ending(f, r)
@@ -256,6 +264,9 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 // ending has the call taken off the list when it is over: after the last thing that
 // happens during it.
 func (w *World) ending(f fake.Fault, r *running) fake.Fault {
+	if f.Before != nil || f.After != nil || f.Half || f.Twice || f.Late > 0 {
+		w.trace("  before %v, after %v, half %t, twice %t, late %d", f.Before, f.After, f.Half, f.Twice, f.Late)
+	}
 	end := func() {
 		for i, x := range w.calls {
 			if x == r {
