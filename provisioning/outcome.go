@@ -413,8 +413,16 @@ func (s *Service) removedFrom(server ServerID, now time.Time, v *verdict) {
 }
 
 // late notes that a call which could have changed something ended after its lease: what
-// was seen since may not be so.
-func (s *Service) late(on ServerID, now time.Time) {
+// was seen since may not be so. oldPassword says that it has set one that was changed
+// since, which no read would show.
+func (s *Service) late(on ServerID, oldPassword bool, now time.Time) {
+	switch {
+	case !oldPassword:
+	case on == s.Server:
+		s.Observed.PasswordAt = 0
+	case s.Move != nil && on == s.Move.To:
+		s.Move.PasswordAt = 0
+	}
 	switch {
 	case on == s.Server && s.Desired() != DesiredRemoved:
 		s.Recheck = true

@@ -276,7 +276,7 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 		}
 		if s.Lease.Token != t.lease.Token {
 			if !c.read() {
-				s.late(t.server, u.now)
+				s.late(t.server, c.password && t.service.PasswordAt < s.PasswordAt, u.now)
 				u.event(&s.Service, LateOutcome{Service: s.ID, Server: t.server, Verb: c.verb, Begun: t.begun})
 			}
 		} else {

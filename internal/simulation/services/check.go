@@ -1,9 +1,12 @@
 package services
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +21,10 @@ func (w *World) Check(ctx context.Context) error {
 	if len(w.broken) > 0 {
 		return errors.New(w.broken[0])
 	}
+	if w.checked == w.happened {
+		return nil
+	}
+	w.checked = w.happened
 	all, err := w.all(ctx)
 	if err != nil {
 		return err
@@ -31,13 +38,21 @@ func (w *World) Check(ctx context.Context) error {
 			continue
 		}
 		w.versions[s.ID] = s.Version
-		text := fmt.Sprintf("%+v", s)
-		w.trace("  %s %s %s on %q: %s", s.ID, s.Kind, s.Phase, s.Server, brief(&s))
-		if strings.Contains(text, canary) {
+		if w.opt.Trace != nil {
+			w.trace("  %s %s %s on %q: %s", s.ID, s.Kind, s.Phase, s.Server, brief(&s))
+		}
+		text, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		if bytes.Contains(text, []byte(canary)) || bytes.Contains(s.Password, []byte(canary)) {
 			fail("%s shows its password", s.ID)
 		}
 		if s.Phase == provisioning.PhaseParked && s.Parked.Reason == "" {
 			fail("%s is parked without a reason", s.ID)
+		}
+		if s.Phase == provisioning.PhaseParked && (s.Parked.Reason == provisioning.ParkInternal || s.Parked.Reason == provisioning.ParkNoDriver) {
+			fail("%s is parked: %s", s.ID, s.Parked.Text)
 		}
 	}
 	for _, on := range w.servers {
@@ -64,7 +79,7 @@ func (w *World) Check(ctx context.Context) error {
 			}
 		}
 	}
-	errs = append(errs, w.room(ctx)...)
+	errs = append(errs, w.room(ctx, all)...)
 	for on, foreign := range w.foreign {
 		for _, want := range foreign {
 			if got, there := w.site.Thing(on, want.Kind, want.Name); !there || got.Owner != "" || got.Content != want.Content || got.Plan != want.Plan {
@@ -115,23 +130,51 @@ func known(s *provisioning.Service, on provisioning.ServerID) bool {
 		slices.ContainsFunc(s.Leftovers, func(l provisioning.Leftover) bool { return l.Server == on })
 }
 
-// room looks whether no server holds more than it may.
-func (w *World) room(ctx context.Context) (errs []error) {
-	was := w.calm
-	w.calm = true
-	defer func() { w.calm = was }()
-	for _, on := range w.servers {
-		loads, err := w.front.ServerLoads(ctx, on)
+// room looks whether no server and no machine holds more than it may.
+func (w *World) room(ctx context.Context, all []provisioning.Service) (errs []error) {
+	err := w.inner.View(ctx, func(ctx context.Context, tx storage.Tx) error {
+		errs = nil
+		rows, err := w.inner.Provisioning(tx)
 		if err != nil {
-			return []error{err}
+			return err
 		}
+		loads, err := rows.Loads(ctx, time.Time{}, provisioning.LoadKey{}, 1000)
 		for _, l := range loads {
 			if l.Limited && l.Used > l.Capacity {
-				errs = append(errs, fmt.Errorf("%s holds %d of %d", on, l.Used, l.Capacity))
+				errs = append(errs, fmt.Errorf("%s%s holds %d of %d", l.Machine, l.Server, l.Used, l.Capacity))
+			}
+		}
+		return err
+	})
+	// And by what the services say they take.
+	taken := map[provisioning.ServerID]int64{}
+	for i := range all {
+		for r, on := range room(&all[i]) {
+			if r.ID != "" {
+				taken[on]++
 			}
 		}
 	}
-	return errs
+	for on, n := range taken {
+		if n > w.capacity[on] {
+			errs = append(errs, fmt.Errorf("%d services have room on %s, which has %d", n, on, w.capacity[on]))
+		}
+	}
+	return append(errs, err)
+}
+
+// room yields the room that a service has on servers.
+func room(s *provisioning.Service) iter.Seq2[provisioning.ReservationRef, provisioning.ServerID] {
+	return func(yield func(provisioning.ReservationRef, provisioning.ServerID) bool) {
+		if !yield(s.Reservation, s.Server) || s.Move != nil && !yield(s.Move.Reservation, s.Move.To) {
+			return
+		}
+		for _, l := range s.Leftovers {
+			if !yield(l.Reservation, l.Server) {
+				return
+			}
+		}
+	}
 }
 
 // Finish stops all faults, has everything worked on until nothing is left to do, and
@@ -140,6 +183,7 @@ func (w *World) Finish(ctx context.Context) error {
 	w.calm = true
 	w.trace("the faults stop")
 	w.site.SetLag(0)
+	clear(w.sick)
 	for _, on := range w.servers {
 		w.site.SetDown(on, false)
 		if _, err := w.front.SetServerStatus(ctx, on, provisioning.StatusActive); err != nil {
@@ -183,7 +227,11 @@ func (w *World) Finish(ctx context.Context) error {
 	if err := w.work(ctx, p); err != nil {
 		return err
 	}
-	return errors.Join(w.Check(ctx), w.compare(ctx, p))
+	faults, err := p.VerifyRoom(ctx)
+	if len(faults) > 0 {
+		return fmt.Errorf("loads are not what is reserved: %+v", faults)
+	}
+	return errors.Join(err, w.Check(ctx), w.compare(ctx, p), w.events(ctx))
 }
 
 // excused reports whether a finding may stay: what a parked service has left waits for a
@@ -288,15 +336,6 @@ func (w *World) compare(ctx context.Context, p *process) error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	referenced := map[provisioning.ReservationID]provisioning.ServiceID{}
-	refer := func(s *provisioning.Service, r provisioning.ReservationRef) {
-		if r.ID == "" {
-			return
-		}
-		if other, twice := referenced[r.ID]; twice {
-			fail("reservation %s is held by %s and %s", r.ID, other, s.ID)
-		}
-		referenced[r.ID] = s.ID
-	}
 	chains := map[provisioning.ChainID]provisioning.Chain{}
 	for c, err := range p.Chains(ctx, "") {
 		if err != nil {
@@ -306,12 +345,11 @@ func (w *World) compare(ctx context.Context, p *process) error {
 	}
 	for _, s := range all {
 		w.Stats["end "+string(s.Phase)]++
-		refer(&s, s.Reservation)
-		for _, l := range s.Leftovers {
-			refer(&s, l.Reservation)
-		}
-		if s.Move != nil {
-			refer(&s, s.Move.Reservation)
+		for r := range room(&s) {
+			if other, twice := referenced[r.ID]; twice && r.ID != "" {
+				fail("reservation %s is held by %s and %s", r.ID, other, s.ID)
+			}
+			referenced[r.ID] = s.ID
 		}
 		on := w.where(s.ID)
 		switch s.Phase {
@@ -328,7 +366,7 @@ func (w *World) compare(ctx context.Context, p *process) error {
 				// A server that is restored has the old password, which nobody can see; and what
 				// vanishes between a read and the change that follows it is made again without
 				// one: see docs/provisioning.md.
-				if err != nil || string(plain) != t.Password && !w.vanished[s.ID] {
+				if err != nil || string(plain) != t.Password && !w.unsure[s.ID] {
 					fail("%s has the password %q, want %q (%v)", s.ID, t.Password, plain, err)
 				}
 			}
@@ -343,6 +381,7 @@ func (w *World) compare(ctx context.Context, p *process) error {
 				fail("%s is removed and on %v", s.ID, on)
 			}
 		case provisioning.PhaseParked:
+			w.Stats["parked "+s.Parked.Reason]++
 			if s.Parked.Text == "" {
 				fail("%s is parked without a word", s.ID)
 			}
@@ -363,6 +402,7 @@ func (w *World) compare(ctx context.Context, p *process) error {
 			fail("%s stays %s: %+v", s.ID, s.Phase, s.Failure)
 		}
 	}
+	delete(referenced, "")
 	errs = append(errs, w.reservations(ctx, referenced)...)
 	errs = append(errs, w.orders(chains, all)...)
 	return errors.Join(errs...)
@@ -402,6 +442,19 @@ func (w *World) fits(s *provisioning.Service, all []provisioning.Service) bool {
 		}
 	}
 	return false
+}
+
+// events looks at what was told, and counts it.
+func (w *World) events(ctx context.Context) error {
+	_, err := storage.Drain(ctx, w.inner, func(_ context.Context, e storage.Event) error {
+		w.Stats["event "+e.Type]++
+		if bytes.Contains(e.Data, []byte(canary)) {
+			return fmt.Errorf("an event shows a password: %s", e.Data)
+		}
+		_, err := provisioning.DecodeEvent(e)
+		return err
+	}, storage.DrainOptions{Clock: w.clock})
+	return err
 }
 
 // where are the servers that have something of a service.
