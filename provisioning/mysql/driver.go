@@ -24,8 +24,8 @@ type Options struct {
 	// TLS is used for connections by TCP; nil: the system's certificate authorities. The
 	// name to verify is Config.Host unless ServerName is set.
 	TLS *tls.Config
-	// Random is the source of what an account without a password has instead of one; nil:
-	// crypto/rand.
+	// Random is the source of what an account without a password has instead of one, and
+	// of the key of the driver's locks; nil: crypto/rand.
 	Random io.Reader
 }
 
@@ -48,7 +48,7 @@ var (
 
 // Ensure makes database, account and privileges, and sets limits and password.
 func (d *Driver) Ensure(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	return d.change(ctx, c, func(s *session, want Spec, now state) error {
+	return d.change(ctx, c, true, func(s *session, want Spec, now state) error {
 		if now.foreign(c.Service.ID) {
 			return foreign(tierhost.KindExists, c.Service.Name)
 		}
@@ -58,7 +58,7 @@ func (d *Driver) Ensure(ctx context.Context, c provisioning.Call) (provisioning.
 
 // Suspend locks the account, takes its privileges and ends its sessions.
 func (d *Driver) Suspend(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	return d.change(ctx, c, func(s *session, _ Spec, now state) error {
+	return d.change(ctx, c, false, func(s *session, _ Spec, now state) error {
 		if err := now.owned(c); err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (d *Driver) Suspend(ctx context.Context, c provisioning.Call) (provisioning
 
 // Resume gives the privileges back and unlocks the account.
 func (d *Driver) Resume(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	return d.change(ctx, c, func(s *session, _ Spec, now state) error {
+	return d.change(ctx, c, false, func(s *session, _ Spec, now state) error {
 		if err := now.owned(c); err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (d *Driver) ChangePassword(ctx context.Context, c provisioning.Call) error 
 		return issues.Err()
 	}
 	c.Spec = nil
-	_, err := d.change(ctx, c, func(s *session, _ Spec, now state) error {
+	_, err := d.change(ctx, c, false, func(s *session, _ Spec, now state) error {
 		if err := now.owned(c); err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (d *Driver) ChangePassword(ctx context.Context, c provisioning.Call) error 
 // Remove drops database and accounts.
 func (d *Driver) Remove(ctx context.Context, c provisioning.Call) error {
 	c.Spec, c.Password = nil, secret.Text{}
-	_, err := d.change(ctx, c, func(s *session, _ Spec, now state) error {
+	_, err := d.change(ctx, c, false, func(s *session, _ Spec, now state) error {
 		if now.foreign(c.Service.ID) {
 			return foreign(tierhost.KindPrecondition, c.Service.Name)
 		}
@@ -135,8 +135,8 @@ func (d *Driver) CheckSpec(_ provisioning.Kind, name string, spec json.RawMessag
 }
 
 // change runs one call that changes something, alone for its name on the server, and
-// observes what came of it.
-func (d *Driver) change(ctx context.Context, c provisioning.Call, do func(*session, Spec, state) error) (provisioning.Observation, error) {
+// observes what came of it. Only if it may make something it makes the driver's own tables.
+func (d *Driver) change(ctx context.Context, c provisioning.Call, make bool, do func(*session, Spec, state) error) (provisioning.Observation, error) {
 	none := provisioning.Observation{}
 	want, err := check(c)
 	if err != nil {
@@ -147,7 +147,7 @@ func (d *Driver) change(ctx context.Context, c provisioning.Call, do func(*sessi
 		return none, err
 	}
 	defer s.close()
-	now, err := s.locked(ctx, c.Service.Name)
+	now, err := s.locked(ctx, c.Service.Name, make)
 	if err != nil {
 		return none, err
 	}

@@ -21,9 +21,6 @@ func (s *session) ensure(ctx context.Context, c provisioning.Call, want Spec, no
 		}
 	}
 	if !now.hasRow {
-		if err := s.exec(ctx, makeSchema); err != nil {
-			return err
-		}
 		if err := s.exec(ctx, makeTable); err != nil {
 			return err
 		}
@@ -101,9 +98,17 @@ func (d *Driver) password(c provisioning.Call) (string, error) {
 	if c.Password.Reveal() != "" {
 		return hash(c.Password), nil
 	}
-	unknown := make([]byte, 20)
-	if _, err := io.ReadFull(d.opt.Random, unknown); err != nil {
-		return "", tierhost.Fail(tierhost.KindInternal, tierhost.EffectNone, fmt.Errorf("no random bytes: %w", err))
+	unknown, err := d.random(20)
+	if err != nil {
+		return "", err
 	}
 	return hashOf(unknown), nil
+}
+
+func (d *Driver) random(n int) ([]byte, error) {
+	bytes := make([]byte, n)
+	if _, err := io.ReadFull(d.opt.Random, bytes); err != nil {
+		return nil, tierhost.Fail(tierhost.KindInternal, tierhost.EffectNone, fmt.Errorf("no random bytes: %w", err))
+	}
+	return bytes, nil
 }

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/tierhost/tierhost"
 )
@@ -17,11 +18,19 @@ func (s *session) remove(ctx context.Context, now state) error {
 		}
 	}
 	if now.hasBase {
-		if err := s.exec(ctx, "DROP DATABASE IF EXISTS "+quote(now.name)); err != nil {
-			if number(err) != 0 {
-				s.changed = true // some tables may be gone
-				return tierhost.Fail(tierhost.KindOf(err), tierhost.EffectPartial, err)
-			}
+		err := s.exec(ctx, "SET STATEMENT lock_wait_timeout = 10, innodb_lock_wait_timeout = 10 FOR DROP DATABASE IF EXISTS "+quote(now.name))
+		switch number(err) {
+		case 0:
+		case errWaited:
+			// Its sessions have ended: it is staff's, or a transaction that outlives them.
+			s.changed = true
+			return &tierhost.Error{Kind: tierhost.KindConflict, Code: CodeHeld, Effect: tierhost.EffectPartial,
+				Err: fmt.Errorf("a session of staff, or a transaction that XA RECOVER lists, holds tables of %q: %w", now.name, err)}
+		default:
+			s.changed = true // some tables may be gone
+			return tierhost.Fail(tierhost.KindOf(err), tierhost.EffectPartial, err)
+		}
+		if err != nil {
 			return err
 		}
 	}

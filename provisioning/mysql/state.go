@@ -20,7 +20,10 @@ const (
 	name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL PRIMARY KEY,
 	service VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
 	suspended BOOLEAN NOT NULL DEFAULT FALSE) ENGINE=InnoDB`
-	hosted = "tierhost.hosted_databases"
+	hosted   = "tierhost.hosted_databases"
+	makeKeys = `CREATE TABLE IF NOT EXISTS tierhost.driver_keys (
+	name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL PRIMARY KEY, secret VARBINARY(64) NOT NULL) ENGINE=InnoDB`
+	keys = "tierhost.driver_keys"
 	// nothing stands for the table where it has not been made yet.
 	nothing = "(SELECT '' AS name, '' AS service, FALSE AS suspended WHERE FALSE)"
 )

@@ -29,6 +29,13 @@
 // needs server_names_hash_bucket_size. HTTPS is a matter of the template, as is anything
 // that runs programs.
 //
+// # Calls that were given up
+//
+// A program may go on, or even begin, when the process that wanted it is gone. On an
+// account one program works at a time, and only for the call that began last (files below
+// turns in [Paths.State]): what is late does nothing. Which call began last is told by
+// their processes' clocks, within ten minutes. Code busy means that another has begun since.
+//
 // # Suspension
 //
 // The site answers 503 with [Options.Notice]. The user is expired and its password locked,
@@ -52,7 +59,15 @@
 // there is of an account and the last. The user's entry carries a hash of it, too. What
 // has no record (users made by hand, homes, files of sites) is foreign and never touched.
 // Removal takes home, site, logs, the files in [Options.Scratch] and [Options.Spools], and
-// the user. There is no archive; grace is the manager's.
+// the user. There is no archive; grace is the manager's. Whatever a user may have elsewhere
+// would be the next one's with its number.
+//
+// # What customers see
+//
+// By SFTP or a shell customers see what everybody on the machine may, such as the names of
+// users; of others no domains, logs and files. Where that is too much, sshd has
+// ChrootDirectory. Mail to users of the machine must not run programs by ~/.forward, which
+// no suspension ends. Mount homes and scratch directories with nosuid and nodev.
 //
 // # What servers need
 //
