@@ -77,11 +77,11 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 	if c.err != nil {
 		return c
 	}
+	c.password = in.Password.Reveal() != ""
 	switch c.verb {
 	case VerbRead:
 		c.obs, c.err = t.driver.Read(ctx, in)
 	case VerbEnsure:
-		c.password = in.Password.Reveal() != ""
 		c.obs, c.err = t.driver.Ensure(ctx, in)
 	case VerbSuspend:
 		c.obs, c.err = t.driver.Suspend(ctx, in)

@@ -314,10 +314,15 @@ func (u *unit) reserve(ctx context.Context, req ReserveRequest, name func(i int)
 			return nil, err
 		}
 		free := true
+		var claimed []Claim // two of one order may have one name
 		for i, r := range got.Reservations {
 			c := name(i)
 			c.Server = r.Server
-			is, err := u.nameFree(ctx, c)
+			is, err := !slices.Contains(claimed, c), error(nil)
+			if is {
+				claimed = append(claimed, c)
+				is, err = u.nameFree(ctx, c)
+			}
 			if err != nil {
 				return nil, err
 			}

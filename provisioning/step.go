@@ -62,8 +62,26 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 // take leases what is to be done next. Work that needs no call is done in the same
 // transaction; then there is no task.
 func (m *Manager) take(ctx context.Context) (t *task, worked bool, err error) {
+	for tries := 1; ; tries++ {
+		var tried ServiceID
+		t, worked, tried, err = m.takeOnce(ctx)
+		switch {
+		case err == nil:
+			return t, worked, nil
+		case errors.Is(err, ErrNameTaken) && tries < namesTried:
+			// Somebody took the name since it was seen to be free: the next try sees that.
+		default:
+			return nil, false, m.setAside(ctx, tried, err)
+		}
+	}
+}
+
+// namesTried is how often a place is looked for while others take the name there.
+const namesTried = 5
+
+// takeOnce is take, and tells which service was tried last.
+func (m *Manager) takeOnce(ctx context.Context) (t *task, worked bool, tried ServiceID, err error) {
 	token := m.opt.IDs.NewID("lease")
-	var tried ServiceID
 	err = m.transact(ctx, func(ctx context.Context, u *unit) error {
 		t, worked, tried = nil, false, ""
 		except, err := u.closedGates(ctx)
@@ -87,10 +105,7 @@ func (m *Manager) take(ctx context.Context) (t *task, worked bool, err error) {
 			except = append(except, pass)
 		}
 	})
-	if err != nil {
-		return nil, false, m.setAside(ctx, tried, err)
-	}
-	return t, worked, nil
+	return t, worked, tried, err
 }
 
 // setAside parks a service whose record cannot be worked on, so that it does not hold up
@@ -261,7 +276,7 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 		}
 		if s.Lease.Token != t.lease.Token {
 			if !c.read() {
-				s.late(t.server, u.now)
+				s.late(t.server, c.password && t.service.PasswordAt < s.PasswordAt, u.now)
 				u.event(&s.Service, LateOutcome{Service: s.ID, Server: t.server, Verb: c.verb, Begun: t.begun})
 			}
 		} else {
