@@ -8,37 +8,18 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/tierhost/tierhost"
-	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 )
 
 // Codes of errors, besides those of faulty input.
 const (
-	CodeForeign   = "foreign"      // it carries another service's ID, or none
-	CodeMissing   = "not_there"    // there is nothing of that name
-	CodeBadConfig = "bad_config"   // the place's Config cannot be read
-	CodeNoMariaDB = "no_mariadb"   // the server is not MariaDB, or too old
-	CodeCollation = "no_collation" // the server does not have the spec's collation
-	CodeHeld      = "held"         // something holds tables that are to go
+	CodeForeign   = database.CodeForeign   // it carries another service's ID, or none
+	CodeMissing   = database.CodeMissing   // there is nothing of that name
+	CodeBadConfig = database.CodeBadConfig // the place's Config cannot be read
+	CodeNoMariaDB = "no_mariadb"           // the server is not MariaDB, or too old
+	CodeCollation = "no_collation"         // the server does not have the spec's collation
+	CodeHeld      = "held"                 // something holds tables that are to go
 )
-
-func foreign(kind tierhost.Kind, name string) error {
-	return &tierhost.Error{Kind: kind, Code: CodeForeign, Err: fmt.Errorf("%q is not this service's", name)}
-}
-
-func missing(name string) error {
-	return &tierhost.Error{Kind: tierhost.KindNotFound, Code: CodeMissing, Err: fmt.Errorf("there is no %q", name)}
-}
-
-// owned returns an error if there is nothing, or something that is another's.
-func (now state) owned(c provisioning.Call) error {
-	switch {
-	case now.empty():
-		return missing(c.Service.Name)
-	case now.foreign(c.Service.ID):
-		return foreign(tierhost.KindExists, c.Service.Name)
-	}
-	return nil
-}
 
 // Numbers of the server's errors.
 const (

@@ -5,10 +5,11 @@ import (
 	"fmt"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/provisioning"
 )
 
-// remove deletes the row last: as long as it is there, what is left is the service's.
-func (s *session) remove(ctx context.Context, now state) error {
+// Remove deletes the row last: as long as it is there, what is left is the service's.
+func (s *session) Remove(ctx context.Context, _ provisioning.Call, now state) error {
 	if err := s.lock(ctx, now, true); err != nil {
 		return err
 	}

@@ -38,13 +38,13 @@ func (d *Driver) open(ctx context.Context, on provisioning.Place, name string) (
 		return nil, failed(ctx, err, false)
 	}
 	if err := s.fits(ctx, name); err != nil {
-		s.close()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *session) close() {
+func (s *session) Close() {
 	_ = s.conn.Close()
 	_ = s.db.Close()
 }
@@ -87,16 +87,16 @@ func (s *session) exec(ctx context.Context, statement string, args ...any) error
 	return nil
 }
 
-// locked takes the lock of a name, which ends with the session, and reads what there is.
+// Locked takes the lock of a name, which ends with the session, and reads what there is.
 // A call whose connection broke may still be carried out by the server; who repeats it
 // has to wait for that.
-func (s *session) locked(ctx context.Context, name string, make bool) (state, error) {
+func (s *session) Locked(ctx context.Context, name string, make bool) (state, error) {
 	lock, err := s.lockName(ctx, name, make)
 	if err != nil {
 		return state{}, err
 	}
 	if lock == "" {
-		return s.state(ctx, name) // nothing was ever made here
+		return s.State(ctx, name) // nothing was ever made here
 	}
 	var got sql.NullInt64
 	if err := s.conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 3600)", lock).Scan(&got); err != nil {
@@ -105,7 +105,7 @@ func (s *session) locked(ctx context.Context, name string, make bool) (state, er
 	if got.Int64 != 1 {
 		return state{}, tierhost.Fail(tierhost.KindConflict, tierhost.EffectNone, errors.New("another call for the name does not end"))
 	}
-	return s.state(ctx, name)
+	return s.State(ctx, name)
 }
 
 // lockName is what the lock of a name is called. Customers can take any lock of which they
