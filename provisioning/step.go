@@ -293,12 +293,26 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 		}
 		u.clear()
 		// After the service, as when it is leased: so nobody waits for the other.
-		return u.pass(ctx, t, !unanswered(c.err) || c.refused)
+		if c.uncalled { // which says nothing about the server
+			return u.leave(ctx, t)
+		}
+		return u.pass(ctx, t, !unanswered(c.err))
 	})
 }
 
 // clear forgets what was written.
 func (u *unit) clear() { u.services, u.chains, u.freed, u.events = nil, nil, nil, nil }
+
+// leave gives the slot of a task back.
+func (u *unit) leave(ctx context.Context, t *task) error {
+	g, err := u.rows.LockGate(ctx, t.server)
+	if err != nil {
+		return err
+	}
+	g.leave(t.lease.Token)
+	g.refresh(u.now, u.m.opt.Work.Concurrency)
+	return u.rows.PutGate(ctx, g)
+}
 
 // pass gives the slot of a task back and tells the circuit breaker how it went.
 func (u *unit) pass(ctx context.Context, t *task, answered bool) error {
