@@ -225,6 +225,11 @@ func TestMissedDaysAreCaughtUp(t *testing.T) {
 	w.use(1)
 	w.collect(s)
 	require.Equal(t, map[string]int64{"2031-05-08": 10, "2031-05-09": 10, "2031-05-10": 10, "2031-05-11": 1}, s.sum(fake.MeterRequests))
+	day := ""
+	for _, key := range s.order[2:] {
+		require.GreaterOrEqual(t, s.records[key].Day, day, "the earlier first, of all meters")
+		day = s.records[key].Day
+	}
 
 	west, err := time.LoadLocation("America/New_York")
 	require.NoError(t, err)
