@@ -28,8 +28,9 @@ type made struct {
 	copies bool
 	obs    Observation
 	err    error
-	// refused: Options.BeforeRemove has refused, err says why.
-	refused bool
+	// uncalled: the driver was not asked, err says why. refused: it was
+	// WorkOptions.BeforeRemove that refused; unread: the password could not be opened.
+	uncalled, refused, unread bool
 }
 
 // read reports whether the call could not have changed anything.
@@ -218,6 +219,11 @@ func (s *Service) failed(op *Operation, c made, now time.Time, p patience, v *ve
 	if c.refused && class == ClassPermanent {
 		s.Failure = f
 		s.giveUp(ParkKept, f.Text, now, v)
+		return
+	}
+	if c.unread && class == ClassPermanent {
+		s.Failure = f
+		s.giveUp(ParkSecret, f.Text, now, v)
 		return
 	}
 	if c.read() {

@@ -278,9 +278,6 @@ func (w *World) work(ctx context.Context, p *process) error {
 		if err != nil {
 			return err
 		}
-		if gate := w.gates(ctx); !gate.IsZero() && (next.IsZero() || gate.Before(next)) {
-			next = gate
-		}
 		if next.IsZero() {
 			return nil
 		}
@@ -302,29 +299,6 @@ func (w *World) waiting(ctx context.Context) (waiting bool, oldest time.Time, er
 		}
 	}
 	return !oldest.IsZero(), oldest, err
-}
-
-// gates is when the next server that is closed opens, if any service waits for one.
-func (w *World) gates(ctx context.Context) (next time.Time) {
-	now := w.clock.Now()
-	_ = w.inner.View(ctx, func(ctx context.Context, tx storage.Tx) error {
-		rows, err := w.inner.Provisioning(tx)
-		if err != nil {
-			return err
-		}
-		due, err := rows.DueServices(ctx, now, nil, 1)
-		if err != nil || len(due) == 0 {
-			return err
-		}
-		all, err := rows.Gates(ctx, now, "", 100)
-		for _, g := range all {
-			if next.IsZero() || g.ClosedUntil.Before(next) {
-				next = g.ClosedUntil
-			}
-		}
-		return err
-	})
-	return next
 }
 
 // compare looks at what must hold when nothing is left to do.
