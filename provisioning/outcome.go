@@ -24,10 +24,8 @@ type made struct {
 	verb Verb // what the driver was asked: the operation's verb, or VerbRead
 	// password says that the driver was given the password.
 	password bool
-	// copies says that the driver can copy content, which decides what a move needs.
-	copies bool
-	obs    Observation
-	err    error
+	obs      Observation
+	err      error
 	// uncalled: the driver was not asked, err says why. refused: it was
 	// WorkOptions.BeforeRemove that refused; unread: the password could not be opened.
 	uncalled, refused, unread bool
