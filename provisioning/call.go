@@ -46,7 +46,7 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		c.verb = VerbRead
 	}
 	mover, moves := As[Mover](t.driver)
-	if op.Verb == VerbVerify && !moves {
+	if op.Verb == VerbVerify && (!moves || s.Move.WithoutContent) {
 		c.verb = VerbRead // looking at it is all there is
 	}
 	if err := checkSpec(t.driver, s.Kind, s.Name, s.Spec); err != nil && c.verb == VerbEnsure {
@@ -68,7 +68,7 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		in.Password, c.err = m.password(ctx, s)
 		c.unread = c.err != nil
 	case VerbRemove:
-		if op.Server == s.Server && s.Observed.Made && !op.Gone && !s.Removal.Undo && m.opt.Work.BeforeRemove != nil {
+		if op.Server == s.Server && s.Observed.Made && !op.Gone && m.opt.Work.BeforeRemove != nil {
 			c.err = m.opt.Work.BeforeRemove(ctx, s.Clone())
 			if c.err != nil {
 				c.refused = true
@@ -100,9 +100,10 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		}
 	case VerbCopy:
 		switch {
+		case s.Move.WithoutContent:
 		case moves:
 			c.err = mover.Copy(ctx, t.from, in)
-		case !s.Move.WithoutContent:
+		default:
 			c.err = tierhost.E("", tierhost.KindUnsupported, "no_mover", errors.New("the driver cannot copy content"))
 		}
 	case VerbVerify:

@@ -117,7 +117,7 @@ func (m *Manager) Move(ctx context.Context, r MoveRequest) (Service, error) {
 			return err
 		}
 		d := t.Demand.Clone()
-		d.Server = r.To
+		d.service, d.Server = t.ID, r.To
 		d.Rules = rulesAmong(d.Rules, nil)
 		d.Exclude = append(d.Exclude, t.Server)
 		for _, l := range t.Leftovers {

@@ -46,6 +46,8 @@ type Demand struct {
 	// Rules relate the place to others: to servers, and to other demands of the request by
 	// their names. A reservation that breaks one, as a waivable rule allows, is Degraded.
 	Rules []placement.Rule `json:"rules,omitempty"`
+
+	service ServiceID // that will use it
 }
 
 // Clone returns a copy that shares nothing with d.
