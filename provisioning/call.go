@@ -25,6 +25,8 @@ func (m *Manager) call(ctx context.Context, t *task) (c made) {
 	return c
 }
 
+var errPanicked = errors.New("the driver has panicked; the log says where")
+
 // guarded makes the panic of a driver a failure of the call: one service must not end a
 // worker again and again.
 func (m *Manager) guarded(ctx context.Context, t *task) (c made) {
@@ -33,7 +35,7 @@ func (m *Manager) guarded(ctx context.Context, t *task) (c made) {
 			m.opt.Logger.ErrorContext(ctx, "a driver has panicked", "service", t.service.ID, "server", t.server,
 				"verb", t.service.Operation.Verb, "panic", p, "stack", string(debug.Stack()))
 			c = made{verb: t.service.Operation.Verb, err: tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown,
-				errors.New("the driver has panicked; the log says where"))}
+				errPanicked)}
 		}
 	}()
 	return m.dispatch(ctx, t)
@@ -147,6 +149,7 @@ func (m *Manager) heartbeat(ctx context.Context, t *task, cancel context.CancelF
 		return func() {}
 	}
 	done := make(chan struct{})
+	renewed := t.begun
 	var running sync.WaitGroup
 	running.Go(func() {
 		tick := time.NewTicker(o.Lease / 3)
@@ -159,8 +162,11 @@ func (m *Manager) heartbeat(ctx context.Context, t *task, cancel context.CancelF
 				return
 			case <-tick.C:
 			}
-			if held, err := m.renew(ctx, t); err == nil && !held {
-				cancel()
+			switch held, err := m.renew(ctx, t); {
+			case err == nil && held:
+				renewed = m.now()
+			case err == nil || m.now().Sub(renewed) >= o.Lease:
+				cancel() // another worker may have the service, or will have it
 				return
 			}
 		}

@@ -175,7 +175,7 @@ func (m *Manager) Order(ctx context.Context, o Order) (Ordered, error) {
 		}
 	}
 	var done Ordered
-	err := m.transact(ctx, func(ctx context.Context, u *unit) (err error) {
+	place := func(ctx context.Context, u *unit) (err error) {
 		done = Ordered{}
 		if o.Key != "" {
 			old, err := u.rows.ChainByKey(ctx, o.Seller, o.Key)
@@ -189,8 +189,13 @@ func (m *Manager) Order(ctx context.Context, o Order) (Ordered, error) {
 		}
 		done, err = u.order(ctx, o, fingerprint)
 		return err
-	})
+	}
+	err := m.transact(ctx, place)
+	if o.Key != "" && m.tx == nil && errors.Is(err, tierhost.ErrExists) {
+		err = m.transact(ctx, place) // another was faster with the key: its order is there now
+	}
 	if err != nil {
+		m.refused(ctx, ReserveRequest{Seller: o.Seller, Account: o.Account, Demands: demandsOf(o)}, err)
 		return Ordered{}, named(op, err)
 	}
 	// As they were written.
@@ -198,6 +203,15 @@ func (m *Manager) Order(ctx context.Context, o Order) (Ordered, error) {
 		done.Services[i] = done.Services[i].Clone()
 	}
 	return done, nil
+}
+
+// demandsOf are the demands of an order.
+func demandsOf(o Order) []Demand {
+	all := make([]Demand, len(o.Services))
+	for i, s := range o.Services {
+		all[i] = s.Demand
+	}
+	return all
 }
 
 // replay returns what an earlier order with the same key has made.
@@ -320,7 +334,7 @@ func (u *unit) occupy(ctx context.Context, all []*touched, refs []ReservationRef
 		}
 		at := tierhost.Path("services", t.Position, "reservation")
 		switch {
-		case r.Seller != t.Seller || r.Account != t.Account:
+		case r.Seller != t.Seller || r.Account != "" && r.Account != t.Account:
 			issues.Add(at, "other_owner", "it is of another customer")
 		case r.Kind != t.Kind:
 			issues.Add(at, "other_kind", "it is room for a %s on %q", r.Kind, r.Server)

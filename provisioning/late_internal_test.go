@@ -8,11 +8,12 @@ import (
 )
 
 // A's Ensure on a leftover's server lands between B's last read there and the record of it.
-func TestScratchLateOnLeftover(t *testing.T) {
+func TestLateOnALeftover(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
 	s := Service{ID: "a", Generation: 3, SpecAt: 1, Server: "s1", Touched: true, Phase: PhaseActive,
 		Observed:  Observed{Presence: Present, Made: true, SpecAt: 1},
-		Leftovers: []Leftover{{Server: "s2", Reservation: ReservationRef{"r", 1}, Why: "move_failed"}},
+		Leftovers: []Leftover{{Server: "s2", Reservation: ReservationRef{ID: "r", Token: 1}, Why: "move_failed"}},
 		Operation: &Operation{Verb: VerbRemove, Server: "s2", Generation: 3, Check: true, Acted: true, Calls: 3}}
 	// B has the lease, has called Read (absent). Now A's outcome of Ensure on s2 is recorded:
 	s.late("s2", false, now)
@@ -24,7 +25,8 @@ func TestScratchLateOnLeftover(t *testing.T) {
 }
 
 // A's late Resume lands between B's Read and its record.
-func TestScratchLateBesideRead(t *testing.T) {
+func TestLateBesideARead(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)
 	s := Service{ID: "a", Generation: 3, SpecAt: 1, Server: "s1", Touched: true, Phase: PhaseSuspended, Recheck: true,
 		Suspensions: []Suspension{{Reason: "unpaid"}},

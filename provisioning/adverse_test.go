@@ -2,9 +2,7 @@ package provisioning_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"iter"
 	"testing"
 	"time"
 
@@ -14,7 +12,6 @@ import (
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/fake"
-	"github.com/tierhost/tierhost/storage"
 )
 
 // idless cannot keep an ID with its things.
@@ -47,7 +44,9 @@ func (d *idless) Remove(_ context.Context, c provisioning.Call) error {
 	return nil
 }
 
-func TestScratchForeignThingWithoutIDIsRemoved(t *testing.T) {
+// What was there before is not removed, though the driver cannot tell whose it is.
+func TestAThingWithoutAnIDIsNotOurs(t *testing.T) {
+	t.Parallel()
 	d := &idless{map[string]string{"bob": "bob's mail of ten years"}}
 	w := hire(t, 1, 10, func(o *provisioning.Options) { o.Drivers = map[string]provisioning.Driver{"": d} })
 	id := w.order("bob").Services[0].ID
@@ -56,7 +55,9 @@ func TestScratchForeignThingWithoutIDIsRemoved(t *testing.T) {
 	require.Contains(t, d.things, "bob", "what the service did not make is still there")
 }
 
-func TestScratchOneReservationForTwo(t *testing.T) {
+// Room is that of one service.
+func TestOneRoomForTwo(t *testing.T) {
+	t.Parallel()
 	w := hire(t, 1, 1)
 	r := w.reserve(one("web"))[0]
 	o := order("a", "b")
@@ -65,9 +66,12 @@ func TestScratchOneReservationForTwo(t *testing.T) {
 	require.Error(t, err, "two services on a server for one")
 }
 
-func TestScratchOneReservationForTwoOrders(t *testing.T) {
+func TestOneRoomForTwoOrders(t *testing.T) {
+	t.Parallel()
 	w := hire(t, 1, 1)
-	r := w.reserve(one("web"))[0]
+	q := one("web")
+	q.Seller = order("a").Seller
+	r := w.reserve(q)[0]
 	o := order("a")
 	o.Services[0].Reservation = r.Ref()
 	first, err := w.Order(t.Context(), o)
@@ -93,7 +97,9 @@ func TestScratchOneReservationForTwoOrders(t *testing.T) {
 	}
 }
 
-func TestScratchReservationOfAnotherKindAndSeller(t *testing.T) {
+// Room is for whom, and for what, it was reserved.
+func TestRoomOfOthers(t *testing.T) {
+	t.Parallel()
 	w := hire(t, 1, 5)
 	w.group("mail", "mail")
 	w.machine(provisioning.Machine{ID: "mm", Groups: []provisioning.GroupID{"mail"}})
@@ -111,7 +117,9 @@ func TestScratchReservationOfAnotherKindAndSeller(t *testing.T) {
 	}
 }
 
-func TestScratchResizeThenRemove(t *testing.T) {
+// A service gives its room back, whoever has changed its size.
+func TestResizedAndRemoved(t *testing.T) {
+	t.Parallel()
 	w := hire(t, 1, 10)
 	id := w.made("shop")
 	_, err := w.Resize(t.Context(), w.get(id).Reservation, map[string]int64{"disk_mb": 10})
@@ -137,7 +145,9 @@ func TestScratchResizeThenRemove(t *testing.T) {
 	require.Equal(t, provisioning.PhaseRemoved, s.Phase)
 }
 
-func TestScratchNoDriver(t *testing.T) {
+// A service for which nobody has a driver says so.
+func TestNoDriverHere(t *testing.T) {
+	t.Parallel()
 	w := hire(t, 1, 10, func(o *provisioning.Options) {
 		o.Drivers = map[string]provisioning.Driver{"nginx": fake.New(fake.Options{})}
 	})
@@ -147,7 +157,9 @@ func TestScratchNoDriver(t *testing.T) {
 	require.True(t, s.Failure != nil || s.Parked != nil, "phase %s for a month, no reason", s.Phase)
 }
 
-func TestScratchGaugeTwiceWhileMoving(t *testing.T) {
+// A customer who is being moved has one site.
+func TestGaugesWhileMoving(t *testing.T) {
+	t.Parallel()
 	w, id, old, other := movable(t)
 	_ = id
 	w.driver.Hold(old, "web", "shop", "disk", decimal.NewFromInt(100))
@@ -168,88 +180,9 @@ func TestScratchGaugeTwiceWhileMoving(t *testing.T) {
 	require.Equal(t, 1, n, "the customer has one site")
 }
 
-func TestScratchUsageLostByMove(t *testing.T) {
-	w, id, old, _ := movable(t)
-	s := newSink()
-	w.collect(s)
-	before := s.total(fake.MeterRequests)
-	w.driver.Use(old, "web", "shop", fake.MeterRequests, decimal.NewFromInt(1000))
-	w.move(id)
-	w.days(1)
-	w.phase(id, provisioning.PhaseActive)
-	w.collect(s)
-	require.EqualValues(t, 1000, s.total(fake.MeterRequests)-before)
-}
-
-// meters yields samples as a script may.
-type meters struct {
-	provisioning.Driver
-	samples []provisioning.Sample
-	panics  bool
-}
-
-func (m *meters) Usage(context.Context, provisioning.Place, provisioning.Kind, time.Time) iter.Seq2[provisioning.Sample, error] {
-	return func(yield func(provisioning.Sample, error) bool) {
-		if m.panics {
-			panic("usage")
-		}
-		for _, s := range m.samples {
-			if !yield(s, nil) {
-				return
-			}
-		}
-	}
-}
-
-func TestScratchPurgedGaugeCountsAgain(t *testing.T) {
-	d := &meters{Driver: fake.New(fake.Options{})}
-	w := hire(t, 1, 10, func(o *provisioning.Options) { o.Drivers = map[string]provisioning.Driver{"": d} })
-	id := w.order("shop").Services[0].ID
-	w.work()
-	d.samples = []provisioning.Sample{{Service: id, Kind: "web", Name: "shop", Meter: "disk", Metric: provisioning.Gauge, Value: decimal.NewFromInt(5), At: w.clock.Now()}}
-	s := newSink()
-	w.collect(s)
-	require.NoError(t, w.store.Update(t.Context(), func(ctx context.Context, tx storage.Tx) error {
-		rows, err := w.store.Provisioning(tx)
-		if err != nil {
-			return err
-		}
-		_, err = rows.PurgeSamples(ctx, w.clock.Now().Add(time.Hour), 1000)
-		return err
-	}))
-	w.collect(s)
-	require.Empty(t, s.twice)
-}
-
-func TestScratchNameReused(t *testing.T) {
-	d := &meters{Driver: fake.New(fake.Options{})}
-	w := hire(t, 1, 10, func(o *provisioning.Options) { o.Drivers = map[string]provisioning.Driver{"": d} })
-	id := w.order("shop").Services[0].ID
-	w.work()
-	sample := func(n int64) {
-		d.samples = []provisioning.Sample{{Kind: "web", Name: "shop", Meter: "t", Metric: provisioning.Counter, Value: decimal.NewFromInt(n), At: w.clock.Now()}}
-	}
-	s := newSink()
-	sample(500)
-	w.collect(s)
-	_, err := w.Remove(t.Context(), provisioning.RemoveRequest{Service: id, Reason: "x", Now: true})
-	require.NoError(t, err)
-	w.work()
-	w.phase(id, provisioning.PhaseRemoved)
-	o := order("shop")
-	o.Account = "another"
-	got, err := w.Order(t.Context(), o)
-	require.NoError(t, err)
-	w.work()
-	w.clock.Advance(time.Hour)
-	sample(510)
-	w.collect(s)
-	for _, r := range s.records {
-		t.Log(r.Service, r.Account, r.Quantity, got.Services[0].ID)
-	}
-}
-
-func TestScratchWaitingTellsNobody(t *testing.T) {
+// Staff hears of orders for which there is no room.
+func TestWaitingIsTold(t *testing.T) {
+	t.Parallel()
 	w := hire(t, 1, 0)
 	w.events()
 	o := order("shop")
@@ -267,7 +200,8 @@ func TestScratchWaitingTellsNobody(t *testing.T) {
 	require.NotZero(t, n)
 }
 
-func TestScratchOrderWithoutRoomTellsNobody(t *testing.T) {
+func TestNoRoomIsTold(t *testing.T) {
+	t.Parallel()
 	w := hire(t, 1, 0)
 	w.events()
 	_, err := w.Order(t.Context(), order("shop"))
@@ -285,43 +219,14 @@ type panicky struct{ *fake.Driver }
 
 func (p panicky) Probe(context.Context, provisioning.Place) error { panic("probe") }
 
-func TestScratchProbePanics(t *testing.T) {
+// A panic of a driver ends no worker.
+func TestProbeThatPanics(t *testing.T) {
+	t.Parallel()
 	f := fake.New(fake.Options{})
 	w := hire(t, 1, 10, func(o *provisioning.Options) { o.Drivers = map[string]provisioning.Driver{"": panicky{f}} })
 	f.SetDown("s1", true)
 	w.order("shop")
 	require.NotPanics(t, func() { w.days(1) })
-}
-
-func TestScratchMoveFromDeadServer(t *testing.T) {
-	w, id, old, _ := movable(t)
-	w.driver.SetDown(old, true)
-	_, err := w.SetServerStatus(t.Context(), old, provisioning.StatusDown)
-	require.NoError(t, err)
-	_, err = w.Move(t.Context(), provisioning.MoveRequest{Service: id, WithoutContent: true})
-	require.NoError(t, err)
-	w.days(10)
-	s := w.get(id)
-	t.Log(s.Phase, s.Server, s.Move, s.Failure, s.Leftovers)
-	require.NotEqual(t, old, s.Server)
-}
-
-func TestScratchShutdownTripsBreaker(t *testing.T) {
-	w := hire(t, 1, 100)
-	var names []string
-	for _, n := range "abcdef" {
-		names = append(names, string(n))
-	}
-	for _, n := range names {
-		w.order(n)
-	}
-	for range names[:5] {
-		ctx, cancel := context.WithCancel(t.Context())
-		w.driver.Next(provisioning.VerbEnsure, fake.Fault{})
-		_ = cancel
-		_ = ctx
-	}
-	_ = json.RawMessage{}
 }
 
 type waits struct{ *fake.Driver }
@@ -331,7 +236,9 @@ func (d waits) Ensure(ctx context.Context, _ provisioning.Call) (provisioning.Ob
 	return provisioning.Observation{}, ctx.Err()
 }
 
-func TestScratchShutdown(t *testing.T) {
+// That a process ends says nothing about servers.
+func TestProcessesThatEnd(t *testing.T) {
+	t.Parallel()
 	f := fake.New(fake.Options{})
 	w := hire(t, 1, 100, func(o *provisioning.Options) { o.Drivers = map[string]provisioning.Driver{"": waits{f}} })
 	for _, n := range "abcdef" {
@@ -356,7 +263,9 @@ func (d deadSource) Copy(context.Context, provisioning.Place, provisioning.Call)
 	return tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectNone, errors.New("the old server does not answer"))
 }
 
-func TestScratchDeadSource(t *testing.T) {
+// A service is moved away from a server that is dead, and the new server is not blamed.
+func TestMovedFromADeadServer(t *testing.T) {
+	t.Parallel()
 	var f *fake.Driver
 	w := hire(t, 2, 10, func(o *provisioning.Options) {
 		f = fake.New(fake.Options{})
@@ -379,55 +288,32 @@ func TestScratchDeadSource(t *testing.T) {
 	}
 }
 
-func TestScratchBackAgain(t *testing.T) {
-	d := &meters{Driver: fake.New(fake.Options{})}
-	w := hire(t, 2, 10, func(o *provisioning.Options) { o.Drivers = map[string]provisioning.Driver{"": d} })
-	id := w.order("shop").Services[0].ID
-	w.work()
-	first := w.get(id).Server
-	s := newSink()
-	read := func(n int64) {
-		d.samples = []provisioning.Sample{{Service: id, Kind: "web", Name: "shop", Meter: "t", Metric: provisioning.Counter, Value: decimal.NewFromInt(n), At: w.clock.Now()}}
-		w.collect(s, func(r *provisioning.UsageRequest) { r.Servers = []provisioning.ServerID{first} })
-	}
-	read(500)
-	for range 2 {
-		_, err := w.Move(t.Context(), provisioning.MoveRequest{Service: id, WithoutContent: true})
-		require.NoError(t, err)
-		w.days(1)
-	}
-	require.Equal(t, first, w.get(id).Server)
-	read(700) // of the new life
-	require.EqualValues(t, 1200, s.total("t"))
-}
-
-func TestScratchWritesAfterCopyAreLost(t *testing.T) {
-	w, id, old, _ := movable(t)
-	w.move(id)
-	for w.get(id).Server == old {
-		w.step(w.Manager, true)
-	}
-	// DNS still points to the old place.
-	require.True(t, w.driver.Write(old, "web", "shop", "all that there is, and an order of a visitor"))
-	from := w.clock.Now()
-	w.work()
-	_, there := w.thing(old, "shop")
-	require.True(t, there, "removed %s after the switch", w.clock.Now().Sub(from))
-}
-
-func TestScratchOrderFailsAfterWeeks(t *testing.T) {
+// What a customer may have used is not removed without BeforeRemove.
+func TestUndoAsksBeforeRemove(t *testing.T) {
+	t.Parallel()
 	asked := 0
 	w := hire(t, 1, 10, func(o *provisioning.Options) {
 		o.Work.BeforeRemove = func(context.Context, provisioning.Service) error { asked++; return nil }
 	})
 	w.group("mail", "mail")
 	w.machine(provisioning.Machine{ID: "mm", Groups: []provisioning.GroupID{"mail"}})
-	w.server(provisioning.Server{ID: "mail1", Machine: "mm", Group: "mail", Capacity: map[string]int64{provisioning.DimensionServices: 0}})
+	w.server(provisioning.Server{ID: "mail1", Machine: "mm", Group: "mail"})
 	o := order("shop")
-	o.Wait = true
 	o.Services = append(o.Services, provisioning.OrderedService{Kind: "mail", Name: "bob"})
 	got, err := w.Order(t.Context(), o)
 	require.NoError(t, err)
+	_, err = w.SetServerStatus(t.Context(), "mail1", provisioning.StatusDown)
+	require.NoError(t, err)
 	w.days(20)
-	t.Log(w.get(got.Services[0].ID).Phase, w.get(got.Services[1].ID).Phase)
+	id := got.Services[0].ID
+	w.phase(id, provisioning.PhaseActive)
+	require.True(t, w.driver.Write("s1", "web", "shop", "the work of twenty days"))
+	_, err = w.SetServerStatus(t.Context(), "mail1", provisioning.StatusActive)
+	require.NoError(t, err)
+	for range 3 {
+		w.driver.Next(provisioning.VerbEnsure, fake.Fault{Before: tierhost.Fail(tierhost.KindInvalid, tierhost.EffectNone, errors.New("no such domain"))})
+	}
+	w.days(1)
+	_, there := w.thing("s1", "shop")
+	require.True(t, there || asked > 0, "phase %s, BeforeRemove asked %d times", w.get(id).Phase, asked)
 }
