@@ -175,4 +175,3 @@ func room(s *provisioning.Service) iter.Seq2[provisioning.ReservationRef, provis
 		}
 	}
 }
-

@@ -47,7 +47,13 @@ func (w *World) Finish(ctx context.Context) error {
 		}
 		w.trace("sweep %d finds %+v", sweep, got.Findings)
 		woken := 0
+		// Where nothing happens that nobody is told of, and reads tell what is there, nothing
+		// is left for a sweep.
+		told := w.swarm.lag == 0 && !w.swarm.late && !w.swarm.vandals && !w.swarm.deaths && w.swarm.store == 0
 		for _, f := range got.Findings {
+			if told && f.Kind != provisioning.FoundForeign && f.Kind != provisioning.FoundTaken {
+				return fmt.Errorf("only the sweep has noticed %+v", f)
+			}
 			if f.Woken {
 				woken++
 			} else if f.Kind != provisioning.FoundForeign && !w.excused(ctx, f) {
