@@ -48,8 +48,8 @@ type WorkOptions struct {
 	// Grace is how long a service is kept, suspended, before it is removed; 0: 30 days;
 	// below 0: not at all. A service that was never there is removed at once.
 	Grace time.Duration
-	// BeforeRemove is called before a service is removed for good (not when an order is
-	// undone): to take a last copy, to look once more whether it is paid. An error of
+	// BeforeRemove is called before a service that was made is removed for good, also when
+	// its order is undone (Removal.Undo): to take a last copy, to look once more whether it is paid. An error of
 	// kind precondition, invalid or unsupported keeps the service, which is parked; with
 	// any other it is tried again later. It may be called several times for one removal.
 	BeforeRemove func(ctx context.Context, s Service) error
