@@ -29,6 +29,8 @@ var floors = map[string][]string{
 	// Servers and services know neither prices nor sellers: those are names to them.
 	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement"},
 	"provisioning/placement": {""},
+	// Zones and name servers: sellers and accounts are names to them.
+	"dns": {"", "storage", "secret"},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
