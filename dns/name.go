@@ -35,16 +35,17 @@ const (
 // and "_" and "/", which only some records may have (see [Validate]); the first one may
 // be "*". Returns a [*tierhost.Invalid]; "." is [Root].
 func ParseName(text string) (Name, error) {
-	if name, ok := plainName(text); ok {
-		return name, nil
+	if plainName(text) {
+		return Name(text), nil
 	}
 	return parseStrictName(text)
 }
 
-// plainName takes the usual case without allocation: a name in its stored form.
-func plainName(text string) (Name, bool) {
-	if text == "" || len(text) > maxName-2 {
-		return "", false
+// plainName takes the usual case without allocation: a name in its stored form that needs
+// no further look.
+func plainName[T string | []byte](text T) bool {
+	if len(text) == 0 || len(text) > maxName-2 {
+		return false
 	}
 	label := 0
 	for i := 0; i < len(text); i++ {
@@ -52,26 +53,23 @@ func plainName(text string) (Name, bool) {
 		switch {
 		case c == '.':
 			if label == 0 || text[i-1] == '-' {
-				return "", false
+				return false
 			}
 			label = 0
 			continue
 		case c == '-':
 			if label == 0 {
-				return "", false
+				return false
 			}
 		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_':
 		default:
-			return "", false
+			return false
 		}
-		if label++; label > maxLabel || label == 4 && text[i-3:i+1] == "xn--" {
-			return "", false
+		if label++; label > maxLabel || label == 4 && c == '-' && text[i-1] == '-' && text[i-2] == 'n' && text[i-3] == 'x' {
+			return false
 		}
 	}
-	if label == 0 || text[len(text)-1] == '-' {
-		return "", false
-	}
-	return Name(text), true
+	return label > 0 && text[len(text)-1] != '-'
 }
 
 func nameError(text, code, format string, args ...any) error {
@@ -271,7 +269,7 @@ func appendDecimal(b []byte, c byte) []byte {
 // Check returns nil if n is in its stored form and has only what [ParseName] takes, else
 // a [*tierhost.Invalid].
 func (n Name) Check() error {
-	if _, ok := plainName(string(n)); ok {
+	if plainName(n.String()) {
 		return nil
 	}
 	parsed, err := parseStrictName(string(n))
@@ -283,7 +281,7 @@ func (n Name) Check() error {
 
 // wellFormed reports whether n is in its stored form, whatever octets it has.
 func (n Name) wellFormed() bool {
-	if n == Root {
+	if n == Root || plainName(n.String()) {
 		return true
 	}
 	parsed, err := ParseAnyName(string(n), "")

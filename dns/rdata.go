@@ -350,6 +350,10 @@ func (d Unknown) check(c *dataCheck) {
 		c.issues.Add("type", "known_type", "records of type %s have a type of their own", d.RType)
 	case d.RType.meta():
 		c.issues.Add("type", "bad_type", "no zone holds records of type %s", d.RType)
+	default:
+		if layout, ok := layouts[d.RType]; ok && !fits(layout, string(d.Data)) {
+			c.issues.Add("data", "bad_wire", "the octets are not those of a record of type %s", d.RType)
+		}
 	}
 	c.room("data", len(d.Data))
 }
