@@ -51,7 +51,7 @@ var floors = map[string][]string{
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.
-	"storage/storagetest/conformance": {"", "money"},
+	"storage/storagetest/conformance": {"", "money", "storage"},
 	// Simulations and examples stand on everything.
 	"internal/simulation": {"*"},
 	"examples":            {"*"},
