@@ -34,9 +34,9 @@ var floors = map[string][]string{
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
-	"storage/memory":   {"reseller", "reseller/label", "provisioning"},
-	"storage/sqlite":   {"reseller", "reseller/label", "provisioning"},
-	"storage/postgres": {"reseller", "reseller/label", "provisioning"},
+	"storage/memory":   {"reseller", "reseller/label", "provisioning", "dns"},
+	"storage/sqlite":   {"reseller", "reseller/label", "provisioning", "dns"},
+	"storage/postgres": {"reseller", "reseller/label", "provisioning", "dns"},
 	// Conformance suites compare a store with the reference store.
 	"billing/billingtest":          {"billing", "storage/memory", "storage/storagetest/conformance"},
 	"reseller/resellertest":        {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
