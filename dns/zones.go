@@ -50,37 +50,7 @@ func (m *Manager) Create(ctx context.Context, r ZoneRequest) (z Zone, err error)
 		return Zone{}, err
 	}
 	err = m.transact(ctx, op, func(ctx context.Context, u *unit) error {
-		z = Zone{}
-		if err := u.rows.LockTree(ctx, top(r.Name)); err != nil {
-			return err
-		}
-		old, err := u.row(ctx, r.Name)
-		if err != nil && !errors.Is(err, ErrNoZone) {
-			return err
-		}
-		if old.State == ZoneActive {
-			return fmt.Errorf("%w: %s", ErrZoneExists, r.Name)
-		}
-		if err := u.mayExist(ctx, r.Name, r.Seller, r.Account, r.Leave); err != nil {
-			return err
-		}
-		s, err := u.settings(ctx, r.Seller)
-		if err != nil {
-			return err
-		}
-		z = Zone{
-			Name: r.Name, Version: old.Version, State: ZoneActive, Seller: r.Seller, Account: r.Account, Purpose: r.Purpose,
-			Open: r.Open, Vars: r.Vars.Clone(), Drawn: old.Drawn, Revision: old.Revision, Serial: old.Serial, Created: u.now,
-		}
-		z.adopt(&s)
-		if err := u.refer(ctx, &z, &r, &s); err != nil {
-			return err
-		}
-		servers, err := u.servers(ctx)
-		if err != nil {
-			return err
-		}
-		if z.Servers, err = choose(servers, &s, r.Servers, m.opt.Waiver, m.dice.below); err != nil {
+		if z, err = u.draft(ctx, &r); err != nil {
 			return err
 		}
 		for _, record := range r.Custom {
@@ -89,6 +59,42 @@ func (m *Manager) Create(ctx context.Context, r ZoneRequest) (z Zone, err error)
 		return u.revise(ctx, &z, nil, r.By)
 	})
 	return z.Clone(), err
+}
+
+// draft is the zone that a request asks for, without custom records and a revision of its
+// own. What was there under the name goes on.
+func (u *unit) draft(ctx context.Context, r *ZoneRequest) (z Zone, err error) {
+	if err := u.rows.LockTree(ctx, top(r.Name)); err != nil {
+		return z, err
+	}
+	old, err := u.row(ctx, r.Name)
+	if err != nil && !errors.Is(err, ErrNoZone) {
+		return z, err
+	}
+	if old.State == ZoneActive {
+		return z, fmt.Errorf("%w: %s", ErrZoneExists, r.Name)
+	}
+	if err := u.mayExist(ctx, r); err != nil {
+		return z, err
+	}
+	s, err := u.settings(ctx, r.Seller)
+	if err != nil {
+		return z, err
+	}
+	z = Zone{
+		Name: r.Name, Version: old.Version, State: ZoneActive, Seller: r.Seller, Account: r.Account, Purpose: r.Purpose,
+		Open: r.Open, Vars: r.Vars.Clone(), Drawn: old.Drawn, Revision: old.Revision, Serial: old.Serial, Created: u.now,
+	}
+	z.adopt(&s)
+	if err := u.refer(ctx, &z, r, &s); err != nil {
+		return z, err
+	}
+	servers, err := u.servers(ctx)
+	if err != nil {
+		return z, err
+	}
+	z.Servers, err = choose(servers, &s, r.Servers, u.m.opt.Waiver, u.m.dice.below)
+	return z, err
 }
 
 // check finds the faults of a request that need no store.
@@ -176,16 +182,11 @@ func top(n Name) Name {
 	return n
 }
 
-// mayExist refuses a zone that is above or below one of somebody else (Z10).
-func (u *unit) mayExist(ctx context.Context, name Name, seller, account string, leave []Name) error {
-	refuse := func(other Name) error { // which, is not told: it would tell whose it is
-		if slices.Contains(leave, other) {
-			return nil
-		}
-		return fmt.Errorf("%w: %s", ErrForeignZone, name)
-	}
+// mayExist refuses a zone that is above or below one of somebody else, who has not allowed
+// it (Z10). Whose zone it is, is not told.
+func (u *unit) mayExist(ctx context.Context, r *ZoneRequest) error {
 	var above []Name
-	for n := name; n.NumLabels() > 1; {
+	for n := r.Name; n.NumLabels() > 1; {
 		n = n.Parent()
 		above = append(above, n)
 	}
@@ -193,42 +194,39 @@ func (u *unit) mayExist(ctx context.Context, name Name, seller, account string, 
 	if err != nil {
 		return err
 	}
-	for i := range parents {
-		p := &parents[i]
-		if p.State != ZoneActive || p.Open {
-			continue
+	parents = slices.DeleteFunc(parents, func(z Zone) bool { return z.State != ZoneActive })
+	if len(parents) > 0 {
+		// The nearest one decides: it had to be allowed itself.
+		nearest := slices.MaxFunc(parents, func(a, b Zone) int { return a.Name.NumLabels() - b.Name.NumLabels() })
+		if !nearest.lets(r) {
+			return fmt.Errorf("%w: %s", ErrForeignZone, r.Name)
 		}
-		// The nearest one decides: what is below an open zone is its owners' business.
-		if p.Purpose == PurposeService || !p.Own(seller, account) {
-			if nearerOpen(parents, p.Name) {
-				continue
-			}
-			if err := refuse(p.Name); err != nil {
-				return err
-			}
-		}
+	} else if r.Purpose == PurposeThird {
+		return fmt.Errorf("%w: %s is below no zone", ErrForeignZone, r.Name)
 	}
 	const some = 1000
-	children, err := u.rows.ZonesBelow(ctx, name, some)
+	children, err := u.rows.ZonesBelow(ctx, r.Name, some)
 	if err != nil {
 		return err
 	}
-	for i := range children {
-		if c := &children[i]; c.Purpose == PurposeService || !c.Own(seller, account) {
-			if err := refuse(c.Name); err != nil {
-				return err
-			}
-		}
+	foreign := func(z Zone) bool {
+		return !slices.Contains(r.Leave, z.Name) && (z.Purpose == PurposeService && r.Purpose != PurposeService || !z.Own(r.Seller, r.Account))
 	}
-	if len(children) == some {
-		return fmt.Errorf("%w: %s has too many zones below it", ErrForeignZone, name)
+	if len(children) == some || slices.ContainsFunc(children, foreign) {
+		return fmt.Errorf("%w: %s", ErrForeignZone, r.Name)
 	}
 	return nil
 }
 
-// nearerOpen reports whether a zone that is open lies below one.
-func nearerOpen(zones []Zone, name Name) bool {
-	return slices.ContainsFunc(zones, func(z Zone) bool { return z.State == ZoneActive && z.Open && z.Name.Below(name) })
+// lets reports whether a zone may be made right below z.
+func (z *Zone) lets(r *ZoneRequest) bool {
+	switch {
+	case z.Open, slices.Contains(r.Leave, z.Name):
+		return true
+	case z.Purpose == PurposeService:
+		return r.Purpose == PurposeService && z.Own(r.Seller, r.Account)
+	}
+	return z.Own(r.Seller, r.Account)
 }
 
 // row returns a zone, removed or not; ErrNoZone if there never was one.
