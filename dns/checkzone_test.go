@@ -30,7 +30,7 @@ func TestNamedCheckZone(t *testing.T) {
 		fmt.Fprintf(&conf, `options { directory %q; check-names primary fail; check-mx fail; check-mx-cname fail; check-srv-cname fail; check-dup-records fail; check-integrity yes; check-sibling yes; check-wildcard yes; check-spf warn; };`+"\n", dir)
 		for i := start; i < start+batch; i++ {
 			zone := dns.Name(fmt.Sprintf("z%d.example.com", i))
-			records := newGenerator(uint64(i), zone).valid(4 + i%20)
+			records := newGenerator(uint64(i), zone).valid(3 + i%12)
 			for _, r := range records {
 				types[r.Type()]++
 			}
