@@ -89,9 +89,11 @@ func parseStrictName(text string) (Name, error) {
 		return "", nameError(text[:maxName], "too_long", "a name has at most %d octets", maxName)
 	}
 	// The full stops of other scripts separate labels too: UTS 46, 4.5.
-	whole := strings.NewReplacer("。", ".", "．", ".", "｡", ".").Replace(text)
-	whole = strings.TrimSuffix(whole, ".")
-	labels := strings.Split(whole, ".")
+	whole := text
+	if !isASCII([]byte(text)) {
+		whole = strings.NewReplacer("。", ".", "．", ".", "｡", ".").Replace(text)
+	}
+	labels := strings.Split(strings.TrimSuffix(whole, "."), ".")
 	for i, label := range labels {
 		a, code, why := parseLabel(label, i == 0)
 		if code != "" {
@@ -269,7 +271,7 @@ func appendDecimal(b []byte, c byte) []byte {
 // Check returns nil if n is in its stored form and has only what [ParseName] takes, else
 // a [*tierhost.Invalid].
 func (n Name) Check() error {
-	if plainName(n.String()) {
+	if plainName(strings.TrimPrefix(n.String(), "*.")) && n.WireLen() <= maxName {
 		return nil
 	}
 	parsed, err := parseStrictName(string(n))
@@ -427,24 +429,40 @@ func (n Name) Wildcard() bool { return n == "*" || strings.HasPrefix(string(n), 
 // its children (RFC 4034, 6.1). Plain names compare exactly so; labels with escapes by
 // their stored form.
 func (n Name) Compare(o Name) int {
-	if n == o {
-		return 0
-	}
 	a, b := string(n), string(o)
-	if n == Root {
-		a = ""
+	switch {
+	case n == o:
+		return 0
+	case n == "" || n == Root && o != "":
+		return -1
+	case o == "" || o == Root:
+		return 1
 	}
-	if o == Root {
-		b = ""
+	i, j := len(a)-1, len(b)-1
+	for i >= 0 && j >= 0 && a[i] == b[j] {
+		i--
+		j--
 	}
-	for a != "" && b != "" {
-		i, j := strings.LastIndexByte(a, '.'), strings.LastIndexByte(b, '.')
-		if c := strings.Compare(a[i+1:], b[j+1:]); c != 0 {
-			return c
-		}
-		a, b = a[:max(i, 0)], b[:max(j, 0)]
+	switch { // one is above the other
+	case i < 0 && b[j] == '.':
+		return -1
+	case j < 0 && a[i] == '.':
+		return 1
 	}
-	return len(a) - len(b)
+	return strings.Compare(labelAt(a, i), labelAt(b, j))
+}
+
+// labelAt returns the label that the octet at i is in, or that begins after it.
+func labelAt(s string, i int) string {
+	if i >= 0 && s[i] == '.' { // the label after it is the other's without its beginning
+		i++
+	}
+	start := strings.LastIndexByte(s[:max(i, 0)], '.') + 1
+	rest := s[start:]
+	if end := strings.IndexByte(rest, '.'); end >= 0 {
+		return rest[:end]
+	}
+	return rest
 }
 
 // MarshalText returns the stored form.

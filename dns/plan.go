@@ -131,7 +131,7 @@ func NewPlan(in PlanInput) (Plan, error) {
 	p.Digest = Digest(desired)
 	var observed []Record
 	if in.Observed.Present {
-		observed = Sorted(in.Observed.Records)
+		observed = in.Observed.Records
 	}
 	if err := p.compare(observed, desired); err != nil {
 		return Plan{}, err
@@ -146,26 +146,65 @@ func (p *Plan) planRemoval(in PlanInput) {
 		return
 	}
 	p.Remove = true
-	for _, s := range planSets(in.Observed.Records) {
-		if s.Type != TypeSOA {
+	for _, s := range Sets(in.Observed.Records) {
+		if s.Type != TypeSOA && !s.Type.Signing() {
 			p.Counts.Removed += len(s.Data)
 		}
 	}
 	p.Guards = []Guard{{Code: GuardZoneRemoval, Message: fmt.Sprintf("the zone %s is removed, with %d records", p.Zone, p.Counts.Removed)}}
 }
 
-// planSets groups records without those of signing.
-func planSets(records []Record) []RRset {
-	if slices.ContainsFunc(records, func(r Record) bool { return r.Type().Signing() }) {
-		records = slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.Type().Signing() })
-	}
-	return Sets(records)
-}
-
 // compare fills in steps and counts.
 func (p *Plan) compare(observed, desired []Record) error {
+	// Most of what is there is as it should be: sets are made only where a record differs.
+	matched := make(map[Record]bool, len(desired))
+	for _, r := range desired {
+		matched[r] = false
+	}
+	touched := map[Key]bool{}
+	for _, r := range observed {
+		switch _, wanted := matched[r]; {
+		case r.Type().Signing():
+		case wanted:
+			matched[r] = true
+		default:
+			touched[r.Key()] = true
+		}
+	}
+	for r, there := range matched {
+		if !there && !r.Type().Signing() {
+			touched[r.Key()] = true
+		}
+	}
+	for r := range matched {
+		if t := r.Type(); t != TypeSOA && !t.Signing() && !touched[r.Key()] {
+			p.Counts.Unchanged++
+		}
+	}
+	pick := func(records []Record) []Record {
+		var picked []Record
+		for _, r := range records {
+			if touched[r.Key()] {
+				picked = append(picked, r)
+			}
+		}
+		return picked
+	}
+	if len(touched) > 0 {
+		p.steps(pick(observed), pick(desired))
+	}
+	if len(p.Steps) > 0 && p.Expect.Present && !p.Serial.After(p.Expect.Serial) {
+		return fmt.Errorf("%w: the server has %s, the revision %s", ErrSerialBehind, p.Expect.Serial, p.Serial)
+	}
+	order(p.Steps)
+	return nil
+}
+
+// steps compares the sets of records.
+func (p *Plan) steps(observed, desired []Record) {
+	observed = Sorted(observed)
 	mixed := mixedTTL(observed)
-	before, after := planSets(observed), planSets(desired)
+	before, after := Sets(observed), Sets(desired)
 	i, j := 0, 0
 	for i < len(before) || j < len(after) {
 		c := 0
@@ -190,24 +229,13 @@ func (p *Plan) compare(observed, desired []Record) error {
 			j++
 		}
 	}
-	if len(p.Steps) > 0 && p.Expect.Present {
-		if !p.Serial.After(p.Expect.Serial) {
-			return fmt.Errorf("%w: the server has %s, the revision %s", ErrSerialBehind, p.Expect.Serial, p.Serial)
-		}
-	}
-	order(p.Steps)
-	return nil
 }
 
 // mixedTTL finds the sets whose records differ in TTL: they are never as they should be.
-func mixedTTL(records []Record) map[Key]bool {
-	var mixed map[Key]bool
-	for i := 1; i < len(records); i++ { // servers give the records of a set together
-		a, b := records[i-1], records[i]
-		if a.TTL != b.TTL && a.Name == b.Name && a.Type() == b.Type() {
-			if mixed == nil {
-				mixed = map[Key]bool{}
-			}
+func mixedTTL(sorted []Record) map[Key]bool {
+	mixed := map[Key]bool{}
+	for i := 1; i < len(sorted); i++ {
+		if a, b := sorted[i-1], sorted[i]; a.TTL != b.TTL && a.Key() == b.Key() {
 			mixed[a.Key()] = true
 		}
 	}

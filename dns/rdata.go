@@ -320,14 +320,8 @@ func (d DS) check(c *dataCheck)    { c.octets("digest", d.Digest, 1) }
 
 func (d NAPTR) check(c *dataCheck) {
 	c.word("flags", d.Flags)
-	if !lettersAndDigits(lowerASCII(d.Flags)) {
-		c.issues.Add("flags", "bad_character", "flags are letters and digits")
-	}
 	c.word("service", d.Service)
 	c.word("regexp", d.Regexp)
-	if d.Regexp != "" && d.Replacement != Root {
-		c.issues.Add("replacement", "conflict", "with an expression the replacement is the root: RFC 3403, 4.1")
-	}
 	c.name("replacement", d.Replacement)
 }
 

@@ -93,9 +93,9 @@ func Digest(sorted []Record) string {
 }
 
 func digestRecords(h hash.Hash, records []Record) {
-	buf := make([]byte, 0, 64<<10)
+	var buf []byte
 	for _, r := range records {
-		if buf = append(r.AppendText(buf), '\n'); len(buf) > 60<<10 {
+		if buf = append(r.AppendText(buf), '\n'); len(buf) > 8<<10 {
 			h.Write(buf)
 			buf = buf[:0]
 		}

@@ -1,14 +1,14 @@
 package dns
 
 // layouts are the fields of types that have no Go type here but data that servers check:
-// n a name, s a string, 1, 2 and 4 numbers of so many octets, * the rest, + the rest with
-// at least one octet.
+// n a name, s a string, 1, 2 and 4 numbers of so many octets, * the rest, + the
+// rest with at least one octet.
 var layouts = map[Type]string{
 	13: "ss", 17: "nn", 18: "2n", 21: "2n", 36: "2n", // HINFO, RP, AFSDB, RT, KX
-	TypeKEY: "211*", 29: "1111444", 37: "221*", 49: "+", // LOC, CERT, DHCID
-	TypeRRSIG: "211444" + "2n+", TypeNSEC: "n*", TypeDNSKEY: "211+", TypeNSEC3: "112s*", TypeNSEC3PARAM: "112s",
-	53: "111+", TypeCDS: "211+", TypeCDNSKEY: "211+", 61: "+", // SMIMEA, OPENPGPKEY
-	62: "42*", TypeZONEMD: "411+", 99: "s*", 108: "42", 109: "44", 256: "22+", // CSYNC, SPF, EUI48, EUI64, URI
+	37: "221+", 49: "+", 53: "111+", 61: "+", // CERT, DHCID, SMIMEA, OPENPGPKEY
+	108: "42", 109: "44", 256: "22+", // EUI48, EUI64, URI
+	TypeRRSIG: "2114442n+", TypeNSEC: "n*", TypeDNSKEY: "211+", TypeNSEC3: "112s*", TypeNSEC3PARAM: "112s",
+	TypeCDS: "211+", TypeCDNSKEY: "211+", TypeZONEMD: "411+",
 }
 
 // opaque: numbers that no server knows a layout of, as far as they are assigned at all.

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -26,10 +27,19 @@ func (v *validator) data(i int) {
 		if v.e.Zone.Within("in-addr.arpa") || v.e.Zone.Within("ip6.arpa") {
 			v.host(i, "target", d.Target)
 		}
+	case HTTPS:
+		v.host(i, "target", d.Target)
+	case SVCB:
+		v.host(i, "target", d.Target)
+	case NAPTR:
+		v.naptr(i, d)
 	case CAA:
 		v.caa(i, d)
 	case DS:
-		v.length(i, "data.digest", len(d.Digest), map[uint8]int{1: 20, 2: 32, 4: 48}[d.DigestType])
+		if d.DigestType != 2 && d.DigestType != 4 {
+			v.add(i, "data.digesttype", "weak_digest", "digests are SHA-256 or SHA-384: RFC 8624, 3.3")
+		}
+		v.length(i, "data.digest", len(d.Digest), map[uint8]int{2: 32, 4: 48}[d.DigestType])
 	case SSHFP:
 		v.length(i, "data.fingerprint", len(d.Fingerprint), map[uint8]int{1: 20, 2: 32}[d.Hash])
 	case TLSA:
@@ -87,6 +97,104 @@ func (v *validator) caa(i int, d CAA) {
 			v.add(i, "data.value", "caa_syntax", "%.80q is no mailto: or https: address", d.Value)
 		}
 	}
+}
+
+// naptr: RFC 3402, 3.2, RFC 3403, 4.1.
+func (v *validator) naptr(i int, d NAPTR) {
+	if !lettersAndDigits(lowerASCII(d.Flags)) {
+		v.add(i, "data.flags", "naptr_syntax", "flags are letters and digits")
+	}
+	if !printable(d.Service) {
+		v.add(i, "data.service", "naptr_syntax", "%.80q is no service", d.Service)
+	}
+	if d.Regexp == "" {
+		return
+	}
+	if d.Replacement != Root {
+		v.add(i, "data.replacement", "naptr_syntax", "with an expression the replacement is the root")
+	}
+	if !substitution(d.Regexp) {
+		v.add(i, "data.regexp", "naptr_syntax", "%.80q is no substitution of the form !expression!replacement!", d.Regexp)
+	}
+}
+
+func printable(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// substitution reports whether s is delimiter, expression, delimiter, replacement,
+// delimiter and flags.
+func substitution(s string) bool {
+	if !printable(s) {
+		return false
+	}
+	delimiter := s[0]
+	if delimiter == '\\' || delimiter >= '0' && delimiter <= '9' || delimiter == 'i' || delimiter == ' ' {
+		return false
+	}
+	parts := []string{""}
+	highest := 0
+	for i := 1; i < len(s); i++ {
+		c := s[i]
+		last := &parts[len(parts)-1]
+		switch {
+		case c == delimiter:
+			parts = append(parts, "")
+		case c == '\\':
+			if i++; i == len(s) || s[i] == '0' {
+				return false
+			}
+			if d := s[i]; len(parts) == 2 && d >= '1' && d <= '9' {
+				highest = max(highest, int(d-'0'))
+			}
+			if s[i] == delimiter {
+				*last += string(delimiter)
+			} else {
+				*last += s[i-1 : i+1]
+			}
+		default:
+			*last += string(c)
+		}
+	}
+	if len(parts) != 3 || strings.Trim(parts[2], "i") != "" || parts[0] == "" {
+		return false
+	}
+	// Servers check the expression with readers of their own, of which the simplest knows
+	// only what POSIX has.
+	expression, err := regexp.CompilePOSIX(parts[0])
+	return err == nil && expression.NumSubexp() >= highest && !repeatsNothing(parts[0])
+}
+
+// repeatsNothing: a repetition of an anchor, of a repetition, or of nothing, which POSIX
+// leaves undefined.
+func repeatsNothing(expression string) bool {
+	before := byte('(')
+	for i := 0; i < len(expression); i++ {
+		c := expression[i]
+		if strings.IndexByte("*+?{", c) >= 0 && strings.IndexByte("*+?{}^$(|", before) >= 0 {
+			return true
+		}
+		switch before = c; c {
+		case '\\':
+			i++
+		case '[':
+			if i++; i < len(expression) && expression[i] == '^' {
+				i++
+			}
+			for i++; i < len(expression) && expression[i] != ']'; i++ {
+			}
+		case '{':
+			if end := strings.IndexByte(expression[i:], '}'); end > 0 {
+				i += end
+			}
+		}
+	}
+	return false
 }
 
 // texts: policies that stand once at a name, and are read by machines.
