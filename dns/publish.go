@@ -31,7 +31,7 @@ type task struct {
 type outcome struct {
 	seen     bool // the server has told what it publishes: observed is set
 	observed Published
-	drift    bool // it is not as the server had taken it
+	drift    *Published // what was found instead of what the server had taken
 	done     bool
 	gone     bool // it is not served any more
 	failure  *Failure
@@ -257,7 +257,8 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	ours := o.observed.Present && t.p.Content == contentOf(t.zone.Name, o.observed.Records)
 	same := o.observed.Present && t.same(o.observed)
 	if t.p.State == PublicationSettled && !ours && !same {
-		o.drift = true
+		found := o.observed
+		o.drift = &found
 	}
 	switch {
 	case same && o.observed.Serial == t.zone.Serial:
@@ -399,9 +400,9 @@ func (u *unit) conclude(ctx context.Context, t *task, o outcome) error {
 	if o.seen {
 		p.Observed, p.Present, p.ObservedAt = o.observed.Serial, o.observed.Present, u.now
 	}
-	if o.drift {
+	if d := o.drift; d != nil {
 		u.event("", "zone/"+string(p.Zone), DriftFound{
-			Zone: p.Zone, Server: p.Server, Present: o.observed.Present, Observed: o.observed.Serial, Desired: p.Desired,
+			Zone: p.Zone, Server: p.Server, Present: d.Present, Observed: d.Serial, Desired: p.Desired,
 		})
 	}
 	if o.done && !o.gone {
@@ -423,7 +424,7 @@ func (u *unit) conclude(ctx context.Context, t *task, o outcome) error {
 		p.State, p.Due = PublicationSettled, u.now.Add(work.jittered(work.CheckEvery))
 		p.Operation, p.Attempts, p.Failure, p.Guards, p.Token, p.Approved = "", 0, nil, nil, "", ""
 	case o.rival || o.adopt:
-		p.Due = u.now
+		p.State, p.Due = PublicationPending, u.now
 		if err := u.reserial(ctx, t, o); err != nil {
 			return err
 		}

@@ -107,12 +107,12 @@ func render(z *Zone, s sources) (Effective, error) {
 // server that signs it has added.
 func contentOf(zone Name, records []Record) string {
 	flat := make([]Record, 0, len(records))
-	for _, set := range planSets(records) {
-		for _, r := range set.Records() {
-			if soa, ok := r.Data.(SOA); ok && r.Name == zone {
-				soa.Serial = 0
-				r.Data = soa
-			}
+	for _, r := range Sorted(records) {
+		if soa, ok := r.Data.(SOA); ok && r.Name == zone {
+			soa.Serial = 0
+			r.Data = soa
+		}
+		if n := len(flat); !r.Type().Signing() && (n == 0 || flat[n-1] != r) {
 			flat = append(flat, r)
 		}
 	}
