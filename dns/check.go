@@ -63,6 +63,10 @@ func checkHost(issues *tierhost.Issues, path string, n Name) {
 
 // checkCustom finds the faults of a custom record that do not depend on other records.
 func checkCustom(issues *tierhost.Issues, path string, zone Name, r Record) {
+	if r.Type().Signing() {
+		issues.Add(tierhost.Path(path, "type"), "signing_record", "%s records are made by the server that signs the zone", r.Type())
+		return
+	}
 	before := len(*issues)
 	r.check(issues, path)
 	switch {
@@ -71,8 +75,6 @@ func checkCustom(issues *tierhost.Issues, path string, zone Name, r Record) {
 		issues.Add(tierhost.Path(path, "name"), "out_of_zone", "%.255q is not in the zone", r.Name)
 	case r.Type() == TypeSOA, r.Type() == TypeNS && r.Name == zone:
 		issues.Add(tierhost.Path(path, "type"), "system_record", "%s records of a zone are not edited", r.Type())
-	case r.Type().Signing():
-		issues.Add(tierhost.Path(path, "type"), "signing_record", "%s records are made by the server that signs the zone", r.Type())
 	}
 }
 

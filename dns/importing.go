@@ -47,8 +47,8 @@ type ImportReport struct {
 // Import makes a zone of the records that it has elsewhere, as [Manager.Create] does, and
 // tells what has become of each. The zone's serial goes on from that of the SOA, so that
 // servers which have the old zone take the new one. Records that would make the zone
-// invalid are refused with the code of [Validate]; where several cannot be together all of
-// them are.
+// invalid are refused with the code of [Validate]: of several that cannot be together those
+// to which it points, such as a CNAME beside other records.
 func (m *Manager) Import(ctx context.Context, r ImportRequest) (z Zone, report ImportReport, err error) {
 	const op = "dns.Import"
 	if r.Zone.Purpose == "" {

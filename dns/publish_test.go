@@ -193,7 +193,9 @@ func TestAPlanThatWouldDoMuchWaitsForApproval(t *testing.T) {
 
 	require.ErrorIs(t, w.Approve(t.Context(), "example.com", "ns1", "something"), dns.ErrToken)
 	require.ErrorIs(t, w.Approve(t.Context(), "example.com", "ns9", p.Token), dns.ErrNoZone)
-	w.net.edit("ns1", "example.com", func(p *dns.Published) { p.Records = dns.Sorted(append(p.Records[:len(p.Records):len(p.Records)], old.Records[5])) })
+	w.net.edit("ns1", "example.com", func(p *dns.Published) {
+		p.Records = dns.Sorted(append(p.Records[:len(p.Records):len(p.Records)], old.Records[5]))
+	})
 	w.net.edit("ns1", "example.com", func(p *dns.Published) { p.Records = p.Records[:10]; p.Serial++ })
 	require.NoError(t, w.Approve(t.Context(), "example.com", "ns1", p.Token))
 	w.settle()
