@@ -230,7 +230,9 @@ func TestAReleasedAliasRests(t *testing.T) {
 func TestImport(t *testing.T) {
 	t.Parallel()
 	w := open(t, dns.Options{})
-	record := func(name dns.Name, ttl uint32, d dns.RData) dns.Record { return dns.Record{Name: name, TTL: ttl, Data: d} }
+	record := func(name dns.Name, ttl uint32, d dns.RData) dns.Record {
+		return dns.Record{Name: name, TTL: ttl, Data: d}
+	}
 	records := []dns.Record{
 		record("example.com", 60, dns.SOA{Primary: "ns.old.example", Mailbox: "x.old.example", Serial: 4000000000, Refresh: 1, Retry: 1, Expire: 1, Minimum: 1}),
 		record("example.com", 60, dns.NS{Host: "ns.old.example"}),

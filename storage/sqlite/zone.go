@@ -54,12 +54,12 @@ func aliasTable() versioned {
 
 // dnsQueries lists the statements that every connection keeps.
 func dnsQueries() []string {
-	return []string{
+	return slices.Concat([]string{
 		queryZone, queryZoneInsert, queryZoneUpdate, queryZonesBelow, querySourceDrop, querySourceAdd, querySourcesOf,
 		queryZoneGate, queryZoneGatePut, queryZoneGatesClosed,
 		queryPublicationInsert, queryPublicationUpdate, queryPublicationsDue, queryPublicationNext, queryPublicationsOf,
-		templateTable().find, setTable().find, nameServerTable().find, zoneSettingsTable().find,
-	}
+		templateTable().find, setTable().find,
+	}, nameServerTable().queries(), zoneSettingsTable().queries(), aliasTable().queries())
 }
 
 // dnsRows is the rows of package dns within a transaction.
