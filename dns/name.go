@@ -132,7 +132,7 @@ func parseLabel(label string, first bool) (a, code, why string) {
 	}
 	if !ascii {
 		mapped, err := labelProfile().ToASCII(label)
-		if err != nil || strings.Contains(mapped, ".") {
+		if err != nil || mapped == "" || strings.Contains(mapped, ".") {
 			return "", "bad_idn", fmt.Sprintf("the label %.80q is not allowed in internationalised names", label)
 		}
 		lower = mapped
