@@ -2,8 +2,9 @@
 // zone is made of, its validation, and plans between what name servers publish and what
 // they should.
 //
-// Nothing here touches the outside world but the drivers behind [NameServer]. All else are
-// pure functions of values, safe for concurrent use as long as nobody changes the values.
+// Nothing here touches the outside world but the drivers behind [NameServer] and the store
+// behind [Manager]. All else are pure functions of values, safe for concurrent use as long
+// as nobody changes the values.
 //
 // # Names and records
 //
@@ -27,6 +28,25 @@
 // where it would do damage. [Plan.Change] is what a [NameServer] applies. The next plan is
 // empty.
 //
+// # Keeping and publishing zones
+//
+// A [Manager] keeps zones in a [Store]. [Manager.Create] picks their name servers, by roles
+// and on different machines; [Manager.Edit] changes their records, whole or not at all.
+// Templates, sets of variables that many zones share, and the settings of sellers have
+// versions: a new one reaches the zones that there are by [Manager.Preview], which shows
+// what it does to each, and [Manager.Apply] with the token of that preview.
+//
+// [Manager.Step] brings one zone to one server: it reads, plans, applies, reads again. Any
+// number of workers may call it. Each zone has a [Publication] for each of its servers,
+// with the serials that are desired, were pushed, and were seen. A server that fails holds
+// up nobody; what somebody else changes on a server is found and put right; a plan that
+// would do damage to what is not ours waits for [Manager.Approve].
+//
+// # Transactions
+//
+// Each command is one transaction, with its events in the outbox; [Manager.In] joins one of
+// the host's. Drivers are called outside of transactions.
+//
 // # Errors
 //
 // What is wrong with names, records, templates and zones comes as a
@@ -37,4 +57,8 @@
 //
 // The comments of [NameServer] are normative. Whoever implements it checks it with
 // dnstest.TestNameServer.
+//
+// # Implementing a store
+//
+// The comments of [Rows] are normative; dnstest.TestStore checks them.
 package dns
