@@ -46,6 +46,7 @@ var floors = map[string][]string{
 	"internal/testserver":           {},
 	"storage/postgres/postgrestest": {"internal/testserver"},
 	"provisioning/mysql/mysqltest":  {"internal/testserver"},
+	"dns/dnstest/daemon":            {"internal/testserver"},
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.

@@ -1,0 +1,58 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// BIND starts named and stops it when t ends. It skips or fails t if it cannot.
+func BIND(t testing.TB, setup Setup) *Server {
+	t.Helper()
+	return begin(t, "BIND", "named", setup, writeBIND, "bind", "named")
+}
+
+func writeBIND(s *Server, setup Setup) error {
+	var zones strings.Builder
+	err := s.zoneFiles(setup, func(name, file string) {
+		fmt.Fprintf(&zones, "zone %q { type primary; file %q; allow-update { key %q; }; allow-transfer { key %q; }; };\n", name, file, setup.Key.Name, setup.Key.Name)
+	})
+	if err != nil {
+		return err
+	}
+	host, port := splitAddr(setup.Primary)
+	primaries := fmt.Sprintf("{ %s port %s key %q; }", host, port, setup.Key.Name)
+	secondary := func(name string) {
+		fmt.Fprintf(&zones, "zone %q { type secondary; file %q; primaries %s; allow-transfer { key %q; }; };\n", name, "data/"+name, primaries, setup.Key.Name)
+	}
+	catalog := ""
+	if setup.Catalog != "" {
+		catalog = fmt.Sprintf("catalog-zones { zone %q default-primaries %s in-memory yes min-update-interval 1; };", setup.Catalog, primaries)
+		secondary(setup.Catalog)
+	}
+	for _, name := range setup.Secondary {
+		secondary(name)
+	}
+	s.args = []string{"-g", "-n", "1", "-c", s.File("named.conf")}
+	return s.write("named.conf", `key %[1]q { algorithm hmac-sha256; secret %[2]q; };
+controls { };
+options {
+	directory %[3]q;
+	listen-on port %[4]d { 127.0.0.1; };
+	listen-on-v6 { none; };
+	pid-file none;
+	session-keyfile %[5]q;
+	recursion no;
+	dnssec-validation no;
+	empty-zones-enable no;
+	notify no;
+	allow-transfer { key %[1]q; };
+	transfers-in 50;
+	transfers-per-ns 50;
+	serial-query-rate 1000;
+	min-refresh-time 1;
+	min-retry-time 1;
+	%[6]s
+};
+%[7]s`, setup.Key.Name, setup.Key.Secret, s.folder.Path, s.port, s.File("data/session.key"), catalog, zones.String())
+}
