@@ -29,6 +29,8 @@ var floors = map[string][]string{
 	// Servers and services know neither prices nor sellers: those are names to them.
 	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement"},
 	"provisioning/placement": {""},
+	// Zones and name servers: sellers and accounts are names to them.
+	"dns": {"", "storage", "secret"},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
@@ -50,7 +52,7 @@ var floors = map[string][]string{
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.
-	"storage/storagetest/conformance": {"", "money"},
+	"storage/storagetest/conformance": {"", "money", "storage"},
 	// Simulations and examples stand on everything.
 	"internal/simulation": {"*"},
 	"examples":            {"*"},

@@ -2,7 +2,7 @@ package provisioningtest
 
 import (
 	"context"
-	"errors"
+
 	"net/netip"
 	"reflect"
 	"slices"
@@ -44,7 +44,9 @@ func TestStore(t *testing.T, h StoreHarness) {
 type StoreRule = conformance.Rule[StoreHarness]
 
 // StoreRules returns the rules that [TestStore] runs.
-func StoreRules() []StoreRule { return slices.Concat(inventoryRules(), serviceRules()) }
+func StoreRules() []StoreRule {
+	return slices.Concat(inventoryRules(), serviceRules(), rowsOf().Rules())
+}
 
 // inventoryRules are the rules of provisioning.InventoryRows.
 func inventoryRules() []StoreRule {
@@ -54,66 +56,37 @@ func inventoryRules() []StoreRule {
 	)
 }
 
-// refused is an error of the suite's own, to be told from all others.
-type refusal string
-
-func (f refusal) Error() string { return string(f) }
-
-const errRefused refusal = "the suite's function refuses"
-
 type rowsFunc = func(ctx context.Context, rows provisioning.Rows) error
+
+const errRefused = conformance.ErrRefused
 
 // inRows has fn run with the rows of a transaction.
 func inRows(st provisioning.Store, fn rowsFunc) func(context.Context, storage.Tx) error {
-	return func(ctx context.Context, tx storage.Tx) error {
-		rows, err := st.Provisioning(tx)
-		if err != nil {
-			return err
-		}
-		return fn(ctx, rows)
-	}
+	return rowsOf().Within(st, fn)
 }
 
 // update runs fn in a transaction that commits.
 func update(t *conformance.T, st provisioning.Store, what string, fn rowsFunc) {
 	t.Helper()
-	t.OK(st.Update(t.Context(), inRows(st, fn)), "%s", what)
+	rowsOf().Update(t, st, what, fn)
 }
 
 // view runs fn in a transaction that reads.
 func view(t *conformance.T, st provisioning.Store, fn rowsFunc) {
 	t.Helper()
-	t.OK(st.View(t.Context(), inRows(st, fn)), "read")
+	rowsOf().View(t, st, fn)
 }
 
-// fails runs fn, which must fail, in a transaction that is rolled back in any case. The
-// error that the store sees is not the conflict itself, so that it is not run again.
+// fails runs fn, which must fail with want, in a transaction that is rolled back.
 func fails(t *conformance.T, st provisioning.Store, want error, what string, fn rowsFunc) {
 	t.Helper()
-	var got error
-	err := st.Update(t.Context(), inRows(st, func(ctx context.Context, rows provisioning.Rows) error {
-		got = fn(ctx, rows)
-		return errRefused
-	}))
-	t.Is(err, errRefused, "Update whose function refuses")
-	t.Is(got, want, "%s", what)
+	rowsOf().Fails(t, st, want, what, fn)
 }
 
-// tried runs fn once in a transaction that is committed if it succeeds: a conflict is not
-// tried again, and returned.
+// tried runs fn once, without another try after a conflict.
 func tried(t *conformance.T, st provisioning.Store, fn rowsFunc) error {
 	t.Helper()
-	var got error
-	err := st.Update(t.Context(), inRows(st, func(ctx context.Context, rows provisioning.Rows) error {
-		if got = fn(ctx, rows); got != nil {
-			return errRefused
-		}
-		return nil
-	}))
-	if errors.Is(err, errRefused) {
-		return got
-	}
-	return err
+	return rowsOf().Tried(t, st, fn)
 }
 
 // atOnce runs fn n times at once.

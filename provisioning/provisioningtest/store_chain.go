@@ -262,6 +262,27 @@ func sampleRules() []StoreRule {
 			},
 		},
 		{
+			ID: "SAMPLE-4", Name: "rollback",
+			Text: "A sample that was added by a transaction that was rolled back is new.",
+			Why:  "Use that was not billed, because it was nearly billed once, is lost.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				add := func(got *[]provisioning.SampleKey, all ...provisioning.SampleKey) rowsFunc {
+					return func(ctx context.Context, rows provisioning.Rows) (err error) {
+						*got, err = rows.AddSamples(ctx, all)
+						return err
+					}
+				}
+				var got []provisioning.SampleKey
+				update(t, st, "add a sample", add(&got, sample("a", 1)))
+				t.Is(st.Update(t.Context(), inRows(st, func(ctx context.Context, rows provisioning.Rows) error {
+					return errors.Join(add(&got, sample("a", 9))(ctx, rows), errRefused)
+				})), errRefused, "Update")
+				update(t, st, "add both", add(&got, sample("a", 1), sample("a", 9)))
+				t.Equal(got, []provisioning.SampleKey{sample("a", 9)}, "samples that are new")
+			},
+		},
+		{
 			ID: "SAMPLE-3", Name: "purge",
 			Text: "PurgeSamples deletes samples taken before the instant, as many as allowed, and counts them.",
 			Why:  "Samples come every hour for ever.",

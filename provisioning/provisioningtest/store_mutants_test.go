@@ -589,7 +589,7 @@ func txMutants() []storeMutant {
 		}},
 		{"does not write", "TX-4", func(f *storeFaults) {
 			f.putRoom = func(ctx context.Context, rows provisioning.Rows, of provisioning.LoadKey, version int64, capacity map[string]int64, at time.Time) error {
-				if of.Server == "z" {
+				if of.Server == "new" {
 					return nil
 				}
 				return rows.PutRoom(ctx, of, version, capacity, at)

@@ -431,7 +431,7 @@ func serviceMutants() []storeMutant {
 				return rows.Collected(ctx, server, "mail")
 			}
 		}},
-		{"answers after the end", "SERVICE-TX-1", func(f *storeFaults) {
+		{"answers after the end", "TX-2", func(f *storeFaults) {
 			f.services.byName = func(ctx context.Context, rows provisioning.Rows, c provisioning.Claim) (provisioning.Service, error) {
 				s, err := rows.ServiceByName(ctx, c)
 				if err != nil {
@@ -440,13 +440,13 @@ func serviceMutants() []storeMutant {
 				return s, nil
 			}
 		}},
-		{"swallows a write in a View", "SERVICE-TX-2", func(f *storeFaults) {
+		{"swallows a write in a View", "TX-3", func(f *storeFaults) {
 			f.services.putGate = func(ctx context.Context, rows provisioning.Rows, g provisioning.Gate) error {
 				_ = rows.PutGate(ctx, g)
 				return nil
 			}
 		}},
-		{"remembers samples that were rolled back", "SERVICE-TX-3", func(f *storeFaults) {
+		{"remembers samples that were rolled back", "SAMPLE-4", func(f *storeFaults) {
 			seen := map[provisioning.SampleKey]bool{}
 			f.services.add = func(ctx context.Context, rows provisioning.Rows, all []provisioning.SampleKey) ([]provisioning.SampleKey, error) {
 				f.services.mu.Lock()
@@ -462,12 +462,11 @@ func serviceMutants() []storeMutant {
 				return fresh, err
 			}
 		}},
-		{"does not see its own writes", "SERVICE-TX-4", func(f *storeFaults) {
+		{"does not see its own writes", "TX-6", func(f *storeFaults) {
 			f.services.due = func(context.Context, provisioning.Rows, time.Time, []provisioning.ServerID, int) ([]provisioning.Service, error) {
 				return nil, nil
 			}
 		}},
-		{"answers otherwise", "SERVICE-MODEL", changing(func(_ context.Context, _ provisioning.Rows, s *provisioning.Service) { s.Move = nil })},
-		{"forgets", "SERVICE-DUR", func(f *storeFaults) { f.reopenEmpty = true }},
+		{"answers otherwise", "MODEL-2", changing(func(_ context.Context, _ provisioning.Rows, s *provisioning.Service) { s.Move = nil })},
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/tierhost/tierhost/provisioning"
-	"github.com/tierhost/tierhost/storage"
 	"github.com/tierhost/tierhost/storage/memory"
 	"github.com/tierhost/tierhost/storage/storagetest/conformance"
 )
@@ -21,48 +20,48 @@ func serviceCalls() []call {
 	err2 := func(_ any, err error) error { return err }
 	claim := provisioning.Claim{Server: "s", Kind: "web", Name: "a"}
 	return []call{
-		{"PutServices", true, putServices(service("new"))},
-		{"PutChain", true, putChain(chain("new", "new"))},
-		{"LockGate", true, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.LockGate(ctx, "s")) }},
-		{"PutGate", true, func(ctx context.Context, rows provisioning.Rows) error {
+		plain("PutServices", putServices(service("new"))),
+		plain("PutChain", putChain(chain("new", "new"))),
+		writes("LockGate", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.LockGate(ctx, "s")) }),
+		plain("PutGate", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.PutGate(ctx, provisioning.Gate{Server: "s", Failures: 9})
-		}},
-		{"AddSamples", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("AddSamples", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.AddSamples(ctx, []provisioning.SampleKey{sample("a", 9)}))
-		}},
-		{"PurgeSamples", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("PurgeSamples", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.PurgeSamples(ctx, noon().Add(time.Hour), 9))
-		}},
-		{"PutReadings", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		plain("PutReadings", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.PutReadings(ctx, []provisioning.Reading{{Service: "a", Server: "s", Meter: "new", At: noon()}})
-		}},
-		{"PutCollected", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		plain("PutCollected", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.PutCollected(ctx, "s", "web", noon().Add(time.Hour))
-		}},
-		{"Services", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("Services", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.Services(ctx, []provisioning.ServiceID{"a"}))
-		}},
-		{"ServiceByName", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.ServiceByName(ctx, claim)) }},
-		{"ServicePage", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("ServiceByName", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.ServiceByName(ctx, claim)) }),
+		reads("ServicePage", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.ServicePage(ctx, provisioning.ServiceQuery{}, "", 1))
-		}},
-		{"DueServices", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("DueServices", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.DueServices(ctx, noon(), nil, 1))
-		}},
-		{"NextDue", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.NextDue(ctx, noon())) }},
-		{"Chain", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Chain(ctx, "c")) }},
-		{"ChainByKey", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("NextDue", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.NextDue(ctx, noon())) }),
+		reads("Chain", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Chain(ctx, "c")) }),
+		reads("ChainByKey", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.ChainByKey(ctx, "seller", "k"))
-		}},
-		{"ChainPage", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.ChainPage(ctx, "", "", 1)) }},
-		{"Gate", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Gate(ctx, "s")) }},
-		{"Gates", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("ChainPage", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.ChainPage(ctx, "", "", 1)) }),
+		reads("Gate", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Gate(ctx, "s")) }),
+		reads("Gates", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.Gates(ctx, time.Time{}, "", 1))
-		}},
-		{"Readings", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("Readings", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.Readings(ctx, []provisioning.ServiceID{"a"}))
-		}},
-		{"Collected", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Collected(ctx, "s", "web")) }},
+		}),
+		reads("Collected", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Collected(ctx, "s", "web")) }),
 	}
 }
 
@@ -81,71 +80,7 @@ func seedServices(t *conformance.T, st provisioning.Store) {
 func serviceTxRules() []StoreRule {
 	return []StoreRule{
 		{
-			ID: "SERVICE-TX-1", Name: "done",
-			Text: "Rows of a transaction that has ended refuse everything with storage.ErrTxDone.",
-			Why:  "A call that comes back late must not write into the next transaction.",
-			Check: func(t *conformance.T, h StoreHarness) {
-				st := h.New(t.Test())
-				seedServices(t, st)
-				before := serviceDump(t, st)
-				var rows provisioning.Rows
-				var keptCtx context.Context
-				update(t, st, "keep the rows", func(ctx context.Context, r provisioning.Rows) error {
-					rows, keptCtx = r, context.WithoutCancel(ctx)
-					return nil
-				})
-				for _, c := range serviceCalls() {
-					t.Is(c.do(keptCtx, rows), storage.ErrTxDone, "%s after the end", c.name)
-				}
-				t.Equal(serviceDump(t, st), before, "the store")
-			},
-		},
-		{
-			ID: "SERVICE-TX-2", Name: "read-only",
-			Text: "In a View all reads work, and writes fail with storage.ErrReadOnly and change nothing.",
-			Why:  "Views run without locks.",
-			Check: func(t *conformance.T, h StoreHarness) {
-				st := h.New(t.Test())
-				seedServices(t, st)
-				before := serviceDump(t, st)
-				for _, c := range serviceCalls() {
-					err := st.View(t.Context(), inRows(st, c.do))
-					if c.writes {
-						t.Is(err, storage.ErrReadOnly, "%s in a View", c.name)
-					} else {
-						t.OK(err, "%s in a View", c.name)
-					}
-				}
-				t.Equal(serviceDump(t, st), before, "the store")
-			},
-		},
-		{
-			ID: "SERVICE-TX-3", Name: "rollback",
-			Text: "When the function fails nothing of what it wrote stays.",
-			Why:  "A lease that was not committed keeps others away.",
-			Check: func(t *conformance.T, h StoreHarness) {
-				st := h.New(t.Test())
-				seedServices(t, st)
-				before := serviceDump(t, st)
-				for _, c := range serviceCalls() {
-					if !c.writes {
-						continue
-					}
-					t.Is(st.Update(t.Context(), inRows(st, func(ctx context.Context, rows provisioning.Rows) error {
-						return errors.Join(c.do(ctx, rows), errRefused)
-					})), errRefused, "Update with %s", c.name)
-					t.Equal(serviceDump(t, st), before, "the store after the rollback of %s", c.name)
-				}
-				var got []provisioning.SampleKey
-				update(t, st, "add the sample", func(ctx context.Context, rows provisioning.Rows) (err error) {
-					got, err = rows.AddSamples(ctx, []provisioning.SampleKey{sample("a", 1), sample("a", 9)})
-					return err
-				})
-				t.Equal(got, []provisioning.SampleKey{sample("a", 9)}, "samples that are new after the rollbacks")
-			},
-		},
-		{
-			ID: "SERVICE-TX-4", Name: "own writes",
+			ID: "TX-6", Name: "own writes",
 			Text: "Every read sees what the transaction has written.",
 			Why:  "An order is stored, and its services read, in one transaction.",
 			Check: func(t *conformance.T, h StoreHarness) {
@@ -181,7 +116,7 @@ func serviceTxRules() []StoreRule {
 			},
 		},
 		{
-			ID: "SERVICE-MODEL", Name: "as the reference",
+			ID: "MODEL-2", Name: "as the reference",
 			Text: "Random writes are answered, and leave behind, what they do in storage/memory.",
 			Why:  "Rules that nobody has thought of hold as well.",
 			Check: func(t *conformance.T, h StoreHarness) {
@@ -198,25 +133,6 @@ func serviceTxRules() []StoreRule {
 						return
 					}
 				}
-			},
-		},
-		{
-			ID: "SERVICE-DUR", Name: "durable",
-			Text: "What was committed is there after the store was opened anew.",
-			Why:  "An operation without its record is done twice.",
-			Skip: func(h StoreHarness) string {
-				if h.Reopen == nil {
-					return "the harness cannot open a store again"
-				}
-				return ""
-			},
-			Check: func(t *conformance.T, h StoreHarness) {
-				st := h.New(t.Test())
-				seedServices(t, st)
-				before := serviceDump(t, st)
-				st = h.Reopen(t.Test(), st)
-				t.Equal(serviceDump(t, st), before, "the store")
-				t.Equal(due(t, st, noon(), nil, 9), []string{"a"}, "those due")
 			},
 		},
 	}

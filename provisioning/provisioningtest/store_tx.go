@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -16,16 +18,35 @@ import (
 	"github.com/tierhost/tierhost/storage/storagetest/conformance"
 )
 
-// strange is a transaction of no store.
-type strange struct{}
+// rowsOf describes provisioning.Rows to the rules of all rows.
+func rowsOf() conformance.Rows[StoreHarness, provisioning.Store, provisioning.Rows] {
+	return conformance.Rows[StoreHarness, provisioning.Store, provisioning.Rows]{
+		Method: "Provisioning",
+		Of:     provisioning.Store.Provisioning,
+		New:    func(h StoreHarness) func(*testing.T) provisioning.Store { return h.New },
+		Reopen: func(h StoreHarness) func(*testing.T, provisioning.Store) provisioning.Store { return h.Reopen },
+		Calls:  func() []call { return slices.Concat(inventoryCalls(), serviceCalls()) },
+		Seed: func(t *conformance.T, st provisioning.Store) {
+			t.Helper()
+			seed(t, st)
+			seedServices(t, st)
+			machineKind().write(t, st, machineKind().full())
+		},
+		Dump: func(t *conformance.T, st provisioning.Store) string {
+			t.Helper()
+			return inventory(t, st) + serviceDump(t, st)
+		},
+		Lost: "Room that is forgotten is given out twice; an operation without its record is done twice.",
+	}
+}
 
-func (strange) StoreID() any { return "strange" }
+type call = conformance.Call[provisioning.Rows]
 
-// call is a method of provisioning.Rows.
-type call struct {
-	name   string
-	writes bool
-	do     rowsFunc
+// reads and writes are calls; the dump shows what a plain one has written.
+func reads(name string, do rowsFunc) call  { return call{Name: name, Do: do} }
+func writes(name string, do rowsFunc) call { return call{Name: name, Writes: true, Do: do} }
+func plain(name string, do rowsFunc) call {
+	return call{Name: name, Writes: true, Plain: true, Do: do}
 }
 
 // inventoryCalls are all methods of provisioning.InventoryRows. The store has what
@@ -33,96 +54,96 @@ type call struct {
 func inventoryCalls() []call {
 	err2 := func(_ any, err error) error { return err }
 	return []call{
-		{"LockInventory", true, func(ctx context.Context, rows provisioning.Rows) error { return rows.LockInventory(ctx) }},
-		{"PutGroup", true, func(ctx context.Context, rows provisioning.Rows) error {
+		writes("LockInventory", func(ctx context.Context, rows provisioning.Rows) error { return rows.LockInventory(ctx) }),
+		plain("PutGroup", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.PutGroup(ctx, groupKind().first("new"))
-		}},
-		{"RemoveGroup", true, func(ctx context.Context, rows provisioning.Rows) error { return rows.RemoveGroup(ctx, "g", 1) }},
-		{"PutMachine", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("RemoveGroup", func(ctx context.Context, rows provisioning.Rows) error { return rows.RemoveGroup(ctx, "g", 1) }),
+		plain("PutMachine", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.PutMachine(ctx, machineKind().first("new"))
-		}},
-		{"RemoveMachine", true, func(ctx context.Context, rows provisioning.Rows) error { return rows.RemoveMachine(ctx, "m", 1) }},
-		{"PutServer", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("RemoveMachine", func(ctx context.Context, rows provisioning.Rows) error { return rows.RemoveMachine(ctx, "m", 1) }),
+		plain("PutServer", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.PutServer(ctx, serverKind().first("new"))
-		}},
-		{"RemoveServer", true, func(ctx context.Context, rows provisioning.Rows) error { return rows.RemoveServer(ctx, "s", 1) }},
-		{"PutPool", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("RemoveServer", func(ctx context.Context, rows provisioning.Rows) error { return rows.RemoveServer(ctx, "s", 1) }),
+		plain("PutPool", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.PutPool(ctx, poolKind().first("new"))
-		}},
-		{"RemovePool", true, func(ctx context.Context, rows provisioning.Rows) error { return rows.RemovePool(ctx, "p", 1) }},
-		{"LockPool", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("RemovePool", func(ctx context.Context, rows provisioning.Rows) error { return rows.RemovePool(ctx, "p", 1) }),
+		writes("LockPool", func(ctx context.Context, rows provisioning.Rows) error {
 			_, _, err := rows.LockPool(ctx, "p")
 			return err
-		}},
-		{"SetCursor", true, func(ctx context.Context, rows provisioning.Rows) error { return rows.SetCursor(ctx, "p", address(1)) }},
-		{"PutRoom", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("SetCursor", func(ctx context.Context, rows provisioning.Rows) error { return rows.SetCursor(ctx, "p", address(1)) }),
+		plain("PutRoom", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.PutRoom(ctx, onServer("new", ""), 1, nil, noon())
-		}},
-		{"RemoveRoom", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("RemoveRoom", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.RemoveRoom(ctx, onServer("empty", ""))
-		}},
-		{"ChangeLoads", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("ChangeLoads", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.ChangeLoads(ctx, provisioning.LoadBatch{
 				Changes: []provisioning.LoadChange{by(onServer("s", services), 1)}, Reservations: []provisioning.Reservation{reservation("new", 0)}, At: noon(),
 			}))
-		}},
-		{"PutReservations", true, putReservations(ended(reservation("r", time.Minute), provisioning.ReservationReleased, 0))},
-		{"PurgeReservations", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("PutReservations", putReservations(ended(reservation("r", time.Minute), provisioning.ReservationReleased, 0))),
+		writes("PurgeReservations", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.PurgeReservations(ctx, noon().Add(time.Hour), 10))
-		}},
-		{"TakeAddress", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("TakeAddress", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.TakeAddress(ctx, held(50, provisioning.AddressDedicated, "new"), 1))
-		}},
-		{"DropAddress", true, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		writes("DropAddress", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.DropAddress(ctx, "s", provisioning.AddressDedicated, "a", noon()))
-		}},
-		{"Revision", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Revision(ctx)) }},
-		{"Group", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Group(ctx, "g")) }},
-		{"Groups", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Groups(ctx, "", 1)) }},
-		{"Machine", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Machine(ctx, "m")) }},
-		{"Machines", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("Revision", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Revision(ctx)) }),
+		reads("Group", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Group(ctx, "g")) }),
+		reads("Groups", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Groups(ctx, "", 1)) }),
+		reads("Machine", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Machine(ctx, "m")) }),
+		reads("Machines", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.Machines(ctx, provisioning.MachineQuery{}, "", 1))
-		}},
-		{"Server", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Server(ctx, "s")) }},
-		{"Servers", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("Server", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Server(ctx, "s")) }),
+		reads("Servers", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.Servers(ctx, provisioning.ServerQuery{}, "", 1))
-		}},
-		{"Pool", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Pool(ctx, "p")) }},
-		{"Pools", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Pools(ctx, "", "", 1)) }},
-		{"Loads", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("Pool", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Pool(ctx, "p")) }),
+		reads("Pools", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.Pools(ctx, "", "", 1)) }),
+		reads("Loads", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.Loads(ctx, time.Time{}, provisioning.LoadKey{}, 1))
-		}},
-		{"LoadsOf", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("LoadsOf", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.LoadsOf(ctx, onServer("s", "")))
-		}},
-		{"ReservationsByID", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("ReservationsByID", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.ReservationsByID(ctx, []provisioning.ReservationID{"r"}))
-		}},
-		{"ReservationsByKey", false, func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.ReservationsByKey(ctx, "k")) }},
-		{"ReservationsDue", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("ReservationsByKey", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.ReservationsByKey(ctx, "k")) }),
+		reads("ReservationsDue", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.ReservationsDue(ctx, noon(), 1))
-		}},
-		{"Reservations", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("Reservations", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.Reservations(ctx, provisioning.ReservationQuery{}, "", 1))
-		}},
-		{"AddressOf", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("AddressOf", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.AddressOf(ctx, "s", provisioning.AddressDedicated, "a"))
-		}},
-		{"Addresses", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("Addresses", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.Addresses(ctx, "s", "", "", 1))
-		}},
-		{"AddressStates", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("AddressStates", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.AddressStates(ctx, "", []netip.Addr{address(1)}))
-		}},
-		{"RestedAddresses", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("RestedAddresses", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.RestedAddresses(ctx, "p", noon(), 0, 1))
-		}},
-		{"SharedAddresses", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("SharedAddresses", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.SharedAddresses(ctx, "p", 9, 0, 1))
-		}},
-		{"CountAddresses", false, func(ctx context.Context, rows provisioning.Rows) error {
+		}),
+		reads("CountAddresses", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.CountAddresses(ctx, "p", noon()))
-		}},
+		}),
 	}
 }
 
@@ -175,121 +196,8 @@ func inventory(t *conformance.T, st provisioning.Store) string {
 	return b.String()
 }
 
-func pending(t *conformance.T, st provisioning.Store) (n int64) {
-	t.Helper()
-	t.OK(st.View(t.Context(), func(ctx context.Context, tx storage.Tx) error {
-		ob, err := st.Outbox(tx)
-		if err != nil {
-			return err
-		}
-		n, err = ob.Pending(ctx)
-		return err
-	}), "count the events")
-	return n
-}
-
 func inventoryTxRules() []StoreRule {
 	return []StoreRule{
-		{
-			ID: "TX-1", Name: "foreign",
-			Text: "Provisioning refuses a transaction that another store made with storage.ErrForeignTx.",
-			Why:  "Rows written through a transaction of the wrong database are outside of every transaction.",
-			Check: func(t *conformance.T, h StoreHarness) {
-				a, b := h.New(t.Test()), h.New(t.Test())
-				t.OK(a.Update(t.Context(), func(_ context.Context, tx storage.Tx) error {
-					_, err := b.Provisioning(tx)
-					t.Is(err, storage.ErrForeignTx, "Provisioning for a transaction of another store of the same kind")
-					_, err = b.Provisioning(strange{})
-					t.Is(err, storage.ErrForeignTx, "Provisioning for a transaction of a type that the store does not know")
-					_, err = b.Provisioning(nil)
-					t.Is(err, storage.ErrForeignTx, "Provisioning for no transaction")
-					return nil
-				}), "Update")
-			},
-		},
-		{
-			ID: "TX-2", Name: "done",
-			Text: "Rows of a transaction that has ended refuse everything with storage.ErrTxDone, and so does Provisioning.",
-			Why:  "A goroutine that outlives its transaction must not write into the next user's.",
-			Check: func(t *conformance.T, h StoreHarness) {
-				st := h.New(t.Test())
-				seed(t, st)
-				before := inventory(t, st)
-				var kept storage.Tx
-				var rows provisioning.Rows
-				var keptCtx context.Context
-				t.OK(st.Update(t.Context(), func(ctx context.Context, tx storage.Tx) (err error) {
-					kept, keptCtx = tx, context.WithoutCancel(ctx)
-					rows, err = st.Provisioning(tx)
-					return err
-				}), "Update")
-				_, err := st.Provisioning(kept)
-				t.Is(err, storage.ErrTxDone, "Provisioning after the end")
-				for _, c := range inventoryCalls() {
-					t.Is(c.do(keptCtx, rows), storage.ErrTxDone, "%s after the end", c.name)
-				}
-				t.Equal(inventory(t, st), before, "the store")
-			},
-		},
-		{
-			ID: "TX-3", Name: "read-only",
-			Text: "In a View all reads work, and writes fail with storage.ErrReadOnly and change nothing.",
-			Why:  "Views run on replicas and without locks.",
-			Check: func(t *conformance.T, h StoreHarness) {
-				st := h.New(t.Test())
-				seed(t, st)
-				before := inventory(t, st)
-				for _, c := range inventoryCalls() {
-					err := st.View(t.Context(), inRows(st, c.do))
-					if c.writes {
-						t.Is(err, storage.ErrReadOnly, "%s in a View", c.name)
-					} else {
-						t.OK(err, "%s in a View", c.name)
-					}
-				}
-				t.Equal(inventory(t, st), before, "the store")
-			},
-		},
-		{
-			ID: "TX-4", Name: "rollback",
-			Text: "When the function fails nothing of what it wrote stays, nor of the events; when it succeeds all does.",
-			Why:  "Room without a reservation is lost; an event without its change is a lie.",
-			Check: func(t *conformance.T, h StoreHarness) {
-				st := h.New(t.Test())
-				seed(t, st)
-				before := inventory(t, st)
-				for _, c := range inventoryCalls() {
-					if !c.writes {
-						continue
-					}
-					write := func(ctx context.Context, tx storage.Tx) error {
-						outbox, err := st.Outbox(tx)
-						if err != nil {
-							return err
-						}
-						return errors.Join(inRows(st, c.do)(ctx, tx), outbox.Append(ctx, []*storage.Event{
-							{ID: "one", Type: "t", Version: 1, Subject: "s", At: noon()},
-						}))
-					}
-					t.Is(st.Update(t.Context(), func(ctx context.Context, tx storage.Tx) error {
-						return errors.Join(write(ctx, tx), errRefused)
-					}), errRefused, "Update with %s", c.name)
-					t.Equal(inventory(t, st), before, "the store after the rollback of %s", c.name)
-					t.Equal(pending(t, st), int64(0), "events after the rollback")
-				}
-				t.OK(st.Update(t.Context(), func(ctx context.Context, tx storage.Tx) error {
-					outbox, err := st.Outbox(tx)
-					if err != nil {
-						return err
-					}
-					return errors.Join(inRows(st, func(ctx context.Context, rows provisioning.Rows) error {
-						return rows.PutRoom(ctx, onServer("z", ""), 1, nil, noon())
-					})(ctx, tx), outbox.Append(ctx, []*storage.Event{{ID: "one", Type: "t", Version: 1, Subject: "s", At: noon()}}))
-				}), "a write with an event")
-				t.Equal(pending(t, st), int64(1), "events")
-				t.Equal(strings.Contains(inventory(t, st), `Server: "z"`), true, "what was written is there")
-			},
-		},
 		{
 			ID: "TX-5", Name: "own writes",
 			Text: "Every read sees what the transaction has written.",
@@ -359,26 +267,6 @@ func inventoryModelRules() []StoreRule {
 						return
 					}
 				}
-			},
-		},
-		{
-			ID: "DUR-1", Name: "durable",
-			Text: "What was committed is there after the store was opened anew.",
-			Why:  "Room that is forgotten is given out twice.",
-			Skip: func(h StoreHarness) string {
-				if h.Reopen == nil {
-					return "the harness cannot open a store again"
-				}
-				return ""
-			},
-			Check: func(t *conformance.T, h StoreHarness) {
-				st := h.New(t.Test())
-				seed(t, st)
-				machineKind().write(t, st, machineKind().full())
-				before := inventory(t, st)
-				st = h.Reopen(t.Test(), st)
-				t.Equal(inventory(t, st), before, "the store")
-				room(t, st, onServer("z", ""), 1, nil)
 			},
 		},
 	}

@@ -42,25 +42,16 @@ func TestStore(t *testing.T, h Harness) {
 type Rule = conformance.Rule[Harness]
 
 // Rules returns the rules that [TestStore] runs.
-func Rules() []Rule { return slices.Concat(rowRules(), hostRules(), txRules(), modelRules()) }
-
-// refused is an error of the suite's own, to be told from all others.
-type refused string
-
-func (f refused) Error() string { return string(f) }
-
-const errRefused refused = "the suite's function refuses"
+func Rules() []Rule {
+	return slices.Concat(rowRules(), hostRules(), txRules(), modelRules(), rowsOf().Rules())
+}
 
 type rowsFunc = func(ctx context.Context, rows label.Rows) error
 
+const errRefused = conformance.ErrRefused
+
 func within(st label.Store, fn rowsFunc) func(context.Context, storage.Tx) error {
-	return func(ctx context.Context, tx storage.Tx) error {
-		rows, err := st.Label(tx)
-		if err != nil {
-			return err
-		}
-		return fn(ctx, rows)
-	}
+	return rowsOf().Within(st, fn)
 }
 
 // put writes brands and commits.
@@ -76,17 +67,10 @@ func put(t *conformance.T, st label.Store, all ...label.Brand) {
 	})), "put brands")
 }
 
-// fails runs fn, which must fail, in a transaction that is rolled back in any case. The
-// error that the store sees is not the conflict itself, so that it is not run again.
+// fails runs fn, which must fail with want, in a transaction that is rolled back.
 func fails(t *conformance.T, st label.Store, want error, what string, fn rowsFunc) {
 	t.Helper()
-	var got error
-	err := st.Update(t.Context(), within(st, func(ctx context.Context, rows label.Rows) error {
-		got = fn(ctx, rows)
-		return errRefused
-	}))
-	t.Is(err, errRefused, "Update whose function refuses")
-	t.Is(got, want, "%s", what)
+	rowsOf().Fails(t, st, want, what, fn)
 }
 
 // dump is all brands, as canonical text, and what their hosts lead to.

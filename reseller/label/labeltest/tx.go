@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"time"
+	"testing"
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/reseller/label"
@@ -14,120 +14,43 @@ import (
 	"github.com/tierhost/tierhost/storage/storagetest/conformance"
 )
 
-// strange is a transaction of no store.
-type strange struct{}
-
-func (strange) StoreID() any { return "strange" }
-
-// calls are all methods of label.Rows; those that write come first.
-func calls() (names []string, all map[string]rowsFunc) {
-	a := brand("a", "a.example")
-	return []string{"PutBrand", "RemoveBrand", "Brand", "BrandByHost", "Brands"}, map[string]rowsFunc{
-		"PutBrand":    func(ctx context.Context, rows label.Rows) error { return rows.PutBrand(ctx, next(a, "lost.example")) },
-		"RemoveBrand": func(ctx context.Context, rows label.Rows) error { return rows.RemoveBrand(ctx, "a", 1) },
-		"Brand":       func(ctx context.Context, rows label.Rows) error { _, err := rows.Brand(ctx, "a"); return err },
-		"BrandByHost": func(ctx context.Context, rows label.Rows) error {
-			_, err := rows.BrandByHost(ctx, "a.example")
-			return err
+// rowsOf describes label.Rows to the rules of all rows.
+func rowsOf() conformance.Rows[Harness, label.Store, label.Rows] {
+	return conformance.Rows[Harness, label.Store, label.Rows]{
+		Method: "Label",
+		Of:     label.Store.Label,
+		New:    func(h Harness) func(*testing.T) label.Store { return h.New },
+		Reopen: func(h Harness) func(*testing.T, label.Store) label.Store { return h.Reopen },
+		Calls: func() []conformance.Call[label.Rows] {
+			return []conformance.Call[label.Rows]{
+				{Name: "PutBrand", Writes: true, Plain: true, Do: func(ctx context.Context, rows label.Rows) error {
+					return rows.PutBrand(ctx, next(brand("a", "a.example"), "new.example"))
+				}},
+				{Name: "RemoveBrand", Writes: true, Plain: true, Do: func(ctx context.Context, rows label.Rows) error {
+					return rows.RemoveBrand(ctx, "b", 1)
+				}},
+				{Name: "Brand", Do: func(ctx context.Context, rows label.Rows) error { _, err := rows.Brand(ctx, "a"); return err }},
+				{Name: "BrandByHost", Do: func(ctx context.Context, rows label.Rows) error {
+					_, err := rows.BrandByHost(ctx, "a.example")
+					return err
+				}},
+				{Name: "Brands", Do: func(ctx context.Context, rows label.Rows) error { _, err := rows.Brands(ctx, "", 1); return err }},
+			}
 		},
-		"Brands": func(ctx context.Context, rows label.Rows) error { _, err := rows.Brands(ctx, "", 1); return err },
+		Seed: func(t *conformance.T, st label.Store) {
+			t.Helper()
+			put(t, st, brand("a", "a.example"), brand("b", "b.example"), full(), odd())
+		},
+		Dump: func(t *conformance.T, st label.Store) string {
+			t.Helper()
+			return dump(t, st, "a.example", "b.example", "new.example")
+		},
+		Lost: "A brand that is lost leaves its customers without a panel.",
 	}
 }
 
 func txRules() []Rule {
 	return []Rule{
-		{
-			ID: "TX-1", Name: "foreign",
-			Text: "Label refuses a transaction that another store made with storage.ErrForeignTx.",
-			Why:  "Rows written through a transaction of the wrong database are outside of every transaction.",
-			Check: func(t *conformance.T, h Harness) {
-				a, b := h.New(t.Test()), h.New(t.Test())
-				t.OK(a.Update(t.Context(), func(_ context.Context, tx storage.Tx) error {
-					_, err := b.Label(tx)
-					t.Is(err, storage.ErrForeignTx, "Label for a transaction of another store of the same kind")
-					_, err = b.Label(strange{})
-					t.Is(err, storage.ErrForeignTx, "Label for a transaction of a type that the store does not know")
-					_, err = b.Label(nil)
-					t.Is(err, storage.ErrForeignTx, "Label for no transaction")
-					return nil
-				}), "Update")
-			},
-		},
-		{
-			ID: "TX-2", Name: "done",
-			Text: "Rows of a transaction that has ended refuse everything with storage.ErrTxDone, and so does Label.",
-			Why:  "A goroutine that outlives its transaction must not write into the next user's.",
-			Check: func(t *conformance.T, h Harness) {
-				st := h.New(t.Test())
-				put(t, st, brand("a", "a.example"))
-				before := dump(t, st)
-				var kept storage.Tx
-				var rows label.Rows
-				var keptCtx context.Context
-				t.OK(st.Update(t.Context(), func(ctx context.Context, tx storage.Tx) (err error) {
-					kept, keptCtx = tx, context.WithoutCancel(ctx)
-					rows, err = st.Label(tx)
-					return err
-				}), "Update")
-				_, err := st.Label(kept)
-				t.Is(err, storage.ErrTxDone, "Label after the end")
-				names, all := calls()
-				for _, name := range names {
-					t.Is(all[name](keptCtx, rows), storage.ErrTxDone, "%s after the end", name)
-				}
-				t.Equal(dump(t, st), before, "the store")
-			},
-		},
-		{
-			ID: "TX-3", Name: "read-only",
-			Text: "In a View all reads work, and writes fail with storage.ErrReadOnly and change nothing.",
-			Why:  "Views run on replicas and without locks.",
-			Check: func(t *conformance.T, h Harness) {
-				st := h.New(t.Test())
-				put(t, st, brand("a", "a.example"))
-				before := dump(t, st)
-				names, all := calls()
-				for i, name := range names {
-					err := st.View(t.Context(), within(st, all[name]))
-					if i < 2 {
-						t.Is(err, storage.ErrReadOnly, "%s in a View", name)
-					} else {
-						t.OK(err, "%s in a View", name)
-					}
-				}
-				t.Equal(dump(t, st), before, "the store")
-			},
-		},
-		{
-			ID: "TX-4", Name: "rollback",
-			Text: "When the function fails nothing of what it wrote stays, nor of the events; when it succeeds all does.",
-			Why:  "A brand without its event has no certificates; an event without its brand is a lie.",
-			Check: func(t *conformance.T, h Harness) {
-				st := h.New(t.Test())
-				put(t, st, brand("a", "a.example"), brand("b", "b.example"))
-				before := dump(t, st)
-				write := func(ctx context.Context, tx storage.Tx) error {
-					rows, err := st.Label(tx)
-					if err != nil {
-						return err
-					}
-					outbox, err := st.Outbox(tx)
-					if err != nil {
-						return err
-					}
-					return errors.Join(rows.PutBrand(ctx, next(brand("a"), "c.example")), rows.RemoveBrand(ctx, "b", 1),
-						outbox.Append(ctx, []*storage.Event{{ID: "one", Type: "t", Version: 1, Subject: "s", At: time.Unix(0, 0).UTC()}}))
-				}
-				t.Is(st.Update(t.Context(), func(ctx context.Context, tx storage.Tx) error {
-					return errors.Join(write(ctx, tx), errRefused)
-				}), errRefused, "Update")
-				t.Equal(dump(t, st, "c.example"), before+"c.example: \n", "the store after the rollback")
-				t.Equal(pending(t, st), 0, "events after the rollback")
-				t.OK(st.Update(t.Context(), write), "the same, committed")
-				t.Equal(dump(t, st, "a.example", "b.example"), hosted(next(brand("a"), "c.example"))+"a.example: \nb.example: \n", "the store")
-				t.Equal(pending(t, st), 1, "events")
-			},
-		},
 		{
 			ID: "TX-5", Name: "own writes",
 			Text: "Every read sees what the transaction has written.",
@@ -158,19 +81,6 @@ func txRules() []Rule {
 	}
 }
 
-func pending(t *conformance.T, st label.Store) (n int64) {
-	t.Helper()
-	t.OK(st.View(t.Context(), func(ctx context.Context, tx storage.Tx) error {
-		ob, err := st.Outbox(tx)
-		if err != nil {
-			return err
-		}
-		n, err = ob.Pending(ctx)
-		return err
-	}), "count the events")
-	return n
-}
-
 func modelRules() []Rule {
 	return []Rule{
 		{
@@ -191,25 +101,6 @@ func modelRules() []Rule {
 					}
 				}
 				t.Equal(dump(t, st), dump(t, model), "what is left")
-			},
-		},
-		{
-			ID: "DUR-1", Name: "durable",
-			Text: "What was committed is there after the store was opened anew.",
-			Why:  "A brand that is lost leaves its customers without a panel.",
-			Skip: func(h Harness) string {
-				if h.Reopen == nil {
-					return "the harness cannot open a store again"
-				}
-				return ""
-			},
-			Check: func(t *conformance.T, h Harness) {
-				st := h.New(t.Test())
-				put(t, st, full(), odd())
-				before := dump(t, st)
-				st = h.Reopen(t.Test(), st)
-				t.Equal(dump(t, st), before, "the store")
-				put(t, st, brand("z", "z.example"))
 			},
 		},
 	}

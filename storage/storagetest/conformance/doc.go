@@ -12,6 +12,9 @@
 // a suite is tested itself: implementations that are broken on purpose must fail, in
 // the rule that is about what is broken.
 //
+// [Rows] has the rules that hold for the rows of every package within a transaction: of
+// another store, ended, read-only, rolled back, durable.
+//
 // [Text] writes any row as canonical text, in which rows are equal exactly when a
 // caller cannot tell them apart; [Filler] makes rows in which every field is set, so
 // that a field which an implementation forgets is found, also one that is added to a
