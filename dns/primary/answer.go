@@ -2,6 +2,7 @@ package primary
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/tierhost/tierhost/dns/internal/wire"
 )
@@ -177,6 +178,7 @@ func (r *reply) resolve(z *snapshot, zoneLabel int) {
 	p := place{q.name, wire.HeaderLen}
 	labels, at, count := &q.labels, zoneLabel, q.count
 	var own [128]uint8
+	seen := [maxChain + 1]int{} // sets of aliases; 0, the first set of the apex, is none
 	for hop := 0; ; hop++ {
 		found := z.lookup(p.name, labels, at, count, q.rtype)
 		apex := int(labels[at])
@@ -198,6 +200,10 @@ func (r *reply) resolve(z *snapshot, zoneLabel int) {
 		default:
 			node := found.node
 			if alias := z.set(node, wire.TypeCNAME); alias >= 0 && q.rtype != wire.TypeCNAME && q.rtype != wire.TypeANY {
+				if slices.Contains(seen[:hop], alias) {
+					return // a circle
+				}
+				seen[hop] = alias
 				r.answers += r.put(z, alias, p, 0)
 				break
 			}
@@ -333,13 +339,11 @@ func (r *reply) negative(z *snapshot, p place, apex int) {
 	r.authorities++
 }
 
-// refer adds a delegation with the addresses that the zone has of its servers.
+// refer adds a delegation with the addresses that the zone has of its servers. A DS is for
+// those who ask for DNSSEC of a signed zone, which none here is.
 func (r *reply) refer(z *snapshot, node int, p place, offset int) {
 	set := z.set(node, typeNS)
 	r.authorities += r.put(z, set, p, offset)
-	if ds := z.set(node, typeDS); ds >= 0 {
-		r.authorities += r.put(z, ds, p, offset)
-	}
 	for rest := z.bodies(set); rest != ""; {
 		var body string
 		body, rest = nextBody(rest)
