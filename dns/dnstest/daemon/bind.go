@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -10,6 +11,15 @@ import (
 func BIND(t testing.TB, setup Setup) *Server {
 	t.Helper()
 	return begin(t, "BIND", "named", setup, writeBIND, "bind", "named")
+}
+
+// AddZone has BIND serve a zone of its own, with a text as in a zone file.
+func (s *Server) AddZone(name, text string) error {
+	file, err := s.zoneFile(name, text)
+	if err != nil {
+		return err
+	}
+	return s.folder.Run(s.control("addzone", name, fmt.Sprintf("{ type primary; file %q; allow-update { key %q; }; allow-transfer { key %q; }; };", file, s.key.Name, s.key.Name)))
 }
 
 func writeBIND(s *Server, setup Setup) error {
@@ -33,10 +43,29 @@ func writeBIND(s *Server, setup Setup) error {
 	for _, name := range setup.Secondary {
 		secondary(name)
 	}
+	notify := "no"
+	if setup.Notify != "" {
+		host, port := splitAddr(setup.Notify)
+		notify = fmt.Sprintf("explicit;\n\talso-notify { %s port %s; };\n\tnotify-delay 0;\n\tnotify-rate 1000", host, port)
+	}
+	control, err := freePort()
+	if err != nil {
+		return err
+	}
+	s.control = func(args ...string) *exec.Cmd {
+		return exec.Command("/usr/sbin/rndc", append([]string{"-c", s.File("rndc.conf")}, args...)...)
+	}
+	if err := s.write("rndc.conf", `key %[1]q { algorithm hmac-sha256; secret %[2]q; };
+options { default-server 127.0.0.1; default-port %[3]d; default-key %[1]q; };
+`, setup.Key.Name, setup.Key.Secret, control); err != nil {
+		return err
+	}
+	s.key = setup.Key
 	s.args = []string{"-g", "-n", "1", "-c", s.File("named.conf")}
 	return s.write("named.conf", `key %[1]q { algorithm hmac-sha256; secret %[2]q; };
-controls { };
+controls { inet 127.0.0.1 port %[8]d allow { 127.0.0.1; } keys { %[1]q; }; };
 options {
+	allow-new-zones yes;
 	directory %[3]q;
 	listen-on port %[4]d { 127.0.0.1; };
 	listen-on-v6 { none; };
@@ -45,7 +74,7 @@ options {
 	recursion no;
 	dnssec-validation no;
 	empty-zones-enable no;
-	notify no;
+	notify %[9]s;
 	allow-transfer { key %[1]q; };
 	transfers-in 50;
 	transfers-per-ns 50;
@@ -54,5 +83,5 @@ options {
 	min-retry-time 1;
 	%[6]s
 };
-%[7]s`, setup.Key.Name, setup.Key.Secret, s.folder.Path, s.port, s.File("data/session.key"), catalog, zones.String())
+%[7]s`, setup.Key.Name, setup.Key.Secret, s.folder.Path, s.port, s.File("data/session.key"), catalog, zones.String(), control, notify)
 }

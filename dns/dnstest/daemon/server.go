@@ -38,6 +38,8 @@ type Setup struct {
 	Secondary []string
 	// Catalog is the name of a catalog zone that is taken from it with all its members.
 	Catalog string
+	// Notify is the address that BIND tells of changes of its own zones; "": nobody.
+	Notify string
 }
 
 // Server is a running name server.
@@ -49,6 +51,7 @@ type Server struct {
 	process *testserver.Process
 	control func(args ...string) *exec.Cmd
 	api     int
+	key     Key
 }
 
 // apiKey opens PowerDNS's API.
@@ -86,7 +89,7 @@ func (s *Server) Restart(t testing.TB) {
 	}
 }
 
-// Control runs the server's control program: nsd-control, knotc, pdns_control. It fails t
+// Control runs the server's control program: rndc, nsd-control, knotc, pdns_control. It fails t
 // if that fails.
 func (s *Server) Control(t testing.TB, args ...string) {
 	t.Helper()
@@ -220,15 +223,20 @@ func (s *Server) write(name, format string, args ...any) error {
 
 func (s *Server) zoneFiles(setup Setup, each func(name, file string)) error {
 	for name, text := range setup.Zones {
-		file := s.File(filepath.Join("data", name+".zone"))
-		cmd := exec.Command("tee", file) // as the server's user
-		cmd.Stdin = strings.NewReader(text)
-		if err := s.folder.Run(cmd); err != nil {
+		file, err := s.zoneFile(name, text)
+		if err != nil {
 			return err
 		}
 		each(name, file)
 	}
 	return nil
+}
+
+func (s *Server) zoneFile(name, text string) (string, error) {
+	file := s.File(filepath.Join("data", name+".zone"))
+	cmd := exec.Command("tee", file) // as the server's user
+	cmd.Stdin = strings.NewReader(text)
+	return file, s.folder.Run(cmd)
 }
 
 func (s *Server) destroy() {

@@ -31,6 +31,17 @@ func (e *SentError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *SentError) Unwrap() error { return e.Err }
 
+// UnsignedError is a refusal that is not signed although the question was: of a server that
+// does not know the zone, and so not its keys, or of somebody else.
+type UnsignedError struct{ Rcode int }
+
+func (e *UnsignedError) Error() string {
+	return fmt.Sprintf("the server says %s: %v", RcodeText(e.Rcode), ErrUnsigned)
+}
+
+// Unwrap returns ErrUnsigned.
+func (*UnsignedError) Unwrap() error { return ErrUnsigned }
+
 func (c Client) timeout() time.Duration {
 	if c.Timeout > 0 {
 		return c.Timeout
@@ -161,7 +172,7 @@ func (s *Stream) verify(msg []byte, h Header) ([]byte, error) {
 			}
 		}
 		if h.Rcode() != RcodeNoError && errors.Is(err, ErrUnsigned) {
-			return nil, fmt.Errorf("the server says %s: %w", RcodeText(h.Rcode()), err)
+			return nil, &UnsignedError{h.Rcode()}
 		}
 		return nil, err
 	}
