@@ -66,6 +66,10 @@ func writePowerDNS(s *Server, setup Setup) (err error) {
 	s.control = func(args ...string) *exec.Cmd {
 		return exec.Command("/usr/bin/pdns_control", append([]string{"--config-dir=" + s.folder.Path, "--socket-dir=" + s.folder.Path}, args...)...)
 	}
+	notify := ""
+	if setup.Notify != "" {
+		notify = "primary=yes\nonly-notify=\nalso-notify=" + setup.Notify + "\n"
+	}
 	return s.write("pdns.conf", `launch=gsqlite3
 gsqlite3-database=%[1]s
 gsqlite3-pragma-synchronous=0
@@ -97,5 +101,5 @@ webserver-allow-from=127.0.0.1
 allow-axfr-ips=127.0.0.1
 security-poll-suffix=
 version-string=anonymous
-`, file, s.port, s.folder.Path, apiKey, s.api)
+%[6]s`, file, s.port, s.folder.Path, apiKey, s.api, notify)
 }

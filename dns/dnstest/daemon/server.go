@@ -38,7 +38,7 @@ type Setup struct {
 	Secondary []string
 	// Catalog is the name of a catalog zone that is taken from it with all its members.
 	Catalog string
-	// Notify is the address that BIND tells of changes of its own zones; "": nobody.
+	// Notify is the address that BIND and PowerDNS tell of changes of its own zones; "": nobody.
 	Notify string
 }
 
