@@ -35,16 +35,17 @@ const (
 // and "_" and "/", which only some records may have (see [Validate]); the first one may
 // be "*". Returns a [*tierhost.Invalid]; "." is [Root].
 func ParseName(text string) (Name, error) {
-	if name, ok := plainName(text); ok {
-		return name, nil
+	if plainName(text) {
+		return Name(text), nil
 	}
 	return parseStrictName(text)
 }
 
-// plainName takes the usual case without allocation: a name in its stored form.
-func plainName(text string) (Name, bool) {
-	if text == "" || len(text) > maxName-2 {
-		return "", false
+// plainName takes the usual case without allocation: a name in its stored form that needs
+// no further look.
+func plainName[T string | []byte](text T) bool {
+	if len(text) == 0 || len(text) > maxName-2 {
+		return false
 	}
 	label := 0
 	for i := 0; i < len(text); i++ {
@@ -52,26 +53,23 @@ func plainName(text string) (Name, bool) {
 		switch {
 		case c == '.':
 			if label == 0 || text[i-1] == '-' {
-				return "", false
+				return false
 			}
 			label = 0
 			continue
 		case c == '-':
 			if label == 0 {
-				return "", false
+				return false
 			}
 		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_':
 		default:
-			return "", false
+			return false
 		}
-		if label++; label > maxLabel || label == 4 && text[i-3:i+1] == "xn--" {
-			return "", false
+		if label++; label > maxLabel || label == 4 && c == '-' && text[i-1] == '-' && text[i-2] == 'n' && text[i-3] == 'x' {
+			return false
 		}
 	}
-	if label == 0 || text[len(text)-1] == '-' {
-		return "", false
-	}
-	return Name(text), true
+	return label > 0 && text[len(text)-1] != '-'
 }
 
 func nameError(text, code, format string, args ...any) error {
@@ -91,9 +89,11 @@ func parseStrictName(text string) (Name, error) {
 		return "", nameError(text[:maxName], "too_long", "a name has at most %d octets", maxName)
 	}
 	// The full stops of other scripts separate labels too: UTS 46, 4.5.
-	whole := strings.NewReplacer("。", ".", "．", ".", "｡", ".").Replace(text)
-	whole = strings.TrimSuffix(whole, ".")
-	labels := strings.Split(whole, ".")
+	whole := text
+	if !isASCII([]byte(text)) {
+		whole = strings.NewReplacer("。", ".", "．", ".", "｡", ".").Replace(text)
+	}
+	labels := strings.Split(strings.TrimSuffix(whole, "."), ".")
 	for i, label := range labels {
 		a, code, why := parseLabel(label, i == 0)
 		if code != "" {
@@ -271,7 +271,7 @@ func appendDecimal(b []byte, c byte) []byte {
 // Check returns nil if n is in its stored form and has only what [ParseName] takes, else
 // a [*tierhost.Invalid].
 func (n Name) Check() error {
-	if _, ok := plainName(string(n)); ok {
+	if plainName(strings.TrimPrefix(n.String(), "*.")) && n.WireLen() <= maxName {
 		return nil
 	}
 	parsed, err := parseStrictName(string(n))
@@ -283,7 +283,7 @@ func (n Name) Check() error {
 
 // wellFormed reports whether n is in its stored form, whatever octets it has.
 func (n Name) wellFormed() bool {
-	if n == Root {
+	if n == Root || plainName(n.String()) {
 		return true
 	}
 	parsed, err := ParseAnyName(string(n), "")
@@ -429,24 +429,40 @@ func (n Name) Wildcard() bool { return n == "*" || strings.HasPrefix(string(n), 
 // its children (RFC 4034, 6.1). Plain names compare exactly so; labels with escapes by
 // their stored form.
 func (n Name) Compare(o Name) int {
-	if n == o {
-		return 0
-	}
 	a, b := string(n), string(o)
-	if n == Root {
-		a = ""
+	switch {
+	case n == o:
+		return 0
+	case n == "" || n == Root && o != "":
+		return -1
+	case o == "" || o == Root:
+		return 1
 	}
-	if o == Root {
-		b = ""
+	i, j := len(a)-1, len(b)-1
+	for i >= 0 && j >= 0 && a[i] == b[j] {
+		i--
+		j--
 	}
-	for a != "" && b != "" {
-		i, j := strings.LastIndexByte(a, '.'), strings.LastIndexByte(b, '.')
-		if c := strings.Compare(a[i+1:], b[j+1:]); c != 0 {
-			return c
-		}
-		a, b = a[:max(i, 0)], b[:max(j, 0)]
+	switch { // one is above the other
+	case i < 0 && b[j] == '.':
+		return -1
+	case j < 0 && a[i] == '.':
+		return 1
 	}
-	return len(a) - len(b)
+	return strings.Compare(labelAt(a, i), labelAt(b, j))
+}
+
+// labelAt returns the label that the octet at i is in, or that begins after it.
+func labelAt(s string, i int) string {
+	if i >= 0 && s[i] == '.' { // the label after it is the other's without its beginning
+		i++
+	}
+	start := strings.LastIndexByte(s[:max(i, 0)], '.') + 1
+	rest := s[start:]
+	if end := strings.IndexByte(rest, '.'); end >= 0 {
+		return rest[:end]
+	}
+	return rest
 }
 
 // MarshalText returns the stored form.

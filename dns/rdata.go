@@ -320,14 +320,8 @@ func (d DS) check(c *dataCheck)    { c.octets("digest", d.Digest, 1) }
 
 func (d NAPTR) check(c *dataCheck) {
 	c.word("flags", d.Flags)
-	if !lettersAndDigits(lowerASCII(d.Flags)) {
-		c.issues.Add("flags", "bad_character", "flags are letters and digits")
-	}
 	c.word("service", d.Service)
 	c.word("regexp", d.Regexp)
-	if d.Regexp != "" && d.Replacement != Root {
-		c.issues.Add("replacement", "conflict", "with an expression the replacement is the root: RFC 3403, 4.1")
-	}
 	c.name("replacement", d.Replacement)
 }
 
@@ -350,6 +344,10 @@ func (d Unknown) check(c *dataCheck) {
 		c.issues.Add("type", "known_type", "records of type %s have a type of their own", d.RType)
 	case d.RType.meta():
 		c.issues.Add("type", "bad_type", "no zone holds records of type %s", d.RType)
+	default:
+		if layout, ok := layouts[d.RType]; ok && !fits(layout, string(d.Data)) {
+			c.issues.Add("data", "bad_wire", "the octets are not those of a record of type %s", d.RType)
+		}
 	}
 	c.room("data", len(d.Data))
 }

@@ -47,12 +47,9 @@ type dataParser struct {
 	words  []word
 	origin Name
 	typed  bool // by a person: U-labels are taken
+	file   bool // a zone file: without an origin relative names are faults
 	names  map[string]Name
 	issues tierhost.Issues
-}
-
-func (p *dataParser) reset(words []word, origin Name) {
-	p.words, p.origin, p.issues = words, origin, nil
 }
 
 func (p *dataParser) next(path string) (word, bool) {
@@ -81,35 +78,58 @@ func (p *dataParser) name(path string) Name {
 	return n
 }
 
-// parseName reads a name; the usual ones without allocation if they came before.
+// parseName reads a name; an absolute one that came before is the same string again.
 func (p *dataParser) parseName(raw []byte) (Name, error) {
-	if p.names != nil && len(raw) > 1 && raw[len(raw)-1] == '.' {
+	if p.typed && !isASCII(raw) {
+		n, err := ParseName(string(raw))
+		if err == nil && !absolute(raw) && p.origin != "" {
+			n, err = ParseAnyName(string(n), p.origin)
+		}
+		return n, err
+	}
+	shared := p.names != nil && absolute(raw)
+	if shared {
 		if n, ok := p.names[string(raw)]; ok {
 			return n, nil
 		}
 	}
-	text := string(raw)
-	var n Name
-	var err error
-	if p.typed && !isASCII(text) {
-		if n, err = ParseName(text); err == nil && !strings.HasSuffix(text, ".") && p.origin != "" {
-			n, err = ParseAnyName(string(n), p.origin)
-		}
-	} else {
-		n, err = ParseAnyName(text, p.origin)
-	}
-	if err == nil && p.names != nil && strings.HasSuffix(text, ".") {
-		if len(p.names) >= 1<<16 { // bounded: names that come once are not kept for ever
+	n, err := p.relative(raw)
+	if err == nil && shared {
+		if len(p.names) >= 1<<14 { // bounded: most names come once
 			clear(p.names)
 		}
-		p.names[text] = n
+		p.names[string(raw)] = n
 	}
 	return n, err
 }
 
-func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
+// relative is [ParseAnyName] with one allocation for a plain absolute name.
+func (p *dataParser) relative(raw []byte) (Name, error) {
+	if n := len(raw) - 1; n > 0 && raw[n] == '.' && plainName(raw[:n]) {
+		return Name(raw[:n]), nil
+	}
+	if p.file && p.origin == "" && !absolute(raw) {
+		return "", nameError(string(raw), "no_origin", "it is relative, and there is no origin")
+	}
+	return ParseAnyName(string(raw), p.origin)
+}
+
+// absolute reports whether a name ends with a dot that is not escaped.
+func absolute(raw []byte) bool {
+	n := len(raw) - 1
+	if n < 0 || raw[n] != '.' {
+		return false
+	}
+	escapes := 0
+	for n--; n >= 0 && raw[n] == '\\'; n-- {
+		escapes++
+	}
+	return escapes%2 == 0
+}
+
+func isASCII(s []byte) bool {
+	for _, c := range s {
+		if c >= 0x80 {
 			return false
 		}
 	}

@@ -69,7 +69,12 @@ func TestRDataAgainstOracle(t *testing.T) {
 	}
 }
 
+// requireOracleReads: the line of a record is one record of the same octets for another
+// implementation, which checks data of types that we know by their octets only.
 func requireOracleReads(t require.TestingT, r dns.Record) {
+	if _, known := miekg.TypeToRR[uint16(r.Type())]; known && !r.Type().Known() {
+		return
+	}
 	zp := miekg.NewZoneParser(strings.NewReader(r.String()+"\n"), "", "")
 	rr, ok := zp.Next()
 	require.NoError(t, zp.Err(), r.String())

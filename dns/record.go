@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -169,8 +170,8 @@ func compareTypes(a, b Type) int {
 	return cmp.Compare(rank(a), rank(b))
 }
 
-// CompareRData orders data: by type, then by their octets as they are sent, as DNSSEC
-// does (RFC 4034, 6.3).
+// CompareRData orders data: by type, then by their fields or text. The order is total: two
+// valid data are only in one place if they are equal.
 func CompareRData(a, b RData) int {
 	switch {
 	case a == b:
@@ -180,10 +181,7 @@ func CompareRData(a, b RData) int {
 	case b == nil:
 		return 1
 	}
-	if c := compareTypes(a.Type(), b.Type()); c != 0 {
-		return c
-	}
-	switch a := a.(type) { // the usual ones without copying
+	switch a := a.(type) { // the usual ones without their text
 	case A:
 		if b, ok := b.(A); ok {
 			return a.Addr.Compare(b.Addr)
@@ -192,17 +190,24 @@ func CompareRData(a, b RData) int {
 		if b, ok := b.(AAAA); ok {
 			return a.Addr.Compare(b.Addr)
 		}
+	case NS:
+		if b, ok := b.(NS); ok {
+			return a.Host.Compare(b.Host)
+		}
+	case MX:
+		if b, ok := b.(MX); ok {
+			return cmp.Or(cmp.Compare(a.Preference, b.Preference), a.Host.Compare(b.Host))
+		}
+	case TXT:
+		if b, ok := b.(TXT); ok {
+			return strings.Compare(a.Text, b.Text)
+		}
 	}
-	var x, y [512]byte
-	return strings.Compare(string(appendChecked(x[:0], a)), string(appendChecked(y[:0], b)))
-}
-
-// appendChecked also takes data that cannot be sent, by their text.
-func appendChecked(b []byte, d RData) []byte {
-	if out, err := AppendWireRData(b, d); err == nil {
-		return out
+	if c := compareTypes(a.Type(), b.Type()); c != 0 {
+		return c
 	}
-	return d.appendText(b)
+	var x, y [256]byte
+	return bytes.Compare(a.appendText(x[:0]), b.appendText(y[:0]))
 }
 
 // Key names a set of records.
@@ -277,6 +282,8 @@ func Sets(records []Record) []RRset {
 // Sorted returns the records in canonical order: see [Record.Compare].
 func Sorted(records []Record) []Record {
 	sorted := slices.Clone(records)
-	slices.SortFunc(sorted, Record.Compare)
+	if !slices.IsSortedFunc(sorted, Record.Compare) {
+		slices.SortFunc(sorted, Record.Compare)
+	}
 	return sorted
 }
