@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -136,24 +137,29 @@ func (d *Driver) Apply(ctx context.Context, at dns.Place, change dns.Change) err
 	if err != nil {
 		return err
 	}
+	return again(ctx, func() error { return c.apply(ctx, change) })
+}
+
+// How long is waited before the tries after the first.
+const (
+	firstRetry = 20 * time.Millisecond
+	lastRetry  = 1500 * time.Millisecond
+)
+
+// again makes a call that can be repeated, until the server does not fail at it.
+func again(ctx context.Context, call func() error) error {
 	for wait := firstRetry; ; wait *= 2 {
-		err := c.apply(ctx, change)
+		err := call()
 		if status(err) < 500 || wait > lastRetry {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(wait):
+		case <-time.After(wait/2 + rand.N(wait)): // not all in step
 		}
 	}
 }
-
-// How long is waited before the tries after the first.
-const (
-	firstRetry = 50 * time.Millisecond
-	lastRetry  = 800 * time.Millisecond
-)
 
 func (c *client) apply(ctx context.Context, change dns.Change) error {
 	z, err := c.head(ctx, change.Zone)
@@ -254,7 +260,7 @@ func (d *Driver) Remove(ctx context.Context, at dns.Place, zone dns.Name) error 
 	if err != nil {
 		return err
 	}
-	err = c.do(ctx, http.MethodDelete, zonePath(zone), nil, nil)
+	err = again(ctx, func() error { return c.do(ctx, http.MethodDelete, zonePath(zone), nil, nil) })
 	if status(err) == http.StatusNotFound {
 		return nil
 	}
