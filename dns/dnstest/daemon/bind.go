@@ -15,11 +15,32 @@ func BIND(t testing.TB, setup Setup) *Server {
 
 // AddZone has BIND serve a zone of its own, with a text as in a zone file.
 func (s *Server) AddZone(name, text string) error {
-	file, err := s.zoneFile(name, text)
-	if err != nil {
+	if _, err := s.zoneFile(name, text); err != nil {
 		return err
 	}
-	return s.folder.Run(s.control("addzone", name, fmt.Sprintf("{ type primary; file %q; allow-update { key %q; }; allow-transfer { key %q; }; };", file, s.key.Name, s.key.Name)))
+	return s.rndc("addzone", name, s.own(name, fmt.Sprintf("allow-update { key %q; };", s.key.Name)))
+}
+
+// Load has BIND read the file of a zone in its folder "data" anew, which is called as the
+// zone with ".zone" after it, or forget the zone. BIND does so when it comes to it.
+func (s *Server) Load(name string, present bool) error {
+	known := s.rndc("zonestatus", name) == nil
+	switch {
+	case present && known:
+		return s.rndc("reload", name)
+	case present:
+		return s.rndc("addzone", name, s.own(name, ""))
+	case known:
+		return s.rndc("delzone", name)
+	}
+	return nil
+}
+
+func (s *Server) rndc(args ...string) error { return s.folder.Run(s.control(args...)) }
+
+// own is the configuration of a zone of BIND's own.
+func (s *Server) own(name, more string) string {
+	return fmt.Sprintf("{ type primary; file %q; allow-transfer { key %q; }; %s };", s.File("data/"+name+".zone"), s.key.Name, more)
 }
 
 func writeBIND(s *Server, setup Setup) error {
