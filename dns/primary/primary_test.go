@@ -64,7 +64,7 @@ func sockets(t testing.TB) (net.Listener, *net.UDPConn) {
 func zone(t testing.TB, name dns.Name, serial dns.Serial, lines ...string) []dns.Record {
 	t.Helper()
 	records := []dns.Record{
-		{Name: name, TTL: 3600, Data: dns.SOA{Primary: "ns1.example.net", Mailbox: "hostmaster.example.net", Serial: serial, Refresh: 5, Retry: 1, Expire: 86400, Minimum: 300}},
+		{Name: name, TTL: 3600, Data: dns.SOA{Primary: "ns1.example.net", Mailbox: "hostmaster.example.net", Serial: serial, Refresh: 900, Retry: 2, Expire: 86400, Minimum: 300}},
 		{Name: name, TTL: 3600, Data: dns.NS{Host: "ns1.example.net"}},
 	}
 	for _, line := range lines {

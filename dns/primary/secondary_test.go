@@ -81,6 +81,13 @@ func (s *secondary) set(rcode int, mute bool) {
 	s.rcode, s.mute = rcode, mute
 }
 
+// totals are all messages, and those that were wrong.
+func (s *secondary) totals() (all, bad int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all, s.bad
+}
+
 func (s *secondary) count(zone dns.Name) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

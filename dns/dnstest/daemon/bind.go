@@ -51,8 +51,8 @@ func writeBIND(s *Server, setup Setup) error {
 	if err != nil {
 		return err
 	}
-	host, port := splitAddr(setup.Primary)
-	primaries := fmt.Sprintf("{ %s port %s key %q; }", host, port, setup.Key.Name)
+	from, port := splitAddr(setup.Primary)
+	primaries := fmt.Sprintf("{ %s port %s key %q; }", from, port, setup.Key.Name)
 	secondary := func(name string) {
 		fmt.Fprintf(&zones, "zone %q { type secondary; file %q; primaries %s; allow-transfer { key %q; }; };\n", name, "data/"+name, primaries, setup.Key.Name)
 	}
@@ -66,10 +66,10 @@ func writeBIND(s *Server, setup Setup) error {
 	}
 	notify := "no"
 	if setup.Notify != "" {
-		host, port := splitAddr(setup.Notify)
-		notify = fmt.Sprintf("explicit;\n\talso-notify { %s port %s; };\n\tnotify-delay 0;\n\tnotify-rate 1000", host, port)
+		to, port := splitAddr(setup.Notify)
+		notify = fmt.Sprintf("explicit;\n\talso-notify { %s port %s; };\n\tnotify-delay 0;\n\tnotify-rate 1000", to, port)
 	}
-	control, err := freePort()
+	control, err := s.freePort()
 	if err != nil {
 		return err
 	}
@@ -77,18 +77,18 @@ func writeBIND(s *Server, setup Setup) error {
 		return exec.Command("/usr/sbin/rndc", append([]string{"-c", s.File("rndc.conf")}, args...)...)
 	}
 	if err := s.write("rndc.conf", `key %[1]q { algorithm hmac-sha256; secret %[2]q; };
-options { default-server 127.0.0.1; default-port %[3]d; default-key %[1]q; };
-`, setup.Key.Name, setup.Key.Secret, control); err != nil {
+options { default-server %[4]s; default-port %[3]d; default-key %[1]q; };
+`, setup.Key.Name, setup.Key.Secret, control, s.host()); err != nil {
 		return err
 	}
 	s.key = setup.Key
 	s.args = []string{"-g", "-n", "1", "-c", s.File("named.conf")}
 	return s.write("named.conf", `key %[1]q { algorithm hmac-sha256; secret %[2]q; };
-controls { inet 127.0.0.1 port %[8]d allow { 127.0.0.1; } keys { %[1]q; }; };
+controls { inet %[10]s port %[8]d allow { 127.0.0.1; } keys { %[1]q; }; };
 options {
 	allow-new-zones yes;
 	directory %[3]q;
-	listen-on port %[4]d { 127.0.0.1; };
+	listen-on port %[4]d { %[10]s; };
 	listen-on-v6 { none; };
 	pid-file none;
 	session-keyfile %[5]q;
@@ -104,5 +104,5 @@ options {
 	min-retry-time 1;
 	%[6]s
 };
-%[7]s`, setup.Key.Name, setup.Key.Secret, s.folder.Path, s.port, s.File("data/session.key"), catalog, zones.String(), control, notify)
+%[7]s`, setup.Key.Name, setup.Key.Secret, s.folder.Path, s.port, s.File("data/session.key"), catalog, zones.String(), control, notify, s.host())
 }

@@ -1,8 +1,8 @@
 // Package daemon starts throwaway name servers for tests: BIND 9 (named), Knot (knotd),
 // NSD (nsd) and PowerDNS (pdns_server with SQLite).
 //
-// A server listens on a free port of 127.0.0.1 only, keeps its files in a folder of its
-// own, and runs as its usual user or "nobody" if the test runs as root. Nothing of the
+// A server listens on a free port of a loopback address only, keeps its files in a folder
+// of its own, and runs as its usual user or "nobody" if the test runs as root. Nothing of the
 // system's own configuration is read. It ends with the test, and never outlives the process
 // (on Linux).
 //

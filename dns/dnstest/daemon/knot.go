@@ -23,8 +23,8 @@ func writeKnot(s *Server, setup Setup) error {
 	}
 	remote := ""
 	if setup.Primary != "" {
-		host, port := splitAddr(setup.Primary)
-		remote = fmt.Sprintf("remote:\n  - id: primary\n    address: %s@%s\n    key: %s\n", host, port, setup.Key.Name)
+		from, port := splitAddr(setup.Primary)
+		remote = fmt.Sprintf("remote:\n  - id: primary\n    address: %s@%s\n    key: %s\n", from, port, setup.Key.Name)
 		for _, name := range setup.Secondary {
 			fmt.Fprintf(&zones, "  - domain: %s\n    template: member\n", name)
 		}
@@ -43,7 +43,7 @@ func writeKnot(s *Server, setup Setup) error {
 	}
 	return s.write("knot.conf", `server:
     rundir: %[1]s/data
-    listen: 127.0.0.1@%[2]d
+    listen: %[9]s@%[2]d
     pidfile: %[1]s/data/knot.pid
     udp-workers: 2
     tcp-workers: 2
@@ -78,5 +78,5 @@ template:
 %[8]slog:
   - target: stderr
     any: info
-`, s.folder.Path, s.port, control, setup.Key.Name, setup.Key.Secret, remote, member, zones.String())
+`, s.folder.Path, s.port, control, setup.Key.Name, setup.Key.Secret, remote, member, zones.String(), s.host())
 }

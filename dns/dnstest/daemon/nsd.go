@@ -23,7 +23,7 @@ func writeNSD(s *Server, setup Setup) error {
 		return err
 	}
 	if setup.Primary != "" {
-		host, port := splitAddr(setup.Primary)
+		from, port := splitAddr(setup.Primary)
 		fmt.Fprintf(&zones, `pattern:
   name: "member"
   request-xfr: %[1]s@%[2]s %[3]s
@@ -31,7 +31,7 @@ func writeNSD(s *Server, setup Setup) error {
   provide-xfr: 127.0.0.1 %[3]s
   min-retry-time: 1
   max-retry-time: 2
-`, host, port, setup.Key.Name)
+`, from, port, setup.Key.Name)
 		for _, name := range setup.Secondary {
 			fmt.Fprintf(&zones, "zone:\n  name: %q\n  include-pattern: member\n", name)
 		}
@@ -44,7 +44,7 @@ func writeNSD(s *Server, setup Setup) error {
 	}
 	return s.write("nsd.conf", `server:
   server-count: 1
-  ip-address: 127.0.0.1@%[2]d
+  ip-address: %[6]s@%[2]d
   username: ""
   zonesdir: "%[1]s/data"
   database: ""
@@ -63,5 +63,5 @@ key:
   name: %[3]q
   algorithm: hmac-sha256
   secret: %[4]q
-%[5]s`, s.folder.Path, s.port, setup.Key.Name, setup.Key.Secret, zones.String())
+%[5]s`, s.folder.Path, s.port, setup.Key.Name, setup.Key.Secret, zones.String(), s.host())
 }

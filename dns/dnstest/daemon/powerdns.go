@@ -31,7 +31,7 @@ func writePowerDNS(s *Server, setup Setup) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: %w", testserver.ErrNoPrograms, err)
 	}
-	if s.api, err = freePort(); err != nil {
+	if s.api, err = s.freePort(); err != nil {
 		return err
 	}
 	file := s.File("data/pdns.db")
@@ -74,7 +74,7 @@ func writePowerDNS(s *Server, setup Setup) (err error) {
 gsqlite3-database=%[1]s
 gsqlite3-pragma-synchronous=0
 gsqlite3-pragma-foreign-keys=1
-local-address=127.0.0.1
+local-address=%[7]s
 local-port=%[2]d
 socket-dir=%[3]s
 daemon=no
@@ -95,11 +95,11 @@ consistent-backends=yes
 api=yes
 api-key=%[4]s
 webserver=yes
-webserver-address=127.0.0.1
+webserver-address=%[7]s
 webserver-port=%[5]d
 webserver-allow-from=127.0.0.1
 allow-axfr-ips=127.0.0.1
 security-poll-suffix=
 version-string=anonymous
-%[6]s`, file, s.port, s.folder.Path, apiKey, s.api, notify)
+%[6]s`, file, s.port, s.folder.Path, apiKey, s.api, notify, s.host())
 }

@@ -27,11 +27,11 @@ func Client() string {
 // DigWith runs a program, kdig or dig, with a server and arguments, and returns what it
 // prints in lines, without blank ones and comments.
 func DigWith(ctx context.Context, program, addr string, args ...string) ([]string, error) {
-	host, port := splitAddr(addr)
+	server, port := splitAddr(addr)
 	if _, err := strconv.Atoi(port); err != nil {
 		return nil, err
 	}
-	out, err := exec.CommandContext(ctx, program, append([]string{"@" + host, "-p", port}, args...)...).Output()
+	out, err := exec.CommandContext(ctx, program, append([]string{"@" + server, "-p", port}, args...)...).Output()
 	var lines []string
 	for line := range strings.Lines(string(out)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, ";") {

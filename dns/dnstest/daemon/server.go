@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +61,18 @@ const apiKey = "for-tests-only"
 // Addr returns the server's address, for UDP and TCP.
 func (s *Server) Addr() string { return s.addr(s.port) }
 
-func (*Server) addr(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+func (s *Server) addr(port int) string { return net.JoinHostPort(s.host(), strconv.Itoa(port)) }
+
+// host is the address that the server listens on. On Linux each process has one of its own:
+// a port that is free now may be taken by another process's server when ours starts, and
+// Knot shares ports without a word. BIND listens on addresses that interfaces have only.
+func (s *Server) host() string {
+	if runtime.GOOS != "linux" || filepath.Base(s.program) == "named" {
+		return "127.0.0.1"
+	}
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 1+pid>>16&127, pid>>8&255, pid&255)
+}
 
 // Port returns the port of [Server.Addr].
 func (s *Server) Port() int { return s.port }
@@ -151,7 +163,7 @@ func create(program string, setup Setup, write func(*Server, Setup) error, users
 	s := &Server{folder: folder, program: path}
 	err = folder.Run(exec.Command("mkdir", "data")) // as the server's user
 	if err == nil {
-		s.port, err = freePort()
+		s.port, err = s.freePort()
 	}
 	if err == nil {
 		err = write(s, setup)
@@ -175,10 +187,10 @@ func find(program string) (string, error) {
 	return "", fmt.Errorf("%w: neither PATH nor /usr/sbin has %s", testserver.ErrNoPrograms, program)
 }
 
-// freePort returns a port of 127.0.0.1 that is free for UDP and TCP at the moment.
-func freePort() (int, error) {
+// freePort returns a port of the server's address that is free for UDP and TCP at the moment.
+func (s *Server) freePort() (int, error) {
 	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", s.host()+":0")
 		if err != nil {
 			return 0, err
 		}
