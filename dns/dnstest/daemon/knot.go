@@ -34,7 +34,8 @@ func writeKnot(s *Server, setup Setup) error {
 	}
 	member := ""
 	if remote != "" {
-		member = "  - id: member\n    master: primary\n    acl: [change, notify]\n    retry-min-interval: 1\n    retry-max-interval: 2\n"
+		// What the default template says does not hold for others.
+		member = "  - id: member\n" + nothingKept(s.File("data")) + "    master: primary\n    acl: [change, notify]\n    retry-min-interval: 1\n    retry-max-interval: 2\n"
 	}
 	control := s.File("knot.sock")
 	s.args = []string{"-c", s.File("knot.conf")}
@@ -69,14 +70,16 @@ key:
     action: notify
 template:
   - id: default
-    storage: %[1]s/data
-    zonefile-sync: -1
-    zonefile-load: whole
-    journal-content: none
-    acl: notify
+%[10]s    acl: notify
 %[7]szone:
 %[8]slog:
   - target: stderr
     any: info
-`, s.folder.Path, s.port, control, setup.Key.Name, setup.Key.Secret, remote, member, zones.String(), s.host())
+`, s.folder.Path, s.port, control, setup.Key.Name, setup.Key.Secret, remote, member, zones.String(), s.host(), nothingKept(s.File("data")))
+}
+
+// nothingKept are the settings of zones that are in memory only, except those that are in
+// files to begin with.
+func nothingKept(folder string) string {
+	return "    storage: " + folder + "\n    zonefile-sync: -1\n    zonefile-load: whole\n    journal-content: none\n"
 }
