@@ -59,6 +59,7 @@ func TestParseName(t *testing.T) {
 		{"a\u200db.com", "bad_idn"},
 		{"\xff.com", "bad_idn"},
 		{"☃℀.com", "bad_idn"},
+		{"\u00ad.com", "bad_idn"}, // maps to nothing
 	} {
 		n, err := dns.ParseName(c.text)
 		got := codes(t, err)

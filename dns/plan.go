@@ -82,9 +82,9 @@ type Plan struct {
 	Remove bool     `json:"remove,omitempty"`
 	// Steps are in an order that is safe if a server takes them one by one: what is added
 	// comes before what is replaced, and that before what is removed; addresses come
-	// before names that lead to them and go after them; where an alias and other records
-	// take each other's place the removal is directly before; the SOA is last, so that
-	// other servers do not transfer half of it. Signing records are left alone.
+	// before names that lead to them and go after them; where an alias and addresses take
+	// each other's place the removal is directly before; the SOA is last, so that other
+	// servers do not transfer half of it. Signing records are left alone.
 	Steps  []SetChange `json:"steps"`
 	Counts Counts      `json:"counts"`
 	Guards []Guard     `json:"guards,omitempty"`
@@ -299,11 +299,11 @@ type phase int
 
 const (
 	phaseAddAddress phase = iota
+	phaseFromAlias        // an alias makes room for addresses or others
 	phaseAdd
-	phaseFromAlias // an alias makes room for other records
 	phaseReplace
-	phaseToAlias // other records make room for an alias
 	phaseRemove
+	phaseToAlias // addresses make room for an alias
 	phaseRemoveAddress
 	phaseSOA
 )
@@ -319,16 +319,14 @@ func order(steps []SetChange) {
 	}
 	phaseOf := func(s SetChange) phase {
 		k, action := s.Key(), s.Action()
+		address := k.Type == TypeA || k.Type == TypeAAAA || k.Type == TypeALIAS || k.Type == TypeCNAME
 		switch {
 		case k.Type == TypeSOA:
 			return phaseSOA
-		case was[k.Name] && !is[k.Name]:
+		case address && was[k.Name] && !is[k.Name]:
 			return phaseFromAlias
-		case is[k.Name] && !was[k.Name]:
+		case address && is[k.Name] && !was[k.Name]:
 			return phaseToAlias
-		}
-		address := k.Type == TypeA || k.Type == TypeAAAA || k.Type == TypeALIAS || k.Type == TypeCNAME
-		switch {
 		case action == ActionAdd && address:
 			return phaseAddAddress
 		case action == ActionAdd:

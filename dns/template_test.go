@@ -121,3 +121,26 @@ func TestExpandIsPure(t *testing.T) {
 			Record: dns.Record{Name: "a.example.com", TTL: 1, Data: dns.TXT{Text: "x=" + value}}}}, one)
 	})
 }
+
+// TestValuesStayWords (Z12): whatever a value holds, a rule makes a record of its name,
+// type and number of fields, or a fault.
+func TestValuesStayWords(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9 ."();$\\\\@-]{0,12}`)).Draw(t, "value")
+		vars := dns.Vars{}
+		vars.SetTexts("v", value)
+		entries, err := dns.Expand("example.com", []dns.Template{{ID: "t", Rules: []dns.Rule{
+			{ID: "mx", Name: "m", Type: dns.TypeMX, Data: "10 ${v}"},
+			{ID: "srv", Name: "_s._tcp", Type: dns.TypeSRV, Data: "0 0 ${v} host"},
+			{ID: "caa", Name: "c", Type: dns.TypeCAA, Data: `0 issue "${v}"`},
+		}}}, vars)
+		if err != nil {
+			return
+		}
+		require.Len(t, entries, 3)
+		require.Equal(t, uint16(10), entries[0].Record.Data.(dns.MX).Preference)
+		require.Equal(t, dns.Name("host.example.com"), entries[1].Record.Data.(dns.SRV).Target)
+		require.Equal(t, dns.CAA{Tag: "issue", Value: value}, entries[2].Record.Data)
+	})
+}
