@@ -48,6 +48,8 @@ var floors = map[string][]string{
 	"internal/testserver":           {},
 	"storage/postgres/postgrestest": {"internal/testserver"},
 	"provisioning/mysql/mysqltest":  {"internal/testserver"},
+	"dns/dnstest":                   {"dns", "storage/storagetest/conformance"},
+	"dns/dnstest/daemon":            {"internal/testserver"},
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.
