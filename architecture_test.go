@@ -48,9 +48,10 @@ var floors = map[string][]string{
 	"internal/testserver":           {},
 	"storage/postgres/postgrestest": {"internal/testserver"},
 	"provisioning/mysql/mysqltest":  {"internal/testserver"},
+	"dns/dnstest":                   {"dns", "storage/memory", "storage/storagetest/conformance"},
+	"dns/dnstest/daemon":            {"internal/testserver"},
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
-	"dns/dnstest":                   {"dns", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.
 	"storage/storagetest/conformance": {"", "money", "storage"},
 	// Simulations and examples stand on everything.

@@ -88,10 +88,26 @@ func (u *unit) render(ctx context.Context, z *Zone) (Effective, error) {
 
 // render is pure: it follows from the zone and from versions that never change.
 func render(z *Zone, s sources) (Effective, error) {
+	layers, err := layersOf(z, s)
+	if err != nil {
+		return Effective{}, err
+	}
+	e := Merge(layers)
+	return e, Validate(e, z.validation())
+}
+
+// validation is what is asked of the zone: that it is on one name server was decided when
+// that was chosen.
+func (z *Zone) validation() ValidateOptions {
+	return ValidateOptions{OneNameServer: len(z.Servers) < 2}
+}
+
+// layersOf are the layers that a zone is made of.
+func layersOf(z *Zone, s sources) (Layers, error) {
 	layers := Layers{Zone: z.Name, System: systemEntries(z)}
 	var err error
 	if layers.Template, err = Expand(z.Name, s.templates, s.vars); err != nil {
-		return Effective{}, err
+		return Layers{}, err
 	}
 	for _, c := range z.Custom {
 		layers.Custom = append(layers.Custom, Entry{ID: string(c.ID), Layer: LayerCustom, Owner: c.By, Record: c.Record, Disabled: c.Disabled})
@@ -99,8 +115,7 @@ func render(z *Zone, s sources) (Effective, error) {
 	for _, id := range z.Removed {
 		layers.Removed = append(layers.Removed, string(id))
 	}
-	e := Merge(layers)
-	return e, Validate(e, ValidateOptions{OneNameServer: len(z.Servers) < 2})
+	return layers, nil
 }
 
 // contentOf is the digest of what a zone publishes, whatever its serial and whatever the

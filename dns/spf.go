@@ -209,9 +209,8 @@ func spfDomain(s string) bool {
 }
 
 // MergeSPF makes one policy of several: all mechanisms, each once, the first policy's
-// first, and the strictest "all" that none of the others forbids, that is the laxest one:
-// mail that one of them lets through is not refused by another. A redirect becomes an
-// include beside the others. Returns a [*tierhost.Invalid], with code "spf_lookups" if the
+// first, and the laxest "all" of those that have one, so that no policy refuses what
+// another one only suspects. A redirect becomes an include beside the others. Returns a [*tierhost.Invalid], with code "spf_lookups" if the
 // outcome costs more than [MaxSPFLookups] look-ups of its own.
 func MergeSPF(policies ...string) (string, error) {
 	var merged SPF

@@ -60,8 +60,10 @@ type validator struct {
 	opt    ValidateOptions
 	nodes  map[Name]*node
 	order  []Name
-	exists map[Name]bool // names that exist with all above them; nil without wildcards
-	cuts   bool          // there are delegations
+	system map[class]bool // what the system has
+	hosts  map[Name]bool  // name servers of the zone and of delegations
+	exists map[Name]bool  // names that exist with all above them; nil without wildcards
+	cuts   bool           // there are delegations
 	dnames bool
 	issues tierhost.Issues
 }
@@ -88,8 +90,15 @@ func (v *validator) add(i int, field, code, format string, args ...any) {
 }
 
 func (v *validator) index() {
+	v.system, v.hosts = map[class]bool{}, map[Name]bool{}
 	for i, s := range v.e.Shown {
 		name, t := s.Record.Name, s.Record.Type()
+		if c, additive := classOf(s.Record); s.Layer == LayerSystem && !additive {
+			v.system[c] = true
+		}
+		if ns, ok := s.Record.Data.(NS); ok {
+			v.hosts[ns.Host] = true
+		}
 		n := v.nodes[name]
 		if n == nil {
 			n = &node{only: t}
@@ -185,7 +194,10 @@ func (v *validator) record(i int) {
 	case s.Layer != LayerSystem && t == TypeSOA, s.Layer != LayerSystem && t == TypeNS && r.Name == zone:
 		v.add(i, "", "system_only", "the zone's SOA and name servers are those of the system")
 	case s.Layer == LayerCustom:
-		v.systemConflict(i)
+		// Custom records stand beside those of the system only where they add to them.
+		if c, _ := classOf(r); v.system[c] {
+			v.add(i, "name", "system_conflict", "the system has records there")
+		}
 	}
 	if t != TypeSOA && t != TypeNS || r.Name != zone {
 		if cut, below := v.cut(r.Name); below {
@@ -250,25 +262,6 @@ func hostName(n Name, wildcard bool) bool {
 	return true
 }
 
-// systemConflict: custom records stand beside those of the system only where they add to
-// them.
-func (v *validator) systemConflict(i int) {
-	r := v.e.Shown[i].Record
-	c, additive := classOf(r)
-	if additive {
-		return
-	}
-	for _, j := range v.nodes[r.Name].at {
-		if v.e.Shown[j].Layer != LayerSystem {
-			continue
-		}
-		if other, _ := classOf(v.e.Shown[j].Record); other == c {
-			v.add(i, "name", "system_conflict", "the system has records there")
-			return
-		}
-	}
-}
-
 // cut finds the delegation at a name or above it, the uppermost one.
 func (v *validator) cut(name Name) (cut Name, found bool) {
 	if !v.cuts {
@@ -303,27 +296,10 @@ func (v *validator) occluded(i int, cut Name) {
 	if r.Name == cut && (t == TypeNS || t == TypeDS) {
 		return
 	}
-	if t == TypeA || t == TypeAAAA {
-		if v.isGlue(r.Name) {
-			return
-		}
+	if (t == TypeA || t == TypeAAAA) && v.hosts[r.Name] {
+		return
 	}
 	v.add(i, "name", "below_delegation", "%s is delegated to other name servers, which answer for it", cut)
-}
-
-// isGlue: the name is that of a server of some delegation of the zone.
-func (v *validator) isGlue(name Name) bool {
-	for n := name; n.Within(v.e.Zone); n = n.Parent() {
-		if !v.nodes[n].has(TypeNS) {
-			continue
-		}
-		for _, j := range v.nodes[n].at {
-			if ns, ok := v.e.Shown[j].Record.Data.(NS); ok && ns.Host == name {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // sets: one TTL, each record once, and small enough for a message.

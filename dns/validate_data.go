@@ -329,18 +329,19 @@ func (v *validator) find(name Name) (n *node, wildcard bool) {
 	return nil, false
 }
 
-// loop: an alias that leads back to itself.
+// maxAliases is how many aliases in a row are followed; resolvers give up at about as many.
+const maxAliases = 16
+
+// loop: an alias that leads back to itself, or on and on.
 func (v *validator) loop(i int, name Name) {
 	start := v.e.Shown[i].Record.Name
-	seen := map[Name]bool{}
-	for name.Within(v.e.Zone) && !seen[name] {
+	for range maxAliases {
 		if name == start {
 			v.add(i, "data.target", "alias_loop", "it leads back to itself")
 			return
 		}
-		seen[name] = true
 		n, _ := v.find(name)
-		if n == nil {
+		if !n.has(TypeCNAME) && !n.has(TypeALIAS) {
 			return
 		}
 		next := Name("")
@@ -352,6 +353,10 @@ func (v *validator) loop(i int, name Name) {
 				next = d.Target
 			}
 		}
+		if next == "" {
+			return
+		}
 		name = next
 	}
+	v.add(i, "data.target", "alias_loop", "it leads on through more than %d aliases, and resolvers give up", maxAliases)
 }

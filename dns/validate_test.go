@@ -195,3 +195,18 @@ func TestRecordCheck(t *testing.T) {
 		require.Equal(t, c.want, codes(t, c.record.Check()), "%s", c.record)
 	}
 }
+
+// TestAliasChain: aliases that lead on and on, and into a loop of others.
+func TestAliasChain(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	text.WriteString(baseRecords)
+	for i := range 20 {
+		text.WriteString("a" + strconv.Itoa(i) + " 60 CNAME a" + strconv.Itoa(i+1) + "\n")
+	}
+	text.WriteString("a20 60 A 192.0.2.1\nin 60 CNAME x\nx 60 CNAME y\ny 60 CNAME x\n")
+	got := faults(t, dns.EffectiveOf("example.com", dns.LayerSystem, readRecords(t, text.String(), "example.com")), dns.ValidateOptions{})
+	slices.Sort(got)
+	require.Equal(t, []string{"a0 CNAME data.target alias_loop", "a1 CNAME data.target alias_loop", "a2 CNAME data.target alias_loop", "a3 CNAME data.target alias_loop",
+		"in CNAME data.target alias_loop", "x CNAME data.target alias_loop", "y CNAME data.target alias_loop"}, got)
+}

@@ -1,5 +1,3 @@
-// Package dnstest has the conformance suites of package dns. [TestStore] is for stores: it
-// runs every rule of dns.Rows, each with an identifier and the reason for it.
 package dnstest
 
 import (
