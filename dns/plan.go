@@ -157,6 +157,12 @@ func (p *Plan) planRemoval(in PlanInput) {
 // compare fills in steps and counts.
 func (p *Plan) compare(observed, desired []Record) error {
 	// Most of what is there is as it should be: sets are made only where a record differs.
+	// Of a zone that is not there all of them do.
+	if len(observed) == 0 && !p.Expect.Present {
+		p.steps(nil, slices.DeleteFunc(slices.Clone(desired), func(r Record) bool { return r.Type().Signing() }))
+		order(p.Steps)
+		return nil
+	}
 	matched := make(map[Record]bool, len(desired))
 	for _, r := range desired {
 		matched[r] = false
@@ -338,34 +344,27 @@ func order(steps []SetChange) {
 		}
 		return phaseRemove
 	}
-	type ranked struct {
-		phase phase
-		first int // 0 removals, 1 others: within a name that becomes an alias or is one no more
-		step  SetChange
+	var buckets [phaseSOA + 1][]SetChange // in canonical order each, as they came
+	for _, s := range steps {
+		buckets[phaseOf(s)] = append(buckets[phaseOf(s)], s)
 	}
-	list := make([]ranked, len(steps))
-	for i, s := range steps {
-		list[i] = ranked{phase: phaseOf(s), step: s}
-		if s.Action() != ActionRemove {
-			list[i].first = 1
-		}
-	}
-	slices.SortStableFunc(list, func(a, b ranked) int {
-		if c := cmp.Compare(a.phase, b.phase); c != 0 {
-			return c
-		}
-		if a.phase == phaseFromAlias || a.phase == phaseToAlias {
-			if c := a.step.Key().Name.Compare(b.step.Key().Name); c != 0 {
+	for _, p := range []phase{phaseFromAlias, phaseToAlias} { // name by name, removals first
+		slices.SortStableFunc(buckets[p], func(a, b SetChange) int {
+			if c := a.Key().Name.Compare(b.Key().Name); c != 0 {
 				return c
 			}
-			if c := cmp.Compare(a.first, b.first); c != 0 {
-				return c
+			removal := func(s SetChange) int {
+				if s.Action() == ActionRemove {
+					return 0
+				}
+				return 1
 			}
-		}
-		return 0 // canonical order, as they came
-	})
-	for i, r := range list {
-		steps[i] = r.step
+			return cmp.Compare(removal(a), removal(b))
+		})
+	}
+	rest := steps
+	for _, b := range buckets {
+		rest = rest[copy(rest, b):]
 	}
 }
 
@@ -376,11 +375,18 @@ func (p Plan) checksum() string {
 	for _, g := range p.Guards {
 		fmt.Fprintf(h, "%q %q\x00", g.Code, g.Message)
 	}
+	var buf []byte
+	text := func(s RRset) {
+		for _, d := range s.Data {
+			buf = append(Record{Name: s.Name, TTL: s.TTL, Data: d}.AppendText(buf), '\n')
+		}
+	}
 	for _, s := range p.Steps {
-		fmt.Fprintf(h, "%s\x00", s.Action())
-		digestRecords(h, s.Before.Records())
-		h.Write([]byte{0})
-		digestRecords(h, s.After.Records())
+		buf = append(append(buf[:0], s.Action()...), 0)
+		text(s.Before)
+		buf = append(buf, 0)
+		text(s.After)
+		h.Write(buf)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

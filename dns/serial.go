@@ -27,8 +27,8 @@ type SerialScheme string
 
 // The schemes. The zero scheme is [SerialUnix].
 const (
-	// SerialUnix takes the seconds since 1970: larger than those of the other schemes
-	// until 2034 except dates, and larger after a delete and recreate.
+	// SerialUnix takes the seconds since 1970: past every counter, so that a zone that
+	// others had before goes on from where they were.
 	SerialUnix SerialScheme = "unix"
 	// SerialCounter counts by one.
 	SerialCounter SerialScheme = "counter"

@@ -36,8 +36,8 @@ type Rule struct {
 	When string `json:"when,omitempty"`
 }
 
-// Value is a value of a variable: a name or a text. Names are absolute wherever they
-// stand.
+// Value is a value of a variable: a name, or else a text. A name at the end of a word is
+// absolute wherever it stands.
 type Value struct {
 	Name Name   `json:"name,omitempty"`
 	Text string `json:"text,omitempty"`
@@ -356,10 +356,14 @@ func (x *expander) owner(parts []part, i int) (Name, error) {
 			continue
 		}
 		v := x.value(p, i)
-		if v.Name != "" && k == len(parts)-1 {
+		switch {
+		case v.Name != "" && k == len(parts)-1:
 			return ParseName(text.String() + string(v.Name))
+		case v.Name != "":
+			text.WriteString(string(v.Name))
+		default:
+			text.WriteString(v.Text)
 		}
-		text.WriteString(v.Text + string(v.Name))
 	}
 	return x.zone.Child(text.String())
 }
