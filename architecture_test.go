@@ -29,12 +29,14 @@ var floors = map[string][]string{
 	// Servers and services know neither prices nor sellers: those are names to them.
 	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement"},
 	"provisioning/placement": {""},
+	// Zones and name servers: sellers and accounts are names to them.
+	"dns": {"", "storage", "secret"},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
-	"storage/memory":   {"reseller", "reseller/label", "provisioning"},
-	"storage/sqlite":   {"reseller", "reseller/label", "provisioning"},
-	"storage/postgres": {"reseller", "reseller/label", "provisioning"},
+	"storage/memory":   {"reseller", "reseller/label", "provisioning", "dns"},
+	"storage/sqlite":   {"reseller", "reseller/label", "provisioning", "dns"},
+	"storage/postgres": {"reseller", "reseller/label", "provisioning", "dns"},
 	// Conformance suites compare a store with the reference store.
 	"billing/billingtest":          {"billing", "storage/memory", "storage/storagetest/conformance"},
 	"reseller/resellertest":        {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
@@ -46,6 +48,8 @@ var floors = map[string][]string{
 	"internal/testserver":           {},
 	"storage/postgres/postgrestest": {"internal/testserver"},
 	"provisioning/mysql/mysqltest":  {"internal/testserver"},
+	"dns/dnstest":                   {"dns", "storage/memory", "storage/storagetest/conformance"},
+	"dns/dnstest/daemon":            {"internal/testserver"},
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.

@@ -72,6 +72,11 @@ func newVersioned(what, table string, more, values, set string) versioned {
 	}
 }
 
+// queries lists the statements.
+func (d versioned) queries() []string {
+	return []string{d.version, d.find, d.insert, d.update, d.deletion}
+}
+
 // encoded is a row as JSON.
 func encoded(op string, row any) ([]byte, error) {
 	text, err := json.Marshal(row)
