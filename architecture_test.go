@@ -27,10 +27,12 @@ var floors = map[string][]string{
 	"secret":   {""},
 	"reseller": {"billing"},
 	// Servers and services know neither prices nor sellers: those are names to them.
-	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement"},
+	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement", "internal/worker"},
 	"provisioning/placement": {""},
 	// Zones and name servers: sellers and accounts are names to them.
-	"dns": {"", "storage", "secret"},
+	"dns": {"", "storage", "secret", "internal/worker"},
+	// What handles that work step by step have in common.
+	"internal/worker": {},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
