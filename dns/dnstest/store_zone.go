@@ -148,7 +148,7 @@ func zoneRules() []StoreRule {
 				st := h.New(t.Test())
 				var inside, most atomic.Int32
 				const n = 6
-				atOnce(t, h, n, func(i int) {
+				h.AtOnce(t, n, func(i int) {
 					t.OK(st.Update(t.Context(), rowsOf().Within(st, func(ctx context.Context, rows dns.Rows) error {
 						if err := rows.LockTree(ctx, "com"); err != nil {
 							return err
@@ -219,7 +219,7 @@ func gateRules() []StoreRule {
 			Check: func(t *conformance.T, h StoreHarness) {
 				st := h.New(t.Test())
 				const n = 8
-				atOnce(t, h, n, func(i int) {
+				h.AtOnce(t, n, func(i int) {
 					t.OK(st.Update(t.Context(), rowsOf().Within(st, func(ctx context.Context, rows dns.Rows) error {
 						g, err := rows.LockGate(ctx, "s")
 						if err != nil {
