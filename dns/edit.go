@@ -199,8 +199,8 @@ type ZoneChange struct {
 	// Keys are the DS of the keys that the servers sign it with. The zone above has them, if
 	// it is kept here; else they are set at the registrar ([WantedDelegation]).
 	Keys  *[]DS
-	Token   string // as in [EditRequest]
-	By      string
+	Token string // as in [EditRequest]
+	By    string
 }
 
 // Change changes what a zone is made from, and where it is published, as [Manager.Edit]

@@ -96,11 +96,11 @@ func (d *dice) below(n int) int {
 
 // unit is what one transaction does.
 type unit struct {
-	m      *Manager
-	rows   Rows
-	now    time.Time
-	events []*storage.Event
-	parts  *parts
+	m       *Manager
+	rows    Rows
+	now     time.Time
+	events  []*storage.Event
+	parts   *parts
 	touched map[Name]touch
 }
 

@@ -353,7 +353,7 @@ func (m *Manager) Apply(ctx context.Context, r ApplyRequest) (done Applied, err 
 	}
 	done.Left = map[Name]string{}
 	touched := map[Name]touch{} // by this call, where a zone below was brought there
-	const batch = 20 // zones in a transaction
+	const batch = 20            // zones in a transaction
 	for after := Name(""); ; {
 		var zones []Zone
 		var page Applied
