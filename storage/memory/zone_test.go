@@ -12,3 +12,8 @@ func TestDNS(t *testing.T) {
 	t.Parallel()
 	dnstest.TestStore(t, dnstest.StoreHarness{New: func(*testing.T) dns.Store { return memory.New() }})
 }
+
+func TestDNSManager(t *testing.T) {
+	t.Parallel()
+	dnstest.TestManager(t, dnstest.StoreHarness{New: func(*testing.T) dns.Store { return memory.New() }})
+}

@@ -11,10 +11,12 @@ import (
 func TestDNSOnAFile(t *testing.T) {
 	t.Parallel()
 	paths := newPaths()
-	dnstest.TestStore(t, dnstest.StoreHarness{
+	h := dnstest.StoreHarness{
 		New:    func(t *testing.T) dns.Store { return paths.open(t, fresh(t)) },
 		Reopen: func(t *testing.T, s dns.Store) dns.Store { return paths.reopen(t, s) },
-	})
+	}
+	dnstest.TestStore(t, h)
+	dnstest.TestManager(t, h)
 }
 
 func TestDNSOnOthers(t *testing.T) {
