@@ -32,3 +32,8 @@ func TestDNS(t *testing.T) {
 	dnstest.TestStore(t, h)
 	dnstest.TestManager(t, h)
 }
+
+// BenchmarkRollout brings 10,000 zones to a new version of what they are made from.
+func BenchmarkRollout(b *testing.B) {
+	dnstest.BenchmarkRollout(b, func(b *testing.B) dns.Store { return inSchema(b).(dns.Store) })
+}

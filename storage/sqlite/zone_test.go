@@ -25,3 +25,8 @@ func TestDNSOnOthers(t *testing.T) {
 		dnstest.TestStore(t, dnstest.StoreHarness{New: func(t *testing.T) dns.Store { return newStore(t) }})
 	})
 }
+
+// BenchmarkRollout brings 10,000 zones to a new version of what they are made from.
+func BenchmarkRollout(b *testing.B) {
+	dnstest.BenchmarkRollout(b, func(b *testing.B) dns.Store { return inFile(b).(dns.Store) })
+}
