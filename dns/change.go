@@ -1,6 +1,61 @@
 package dns
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/tierhost/tierhost"
+)
+
+// Check returns nil if the change is one that servers with these abilities can carry out,
+// else a [*tierhost.Invalid] with all faults; drivers call it before they do anything.
+// Besides what [Capabilities.Check] finds these are records that are not in the zone
+// (out_of_zone), that cannot be written (bad_record), and an SOA that is not the zone's one
+// with the serial of the change (bad_soa). It does not look at the zone as [Validate] does.
+func (c Change) Check(can Capabilities) error {
+	var issues tierhost.Issues
+	addIssues(&issues, "", can.Check(c.Desired))
+	soas := 0
+	for i, r := range c.Desired {
+		path := tierhost.Path("records", i)
+		if !r.Name.Within(c.Zone) {
+			issues.Add(path, "out_of_zone", "%.80q is not in %s", string(r.Name), c.Zone)
+		}
+		if err := r.Check(); err != nil {
+			issues.Add(path, "bad_record", "it cannot be published: %v", err)
+		} else if err := r.Name.Check(); err != nil {
+			issues.Add(tierhost.Path(path, "name"), "bad_record", "it cannot be published: %v", err)
+		}
+		if soa, ok := r.Data.(SOA); ok {
+			if soas++; r.Name != c.Zone || soa.Serial != c.Serial {
+				soas++
+			}
+		}
+	}
+	if soas != 1 {
+		issues.Add("records", "bad_soa", "a zone has one SOA, at its name, with the serial of the change")
+	}
+	return issues.Err()
+}
+
+// Meets compares the change with what a server publishes: done reports that it is what the
+// change asks for already, serial included; records that a server makes when it signs do
+// not count. It fails with [ErrChanged], and no effect, if it is neither that nor what the
+// change was made from.
+func (c Change) Meets(p Published) (done bool, err error) {
+	switch {
+	case p.Present && p.Serial == c.Serial && slices.Equal(unsigned(p.Records), unsigned(c.Desired)):
+		return true, nil
+	case p.Present != c.Expect.Present || p.Present && p.Serial != c.Expect.Serial:
+		return false, tierhost.Fail(tierhost.KindConflict, tierhost.EffectNone, ErrChanged)
+	}
+	return false, nil
+}
+
+// unsigned are records in canonical order, each once, without those of signatures.
+func unsigned(records []Record) []Record {
+	return slices.Compact(slices.DeleteFunc(Sorted(records), func(r Record) bool { return r.Type().Signing() }))
+}
 
 // SetChange is what happens to one set of records. A set without data is none: Before
 // without data is an addition, After without data a removal.

@@ -196,8 +196,11 @@ type ZoneChange struct {
 	// Servers are the name servers, the primary first; an empty list: they are picked
 	// anew. Those that are left are told to remove the zone.
 	Servers *[]ServerID
-	Token   string // as in [EditRequest]
-	By      string
+	// Keys are the DS of the keys that the servers sign it with. The zone above has them, if
+	// it is kept here; else they are set at the registrar ([WantedDelegation]).
+	Keys  *[]DS
+	Token string // as in [EditRequest]
+	By    string
 }
 
 // Change changes what a zone is made from, and where it is published, as [Manager.Edit]
@@ -207,11 +210,23 @@ func (m *Manager) Change(ctx context.Context, r ZoneChange) (z Zone, err error) 
 	if r.Vars != nil {
 		checkVars(&issues, "vars", *r.Vars)
 	}
+	var keys []Record
+	if r.Keys != nil {
+		for i, d := range *r.Keys {
+			addIssues(&issues, tierhost.Path("keys", i), CheckRData(d))
+			keys = append(keys, Record{Name: r.Name, Data: d})
+		}
+	}
 	checkWord(&issues, "by", r.By)
 	if err := issues.Err(); err != nil {
 		return Zone{}, err
 	}
 	err = m.transact(ctx, "dns.Change", func(ctx context.Context, u *unit) error {
+		if r.Servers != nil || r.Keys != nil { // which zones above and below depend on
+			if err := u.rows.LockTree(ctx, top(r.Name)); err != nil {
+				return err
+			}
+		}
 		before, err := u.zone(ctx, r.Name, r.Version)
 		if err != nil {
 			return err
@@ -232,6 +247,9 @@ func (m *Manager) Change(ctx context.Context, r ZoneChange) (z Zone, err error) 
 			if err := u.referSets(ctx, &z, *r.Sets); err != nil {
 				return err
 			}
+		}
+		if r.Keys != nil {
+			z.Keys = keys
 		}
 		if r.Servers != nil {
 			s, err := u.settings(ctx, z.Seller)

@@ -96,12 +96,16 @@ func (d *dice) below(n int) int {
 
 // unit is what one transaction does.
 type unit struct {
-	m      *Manager
-	rows   Rows
-	now    time.Time
-	events []*storage.Event
-	parts  *parts
+	m       *Manager
+	rows    Rows
+	now     time.Time
+	events  []*storage.Event
+	parts   *parts
+	touched map[Name]touch
 }
+
+// touch is that a zone has changed with one below it: from a version, to the present one.
+type touch struct{ from, to int64 }
 
 // transact runs fn in a transaction that writes, the host's or one of its own, and
 // appends the events. fn may run several times.
@@ -115,7 +119,7 @@ func (m *Manager) transact(ctx context.Context, op string, fn func(ctx context.C
 		if err != nil {
 			return err
 		}
-		u := &unit{m: m, rows: rows, now: m.now(), parts: newParts()}
+		u := &unit{m: m, rows: rows, now: m.now(), parts: newParts(), touched: map[Name]touch{}}
 		if err := fn(ctx, u); err != nil || len(u.events) == 0 {
 			return err
 		}
@@ -134,7 +138,7 @@ func (m *Manager) view(ctx context.Context, op string, fn func(ctx context.Conte
 		if err != nil {
 			return err
 		}
-		return fn(ctx, &unit{m: m, rows: rows, now: m.now(), parts: newParts()})
+		return fn(ctx, &unit{m: m, rows: rows, now: m.now(), parts: newParts(), touched: map[Name]touch{}})
 	}
 	if m.tx != nil {
 		return named(op, within(ctx, m.tx))

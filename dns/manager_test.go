@@ -15,17 +15,24 @@ import (
 	"github.com/tierhost/tierhost/storage/memory"
 )
 
+// tester is a test, or something that records whether it would have failed.
+type tester interface {
+	require.TestingT
+	Helper()
+	Context() context.Context
+}
+
 // world is a manager with name servers and what a host has of them.
 type world struct {
 	*dns.Manager
-	t     *testing.T
+	t     tester
 	store dns.Store
 	net   *nameServers
 	clock *tierhost.TestClock
 }
 
 // open is a manager with two name servers, the host's settings and a template.
-func open(t *testing.T, o dns.Options) *world {
+func open(t tester, o dns.Options) *world {
 	t.Helper()
 	w := &world{t: t, store: memory.New(), net: newNameServers(), clock: tierhost.NewTestClock(time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC))}
 	o.Clock, o.IDs = w.clock, tierhost.NewSequenceIDs()

@@ -3,6 +3,7 @@ package dns
 import (
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/tierhost/tierhost"
@@ -14,18 +15,21 @@ import (
 // The text is one record's: it has no directives, comments, or further lines, except
 // inside of parentheses. A text with spaces or ";" stands in quotes. The form of RFC 3597
 // (`\# 4 c0000201`) is taken for every type. Returns a [*tierhost.Invalid] with all
+// dataWords are the words of a record's data. A text without quotes is one word: else its
+// spaces would be lost.
+func dataWords(t Type, text string) ([]word, error) {
+	words, err := splitWords(text)
+	if err == nil && t == TypeTXT && len(words) > 1 && !generic(words) && slices.ContainsFunc(words, func(w word) bool { return !w.quoted }) {
+		err = nameless("", "unquoted_space", "a text with spaces stands in quotes")
+	}
+	return words, err
+}
+
 // faults.
 func ParseRData(t Type, text string, origin Name) (RData, error) {
-	words, err := splitWords(text)
+	words, err := dataWords(t, text)
 	if err != nil {
 		return nil, err
-	}
-	if t == TypeTXT && len(words) > 1 && !generic(words) {
-		for _, w := range words {
-			if !w.quoted {
-				return nil, nameless("", "unquoted_space", "a text with spaces stands in quotes")
-			}
-		}
 	}
 	p := dataParser{words: words, origin: origin, typed: true}
 	d := p.rdata(t)

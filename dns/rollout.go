@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 
 	"github.com/tierhost/tierhost"
 )
@@ -28,6 +29,8 @@ type ZonePreview struct {
 	Zone   Name
 	Plan   Plan
 	Faults []tierhost.Issue
+
+	version int64 // of the zone
 }
 
 // Preview sums up what a [Scope] does to all zones that are concerned: those that refer to
@@ -144,7 +147,7 @@ func (t *target) bring(z *Zone) (concerned bool, err error) {
 func (t *target) preview(ctx context.Context, u *unit, z *Zone) (p ZonePreview, after Zone, concerned bool, err error) {
 	u.parts = t.parts
 	after = z.Clone()
-	p.Zone = z.Name
+	p.Zone, p.version = z.Name, z.Version
 	faulty := func(err error) (ZonePreview, Zone, bool, error) {
 		inv, ok := errors.AsType[*tierhost.Invalid](err)
 		if !ok {
@@ -273,9 +276,15 @@ func (m *Manager) Preview(ctx context.Context, s Scope) (Preview, error) {
 	return p, err
 }
 
-// preview also returns the digests of the zones.
-func (m *Manager) preview(ctx context.Context, t target) (sum Preview, seen map[Name]string, err error) {
-	seen = map[Name]string{}
+// previewed is what somebody has seen of a zone.
+type previewed struct {
+	digest  string
+	version int64
+}
+
+// preview also returns what was seen of the zones.
+func (m *Manager) preview(ctx context.Context, t target) (sum Preview, seen map[Name]previewed, err error) {
+	seen = map[Name]previewed{}
 	h := sha256.New()
 	fmt.Fprintf(h, "dns.Preview/1\x00%+v %d %d %d", t.scope, t.template.Version, t.set.Version, t.settings.Version)
 	for p, err := range m.plans(ctx, t) {
@@ -283,7 +292,7 @@ func (m *Manager) preview(ctx context.Context, t target) (sum Preview, seen map[
 			return Preview{}, nil, err
 		}
 		digest := p.digest()
-		seen[p.Zone] = digest
+		seen[p.Zone] = previewed{digest, p.version}
 		fmt.Fprintf(h, "\x00%s", digest)
 		sum.Zones++
 		if len(p.Faults) > 0 {
@@ -343,23 +352,34 @@ func (m *Manager) Apply(ctx context.Context, r ApplyRequest) (done Applied, err 
 		return done, named(op, ErrToken)
 	}
 	done.Left = map[Name]string{}
-	const batch = 20 // zones in a transaction
+	touched := map[Name]touch{} // by this call, where a zone below was brought there
+	const batch = 20            // zones in a transaction
 	for after := Name(""); ; {
 		var zones []Zone
 		var page Applied
+		var last *unit
 		err := m.transact(ctx, op, func(ctx context.Context, u *unit) (err error) {
+			last = u
+			maps.Copy(u.touched, touched)
 			page = Applied{Left: map[Name]string{}}
 			if zones, err = u.rows.ZonePage(ctx, t.query(), after, batch); err != nil {
 				return err
 			}
 			for i := range zones {
 				z := &zones[i]
+				chain, ours := u.touched[z.Name]
+				if ours {
+					if *z, err = u.row(ctx, z.Name); err != nil {
+						return err
+					}
+					ours = chain == touch{seen[z.Name].version, z.Version}
+				}
 				p, next, concerned, err := t.preview(ctx, u, z)
 				switch {
 				case err != nil:
 					return err
 				case !concerned:
-				case p.digest() != seen[z.Name]:
+				case p.digest() != seen[z.Name].digest && !ours:
 					page.Left[z.Name] = "changed_meanwhile"
 				case len(p.Faults) > 0:
 					page.Left[z.Name] = "faulty"
@@ -379,6 +399,7 @@ func (m *Manager) Apply(ctx context.Context, r ApplyRequest) (done Applied, err 
 		if err != nil {
 			return done, err
 		}
+		touched = last.touched
 		done.Zones, done.Changed = done.Zones+page.Zones, done.Changed+page.Changed
 		for name, code := range page.Left {
 			done.Left[name] = code

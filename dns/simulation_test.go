@@ -45,17 +45,42 @@ func TestSimulation(t *testing.T) {
 		seeds = 10
 	}
 	for seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, uint64(seed)) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, uint64(seed), mutant{}) })
 	}
 }
 
-func simulate(t *testing.T, seed uint64) {
+// mutant is what is wrong in a simulation. What is nil is as it should be.
+type mutant struct {
+	store  func(s dns.Store) dns.Store
+	driver func(d dns.NameServer) dns.NameServer
+}
+
+func simulate(t tester, seed uint64, wrong mutant) {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	w := open(t, dns.Options{})
 	faults, away := true, dns.ServerID("ns2")
 	chance := func(percent int) bool { return faults && rnd.IntN(100) < percent }
 	lost := errors.New("the database went away")
-	store := &faulty{Store: w.store, fails: func() error {
+	kept, net := w.store, dns.NameServer(w.net)
+	if wrong.store != nil {
+		kept = wrong.store(kept)
+	}
+	if wrong.driver != nil {
+		net = wrong.driver(net)
+	}
+	var err error
+	w.Manager, err = dns.NewManager(kept, dns.Options{
+		Clock: w.clock, IDs: tierhost.NewSequenceIDs(), Seed: 1, Drivers: map[string]dns.NameServer{"mem": net},
+	})
+	require.NoError(t, err)
+	if seed%2 == 1 { // serials that the clock does not save from going back
+		settings, err := w.Settings(t.Context(), "")
+		require.NoError(t, err)
+		settings.Scheme = dns.SerialCounter
+		_, err = w.PutSettings(t.Context(), settings)
+		require.NoError(t, err)
+	}
+	store := &faulty{Store: kept, fails: func() error {
 		if chance(4) {
 			return tierhost.E("test", tierhost.KindUnavailable, "away", lost)
 		}
@@ -64,7 +89,7 @@ func simulate(t *testing.T, seed uint64) {
 	var workers []*dns.Manager
 	for range 3 {
 		m, err := dns.NewManager(store, dns.Options{
-			Clock: w.clock, Seed: seed + 1, Drivers: map[string]dns.NameServer{"mem": w.net}, Work: dns.WorkOptions{Rand: rnd.Float64},
+			Clock: w.clock, Seed: seed + 1, Drivers: map[string]dns.NameServer{"mem": net}, Work: dns.WorkOptions{Rand: rnd.Float64},
 		})
 		require.NoError(t, err)
 		workers = append(workers, m)

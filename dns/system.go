@@ -22,18 +22,12 @@ func systemRecords(z *Zone) []Record {
 		if !s.Name.Within(z.Name) {
 			continue
 		}
-		for _, a := range s.Addresses {
-			var data RData = AAAA{Addr: a}
-			if a.Is4() {
-				data = A{Addr: a}
-			}
-			out = append(out, Record{Name: s.Name, TTL: timers.TTL, Data: data})
-		}
+		out = append(out, s.glue(timers.TTL)...)
 	}
 	return out
 }
 
-// systemEntries are the records of [systemRecords] as a layer.
+// systemEntries are the records of [systemRecords] as a layer, and those of its cuts.
 func systemEntries(z *Zone) []Entry {
 	var out []Entry
 	for _, r := range systemRecords(z) {
@@ -42,6 +36,11 @@ func systemEntries(z *Zone) []Entry {
 			id = "system/glue"
 		}
 		out = append(out, Entry{ID: id, Layer: LayerSystem, Record: r})
+	}
+	for _, c := range z.Cuts {
+		for _, r := range c.Records {
+			out = append(out, Entry{ID: "system/cut", Layer: LayerSystem, Record: r})
+		}
 	}
 	return out
 }

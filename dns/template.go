@@ -124,7 +124,7 @@ func (t Template) Check() error {
 				issues.Add(path(f.field), "bad_variable", "a variable is written ${name}")
 			}
 		}
-		if _, err := splitWords(r.Data); err != nil {
+		if _, err := dataWords(r.Type, r.Data); err != nil {
 			addIssues(&issues, path("data"), err)
 		}
 	}
@@ -237,7 +237,7 @@ func (x *expander) rule(r Rule) []Record {
 		}
 	}
 	name, okName := x.split("name", r.Name)
-	words, err := splitWords(r.Data)
+	words, err := dataWords(r.Type, r.Data)
 	if err != nil {
 		addIssues(x.issues, tierhost.Path(x.path, "data"), err)
 		return nil

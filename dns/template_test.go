@@ -80,12 +80,13 @@ func TestExpandFaults(t *testing.T) {
 		{ID: "e", Name: "${evil}", Type: dns.TypeA, Data: "192.0.2.1"},
 		{ID: "f", Name: "@", Type: dns.TypeA, Data: "192.0.2.${"},
 		{ID: "g", Name: "@", Type: dns.TypeTXT, Data: `"v=spf1 nonsense"`},
+		{ID: "h", Name: "@", Type: dns.TypeTXT, Data: "two words"},
 	}}}, vars)
 	require.Equal(t, "templates[0].rules[0].data missing_variable; templates[0].rules[1].name missing_variable; templates[0].rules[2] variables_differ; "+
 		"templates[0].rules[3].data bad_number; templates[0].rules[3].data required; templates[0].rules[4].name bad_character; "+
-		"templates[0].rules[5].data bad_variable; spf.policies[0].terms[0] spf_syntax", codes(t, err))
-	require.Equal(t, "id required; rules[0].id required; rules[0].ttl too_large; rules[0].type unsupported_type; rules[0].name required; rules[0].data bad_variable; rules[1].id required",
-		codes(t, dns.Template{Rules: []dns.Rule{{TTL: 1 << 31, Type: dns.TypeSOA, Data: "${"}, {Name: "@", Type: dns.TypeA, Data: "x"}}}.Check()))
+		"templates[0].rules[5].data bad_variable; templates[0].rules[7].data unquoted_space; spf.policies[0].terms[0] spf_syntax", codes(t, err))
+	require.Equal(t, "id required; rules[0].id required; rules[0].ttl too_large; rules[0].type unsupported_type; rules[0].name required; rules[0].data bad_variable; rules[1].id required; rules[1].data unquoted_space",
+		codes(t, dns.Template{Rules: []dns.Rule{{TTL: 1 << 31, Type: dns.TypeSOA, Data: "${"}, {Name: "@", Type: dns.TypeTXT, Data: "v=spf1 -all"}}}.Check()))
 }
 
 // TestLaterTemplatesOverride: as custom records do, class by class.

@@ -64,6 +64,11 @@ type Zone struct {
 	Vars      Vars          `json:"vars,omitempty"`      // go before those of the sets
 
 	Servers []ApexServer `json:"servers,omitempty"` // the primary first
+	// Keys are the DS of the keys that its name servers sign it with, where they do: the
+	// zone above has them.
+	Keys []Record `json:"keys,omitempty"`
+	// Cuts are the zones right below it that it delegates, by name.
+	Cuts []Cut `json:"cuts,omitempty"`
 	// SettingsVersion is that of the seller's settings which Contact and Timers are from.
 	SettingsVersion int64        `json:"settings_version,omitempty"`
 	Contact         Name         `json:"contact,omitempty"`
@@ -94,6 +99,11 @@ func (z Zone) Clone() Zone {
 	z.Servers = slices.Clone(z.Servers)
 	for i := range z.Servers {
 		z.Servers[i].Addresses = slices.Clone(z.Servers[i].Addresses)
+	}
+	z.Keys = slices.Clone(z.Keys)
+	z.Cuts = slices.Clone(z.Cuts)
+	for i := range z.Cuts {
+		z.Cuts[i] = z.Cuts[i].Clone()
 	}
 	z.Custom = slices.Clone(z.Custom)
 	z.Removed = slices.Clone(z.Removed)

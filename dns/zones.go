@@ -25,7 +25,8 @@ type ZoneRequest struct {
 	Sets      []SetID
 	Bare      bool
 	Vars      Vars // go before those of the sets
-	// Servers are the name servers, the primary first; nil: they are picked.
+	// Servers are the name servers, the primary first; nil: they are picked, for a zone of
+	// [PurposeThird] those of the zone above, if they get new zones.
 	Servers []ServerID
 	Custom  []Record // custom records that it has from the beginning
 	// Leave are names of zones, above or below, whose owners have agreed to this one.
@@ -38,6 +39,10 @@ type ZoneRequest struct {
 // another account, or of the service zone, unless that one is Open, or named in Leave;
 // with [ErrNoServers], [ErrNoTemplate], [ErrNoSet]; and with a [*tierhost.Invalid] that
 // has all faults of the request or of the zone that it would be.
+//
+// A zone below another one that is kept here is delegated there where that is needed (see
+// [Cut]): if something stands in the way in the zone above, the fault's path begins with
+// "above". A zone above others takes their delegations over.
 //
 // A zone that is being removed, or was, can be made again at once: its serial goes on
 // from where it was.
@@ -92,6 +97,20 @@ func (u *unit) draft(ctx context.Context, r *ZoneRequest) (z Zone, err error) {
 	servers, err := u.servers(ctx)
 	if err != nil {
 		return z, err
+	}
+	if r.Purpose == PurposeThird && len(r.Servers) == 0 {
+		// On the servers of the zone above nothing has to be delegated.
+		above, _, err := u.above(ctx, r.Name)
+		if err != nil {
+			return z, err
+		}
+		var same []ServerID
+		for _, s := range above.Servers {
+			same = append(same, s.Server)
+		}
+		if z.Servers, err = choose(servers, &s, same, u.m.opt.Waiver, u.m.dice.below); err == nil {
+			return z, nil
+		}
 	}
 	z.Servers, err = choose(servers, &s, r.Servers, u.m.opt.Waiver, u.m.dice.below)
 	return z, err
@@ -185,23 +204,14 @@ func top(n Name) Name {
 // mayExist refuses a zone that is above or below one of somebody else, who has not allowed
 // it (Z10). Whose zone it is, is not told.
 func (u *unit) mayExist(ctx context.Context, r *ZoneRequest) error {
-	var above []Name
-	for n := r.Name; n.NumLabels() > 1; {
-		n = n.Parent()
-		above = append(above, n)
-	}
-	parents, err := u.rows.Zones(ctx, above)
-	if err != nil {
+	// The nearest one decides: it had to be allowed itself.
+	nearest, found, err := u.above(ctx, r.Name)
+	switch {
+	case err != nil:
 		return err
-	}
-	parents = slices.DeleteFunc(parents, func(z Zone) bool { return z.State != ZoneActive })
-	if len(parents) > 0 {
-		// The nearest one decides: it had to be allowed itself.
-		nearest := slices.MaxFunc(parents, func(a, b Zone) int { return a.Name.NumLabels() - b.Name.NumLabels() })
-		if !nearest.lets(r) {
-			return fmt.Errorf("%w: %s", ErrForeignZone, r.Name)
-		}
-	} else if r.Purpose == PurposeThird {
+	case found && !nearest.lets(r):
+		return fmt.Errorf("%w: %s", ErrForeignZone, r.Name)
+	case !found && r.Purpose == PurposeThird:
 		return fmt.Errorf("%w: %s is below no zone", ErrForeignZone, r.Name)
 	}
 	const some = 1000
@@ -286,6 +296,12 @@ func (u *unit) settings(ctx context.Context, seller string) (Settings, error) {
 // zone is written and brought to its servers. before is what was published, nil for a new
 // zone.
 func (u *unit) revise(ctx context.Context, z *Zone, before *Zone, by string) error {
+	moved := before != nil && !slices.EqualFunc(z.Servers, before.Servers, func(a, b ApexServer) bool { return a.Server == b.Server })
+	if before == nil || moved {
+		if err := u.cutsOf(ctx, z); err != nil {
+			return err
+		}
+	}
 	e, err := u.render(ctx, z)
 	if err != nil {
 		return err
@@ -300,10 +316,14 @@ func (u *unit) revise(ctx context.Context, z *Zone, before *Zone, by string) err
 			Zone: z.Name, Account: z.Account, Revision: z.Revision, Serial: z.Serial, Made: before == nil, By: by,
 		})
 	}
-	moved := before != nil && !slices.EqualFunc(z.Servers, before.Servers, func(a, b ApexServer) bool { return a.Server == b.Server })
 	z.Version++
 	if err := u.rows.PutZones(ctx, []Zone{*z}); err != nil {
 		return err
+	}
+	if before == nil || !sameApex(z, before) {
+		if err := u.tellAbove(ctx, z, by); err != nil {
+			return err
+		}
 	}
 	if !changed && !moved {
 		return nil
@@ -372,6 +392,9 @@ type RemoveRequest struct {
 // for. The name may be used again at once; the serial goes on.
 func (m *Manager) Remove(ctx context.Context, r RemoveRequest) error {
 	return m.transact(ctx, "dns.Remove", func(ctx context.Context, u *unit) error {
+		if err := u.rows.LockTree(ctx, top(r.Name)); err != nil {
+			return err
+		}
 		z, err := u.zone(ctx, r.Name, r.Version)
 		if err != nil {
 			return err
@@ -388,12 +411,15 @@ func (m *Manager) Remove(ctx context.Context, r RemoveRequest) error {
 			return err
 		}
 		z.State, z.Custom, z.Removed, z.Templates, z.Sets, z.Vars, z.Open = ZoneRemoved, nil, nil, nil, nil, nil, false
-		z.Content = ""
+		z.Content, z.Keys, z.Cuts = "", nil, nil
 		z.Revision++
 		z.Version++
 		z.Changed, z.By = u.now, r.By
 		u.event(z.Seller, "zone/"+string(z.Name), ZoneGone{Zone: z.Name, Account: z.Account, By: r.By})
 		if err := u.rows.PutZones(ctx, []Zone{z}); err != nil {
+			return err
+		}
+		if err := u.tellAbove(ctx, &z, r.By); err != nil {
 			return err
 		}
 		return u.publish(ctx, &z, true)

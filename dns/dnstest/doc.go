@@ -12,5 +12,7 @@
 // The suite is tested with drivers that are broken on purpose: each must fail the rule that
 // is about what is broken.
 //
-// [TestStore] checks implementations of dns.Store: every rule of dns.Rows.
+// [TestStore] checks implementations of dns.Store: every rule of dns.Rows, and is tested in
+// the same way. [TestManager] runs dns.Manager on a store, with dns/fake in the place of
+// name servers.
 package dnstest

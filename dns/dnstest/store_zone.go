@@ -390,6 +390,11 @@ func aliasRules() []StoreRule {
 					t.Equal(got, b, "the site's")
 					got, err2 := rows.AliasOf(ctx, "seller", "account", "new")
 					t.Equal(got, again, "the other site's")
+					for name, of := range map[dns.Name][2]string{"c": {"", "account"}, "d": {"seller", "other"}} {
+						got, err := rows.AliasOf(ctx, of[0], of[1], a.Site)
+						t.OK(err, "the alias of %q", of)
+						t.Equal(got.Name, name, "the alias of a site of the same name, of %q", of)
+					}
 					_, none := rows.AliasOf(ctx, "seller", "account", "nowhere")
 					t.Is(none, storage.ErrNotFound, "a site without one")
 					all, err3 := rows.Aliases(ctx, "service.example", "", 10)

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -132,7 +131,7 @@ func (d *Driver) Serial(ctx context.Context, at dns.Place, zone dns.Name) (dns.S
 func (d *Driver) Apply(ctx context.Context, at dns.Place, change dns.Change) error {
 	c, err := d.client(at)
 	if err == nil {
-		err = check(change, d.Capabilities())
+		err = change.Check(d.Capabilities())
 	}
 	if err != nil {
 		return err
@@ -177,7 +176,7 @@ func (c *client) apply(ctx context.Context, change dns.Change) error {
 		if err != nil {
 			return err
 		}
-		if !equal(p.Records, change.Desired) {
+		if done, _ := change.Meets(p); !done {
 			return changed
 		}
 		return c.notify(ctx, change.Zone, z.Kind) // the answer may have been lost before it
@@ -185,13 +184,6 @@ func (c *client) apply(ctx context.Context, change dns.Change) error {
 		return changed
 	}
 	return c.edit(ctx, change, z)
-}
-
-func equal(a, b []dns.Record) bool {
-	plain := func(list []dns.Record) []dns.Record {
-		return slices.Compact(slices.DeleteFunc(dns.Sorted(list), func(r dns.Record) bool { return r.Type().Signing() }))
-	}
-	return slices.Equal(plain(a), plain(b))
 }
 
 // create makes a zone whole.

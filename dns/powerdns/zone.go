@@ -3,7 +3,6 @@ package powerdns
 import (
 	"fmt"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/dns"
 )
 
@@ -94,33 +93,4 @@ func (z *zoneJSON) records() (all []dns.Record, err error) {
 		}
 	}
 	return all, nil
-}
-
-// check refuses what cannot be sent, before anything is.
-func check(c dns.Change, can dns.Capabilities) error {
-	if err := can.Check(c.Desired); err != nil {
-		return err
-	}
-	var issues tierhost.Issues
-	soas := 0
-	for i, r := range c.Desired {
-		path := tierhost.Path("records", i)
-		if !r.Name.Within(c.Zone) {
-			issues.Add(path, "out_of_zone", "%.80q is not in %s", string(r.Name), c.Zone)
-		}
-		if err := r.Check(); err != nil {
-			issues.Add(path, "bad_record", "it cannot be published: %v", err)
-		} else if err := r.Name.Check(); err != nil {
-			issues.Add(path, "bad_name", "%v", err)
-		}
-		if soa, ok := r.Data.(dns.SOA); ok {
-			if soas++; r.Name != c.Zone || soa.Serial != c.Serial {
-				soas++
-			}
-		}
-	}
-	if soas != 1 {
-		issues.Add("records", "bad_soa", "a zone has one SOA, at its name, with the serial of the change")
-	}
-	return issues.Err()
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -182,7 +181,7 @@ func (d *Driver) Apply(ctx context.Context, at dns.Place, c dns.Change) error {
 	if err != nil {
 		return err
 	}
-	if err := check(c); err != nil {
+	if err := c.Check(d.Capabilities()); err != nil {
 		return err
 	}
 	soa, err := s.soa(ctx)
@@ -214,10 +213,7 @@ func (s *session) already(ctx context.Context, c dns.Change) error {
 	if err != nil {
 		return err
 	}
-	plain := func(list []dns.Record) []dns.Record {
-		return slices.Compact(slices.DeleteFunc(dns.Sorted(list), func(r dns.Record) bool { return r.Type().Signing() }))
-	}
-	if slices.Equal(plain(p.Records), plain(c.Desired)) {
+	if done, _ := c.Meets(p); done {
 		return nil
 	}
 	return tierhost.Fail(tierhost.KindConflict, tierhost.EffectNone, dns.ErrChanged)

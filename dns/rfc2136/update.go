@@ -12,33 +12,6 @@ import (
 	"github.com/tierhost/tierhost/dns/internal/wire"
 )
 
-// check refuses what cannot be sent, before anything is.
-func check(c dns.Change) error {
-	var issues tierhost.Issues
-	soas := 0
-	for i, r := range c.Desired {
-		path := tierhost.Path("records", i)
-		if !r.Name.Within(c.Zone) {
-			issues.Add(path, "out_of_zone", "%.80q is not in %s", string(r.Name), c.Zone)
-		}
-		if err := errors.Join(r.Check(), r.Name.Check()); err != nil {
-			issues.Add(path, "bad_record", "it cannot be published: %v", err)
-		}
-		if r.Type() == dns.TypeALIAS {
-			issues.Add(path, "unsupported_type", "an ALIAS cannot be sent to other name servers")
-		}
-		if soa, ok := r.Data.(dns.SOA); ok {
-			if soas++; r.Name != c.Zone || soa.Serial != c.Serial {
-				soas++
-			}
-		}
-	}
-	if soas != 1 {
-		issues.Add("records", "bad_soa", "a zone has one SOA, at its name, with the serial of the change")
-	}
-	return issues.Err()
-}
-
 // message is an update that is being written.
 type message struct {
 	b       []byte

@@ -190,13 +190,15 @@ func (d *Driver) Apply(ctx context.Context, at dns.Place, c dns.Change) error {
 		return err
 	}
 	now, err := read(root, c.Zone)
+	if err != nil {
+		return err
+	}
+	done, err := c.Meets(now)
 	switch {
 	case err != nil:
 		return err
-	case now.Present && now.Serial == c.Serial && slices.Equal(now.Records, slices.Compact(dns.Sorted(c.Desired))):
+	case done:
 		return d.reload(ctx, at, c.Zone, true) // it may not have been told the last time
-	case now.Present != c.Expect.Present || now.Present && now.Serial != c.Expect.Serial:
-		return tierhost.Fail(tierhost.KindConflict, tierhost.EffectNone, dns.ErrChanged)
 	}
 	if effect, err := d.replace(root, FileName(c.Zone), text); err != nil {
 		return failed(effect, err)
@@ -216,18 +218,7 @@ func (d *Driver) reload(ctx context.Context, at dns.Place, zone dns.Name, presen
 
 // text writes the zone and reads it again: what does not come back is not written.
 func (d *Driver) text(c dns.Change) ([]byte, error) {
-	if err := d.Capabilities().Check(c.Desired); err != nil {
-		return nil, err
-	}
-	var issues tierhost.Issues
-	for i, r := range c.Desired {
-		if err := r.Check(); err != nil {
-			issues.Add(tierhost.Path("records", i), "bad_record", "it cannot be published: %v", err)
-		} else if err := r.Name.Check(); err != nil {
-			issues.Add(tierhost.Path("records", i, "name"), "bad_name", "%v", err)
-		}
-	}
-	if err := issues.Err(); err != nil {
+	if err := c.Check(d.Capabilities()); err != nil {
 		return nil, err
 	}
 	want := slices.Compact(dns.Sorted(c.Desired))

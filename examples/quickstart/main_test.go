@@ -165,6 +165,24 @@ func TestServers(t *testing.T) {
 	}
 }
 
+// A customer's zone tells of nobody above its seller.
+func TestZone(t *testing.T) {
+	t.Parallel()
+	c, err := newCompany(t.Context(), memory.New(), 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := oneZone(t.Context(), c, &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, above := range []string{string(seller), string(harbour)} {
+		if strings.Contains(out.String(), above) {
+			t.Errorf("%s is named:\n%s", above, out.String())
+		}
+	}
+}
+
 // The company's own customers live the same lives whether there are resellers or not.
 func TestOwnCustomers(t *testing.T) {
 	t.Parallel()

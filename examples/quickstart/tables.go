@@ -22,7 +22,7 @@ func report(ctx context.Context, c *company, w io.Writer) error {
 	var out bytes.Buffer
 	for _, part := range []func(context.Context, *company, io.Writer) error{
 		revenue, oneCustomer, debtors, counts, forecast,
-		servers, resellersYear, wholesaleYear, wholesaleMonth, margins, oneSale, trialBalance, verify,
+		servers, resellersYear, wholesaleYear, wholesaleMonth, margins, oneSale, oneZone, trialBalance, verify,
 	} {
 		if err := part(ctx, c, &out); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/dns"
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/placement"
 	"github.com/tierhost/tierhost/reseller"
@@ -17,10 +18,12 @@ import (
 func firstDay() billing.Date { return billing.NewDate(2025, time.January, 1) }
 func lastDay() billing.Date  { return billing.NewDate(2025, time.December, 31) }
 
-// store keeps the books and the inventory, so that both can change in one transaction.
+// store keeps the books, the inventory and the zones, so that all can change in one
+// transaction.
 type store interface {
 	reseller.Store
 	provisioning.Store
+	dns.Store
 }
 
 // company is the hosting company: its books, its customers and resellers, and the clock

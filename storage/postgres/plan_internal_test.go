@@ -78,6 +78,16 @@ func TestPlans(t *testing.T) {
 		`INSERT INTO provisioning_addresses SELECT '', 'a' || i, 'p' || i % 100, CASE WHEN i % 100 = 1 THEN 'shared' ELSE 'dedicated' END,
 			CASE WHEN i % 100 = 1 THEN 3 ELSE i / 100 % 2 END, timestamptz '2030-01-01' + i * interval '1 second' FROM generate_series(1, 30000) i`,
 		`INSERT INTO provisioning_address_owners SELECT 's' || i / 10, 'dedicated', 'o' || i, '', 'a' || i, 'p', now() FROM generate_series(1, 30000) i`,
+		`INSERT INTO dns_zones SELECT 'z' || i || '.example', 1, '{}', 's' || i % 100, 'a' || i / 1000, CASE WHEN i % 10 = 0 THEN 'removed' ELSE 'active' END,
+			CASE WHEN i % 10 <> 0 THEN 'example.z' || i || '.' END FROM generate_series(1, 30000) i`,
+		`INSERT INTO dns_zone_sources SELECT 'template', 't' || i % 10, 'z' || i || '.example' FROM generate_series(1, 30000) i
+			UNION ALL SELECT 'set', 'w' || i % 300, 'z' || i || '.example' FROM generate_series(1, 30000) i`,
+		`INSERT INTO dns_publications SELECT 'z' || i || '.example', 'n' || (i + d) % 10, 1, '{}', CASE WHEN i % 100 = 0 THEN 'parked' ELSE 'settled' END,
+			CASE WHEN i % 7 > 0 THEN timestamptz '2030-01-01' + i * interval '1 second' END FROM generate_series(1, 30000) i, unnest(ARRAY[0, 1]) d`,
+		`INSERT INTO dns_gates SELECT 'n' || i, '{}', CASE WHEN i % 10 = 0 THEN timestamptz '2031-01-01' END FROM generate_series(1, 200) i`,
+		`INSERT INTO dns_templates SELECT 't' || i, v, '{}' FROM generate_series(1, 5000) i, generate_series(1, 3) v`,
+		`INSERT INTO dns_aliases SELECT 'x' || i || '.example', 1, '{}', 'svc' || i % 30, 's' || i % 100, 'a' || i, CASE WHEN i % 10 > 0 THEN 'site' END
+			FROM generate_series(1, 30000) i`,
 		"SELECT nextval('billing_account_ids')",
 		"VACUUM ANALYZE",
 	} {
@@ -213,6 +223,40 @@ func TestPlans(t *testing.T) {
 		"rested addresses":      {s.sql.inventory.addresses.rested, "'p7', '2030-01-02', 10, 0", "provisioning_addresses_pool", 40},
 		"shared addresses":      {s.sql.inventory.addresses.shared, "'p1', 9, 10, 0", "provisioning_addresses_pool", 700},
 		"addresses of a server": {s.sql.inventory.addresses.owned, "'s77', '', '', 100", "provisioning_address_owners_pkey", 30},
+
+		"zones by name": {s.sql.dns.zones, "ARRAY['z7.example', 'z8888.example']", "dns_zones_pkey", 12},
+		"zones below":   {s.sql.dns.below, "'example.z77', 'example.z78', 100", "dns_zones_reversed", 120},
+		"zones of an account": {
+			text("SELECT doc FROM dns_zones WHERE seller = $1::text AND account = $2::text AND id > $3::text ORDER BY id LIMIT 200"),
+			"'s7', 'a7', ''", "dns_zones_account", 20,
+		},
+		"zones of a template": {
+			text("SELECT z.doc FROM dns_zone_sources s JOIN dns_zones z ON z.id = s.zone WHERE state = $1::text AND s.kind = $2::text" +
+				" AND s.source = $3::text AND s.zone > $4::text ORDER BY s.zone LIMIT 50"),
+			"'active', 'template', 't7', 'z15.example'", "dns_zone_sources_pkey", 300,
+		},
+		"publications of zones":       {s.sql.dns.publications.of, "ARRAY['z7.example', 'z8888.example']", "dns_publications_pkey", 16},
+		"publications that are due":   {s.sql.dns.publications.due, "'2030-01-01 01:00', ARRAY['n1', 'n2'], 20", "dns_publications_available", 60},
+		"publications that are taken": {s.sql.dns.publications.take, "'2030-01-01 01:00', ARRAY['n1', 'n2'], 1", "dns_publications_available", 12},
+		"next publication":            {s.sql.dns.publications.next, "'2030-01-01 01:00'", "dns_publications_available", 8},
+		"publications of a server": {
+			text("SELECT doc FROM dns_publications WHERE server = $1::text AND (zone, server) > ($2::text, $3::text) ORDER BY zone, server LIMIT 50"),
+			"'n7', 'z15.example', 'n7'", "dns_publications_server", 120,
+		},
+		"publications in a state": {
+			text("SELECT doc FROM dns_publications WHERE state = $1::text AND (zone, server) > ($2::text, $3::text) ORDER BY zone, server LIMIT 50"),
+			"'parked', 'z15.example', 'n7'", "dns_publications_state", 120,
+		},
+		"gate":                       {s.sql.dns.gate, "'n77'", "dns_gates_pkey", 8},
+		"closed gates":               {s.sql.dns.closedGates, "'', '2030-06-01', 500", "dns_gates", 60},
+		"last version of a template": {s.sql.dns.templates.last, "'t77'", "dns_templates_pkey", 6},
+		"alias of a site": {
+			text("SELECT doc FROM dns_aliases WHERE seller = $1::text AND account = $2::text AND site = $3::text AND id > $4::text ORDER BY id LIMIT 1"),
+			"'s7', 'a7', 'site', ''", "dns_aliases_site", 8,
+		},
+		"aliases of a zone": {
+			text("SELECT doc FROM dns_aliases WHERE zone = $1::text AND id > $2::text ORDER BY id LIMIT 50"), "'svc7', ''", "dns_aliases_zone", 80,
+		},
 	} {
 		_, err := conn.Exec(t.Context(), s.sql.indexes.sql[:3]+strings.TrimPrefix(s.sql.indexes.sql, "SET LOCAL"))
 		require.NoError(t, err)

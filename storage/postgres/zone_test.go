@@ -18,7 +18,7 @@ func TestDNS(t *testing.T) {
 		where.Store(s, func(t *testing.T) *postgres.Store { return reopen(t, dsn, postgres.Options{Schema: schema}) })
 		return s
 	}
-	dnstest.TestStore(t, dnstest.StoreHarness{
+	h := dnstest.StoreHarness{
 		New: func(t *testing.T) dns.Store {
 			dsn, schema := postgrestest.Schema(t)
 			return open(t, dsn, schema)
@@ -28,5 +28,12 @@ func TestDNS(t *testing.T) {
 			s.(*postgres.Store).Close()
 			return again.(func(*testing.T) *postgres.Store)(t)
 		},
-	})
+	}
+	dnstest.TestStore(t, h)
+	dnstest.TestManager(t, h)
+}
+
+// BenchmarkRollout brings 10,000 zones to a new version of what they are made from.
+func BenchmarkRollout(b *testing.B) {
+	dnstest.BenchmarkRollout(b, func(b *testing.B) dns.Store { return inSchema(b).(dns.Store) })
 }

@@ -11,10 +11,12 @@ import (
 func TestDNSOnAFile(t *testing.T) {
 	t.Parallel()
 	paths := newPaths()
-	dnstest.TestStore(t, dnstest.StoreHarness{
+	h := dnstest.StoreHarness{
 		New:    func(t *testing.T) dns.Store { return paths.open(t, fresh(t)) },
 		Reopen: func(t *testing.T, s dns.Store) dns.Store { return paths.reopen(t, s) },
-	})
+	}
+	dnstest.TestStore(t, h)
+	dnstest.TestManager(t, h)
 }
 
 func TestDNSOnOthers(t *testing.T) {
@@ -22,4 +24,9 @@ func TestDNSOnOthers(t *testing.T) {
 	others(t, func(t *testing.T, newStore func(t *testing.T) *sqlite.Store) {
 		dnstest.TestStore(t, dnstest.StoreHarness{New: func(t *testing.T) dns.Store { return newStore(t) }})
 	})
+}
+
+// BenchmarkRollout brings 10,000 zones to a new version of what they are made from.
+func BenchmarkRollout(b *testing.B) {
+	dnstest.BenchmarkRollout(b, func(b *testing.B) dns.Store { return inFile(b).(dns.Store) })
 }
