@@ -29,10 +29,12 @@ var floors = map[string][]string{
 	// Servers and services know neither prices nor sellers: those are names to them.
 	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement"},
 	"provisioning/placement": {""},
+	// Money from outside: it knows sellers, customers and what is paid for by name only.
+	"gateways": {"", "money", "storage", "secret"},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
-	"storage/memory":   {"reseller", "reseller/label", "provisioning"},
+	"storage/memory":   {"reseller", "reseller/label", "provisioning", "gateways"},
 	"storage/sqlite":   {"reseller", "reseller/label", "provisioning"},
 	"storage/postgres": {"reseller", "reseller/label", "provisioning"},
 	// Conformance suites compare a store with the reference store.
