@@ -89,7 +89,7 @@ func (m *Manager) Charge(ctx context.Context, q ChargeRequest) (Payment, error) 
 		}
 		p.Account = route[0].ID
 		if !usable { // what is paid with it before has to be tried first
-			p.Due, p.Phase = i.Waits, PhaseWaiting
+			p.Again, p.Due, p.Phase = i.Waits, i.Waits, PhaseWaiting
 			return u.put(ctx, &p, "")
 		}
 		w, err = u.intend(ctx, &p, route[0], &i)
@@ -176,7 +176,7 @@ func (u *unit) intend(ctx context.Context, p *Payment, at Account, i *Instrument
 func (u *unit) begin(ctx context.Context, p *Payment, a Attempt, at Account, i *Instrument) (*work, error) {
 	a.ID, a.State, a.Begun, a.Called = u.m.operationID(), AttemptIntended, u.now, u.now
 	p.Attempts = append(p.Attempts, a)
-	p.Account, p.Action = at.ID, nil
+	p.Account, p.Action, p.Again = at.ID, nil, time.Time{}
 	return u.lease(ctx, p, a.ID, at, i, false)
 }
 

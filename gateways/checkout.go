@@ -167,8 +167,9 @@ func (m *Manager) Returned(ctx context.Context, account AccountID, query url.Val
 // notifications, staff and [Manager.Step] meet: in any order, any number of times, money
 // is booked once.
 //
-// It fails with [ErrNoPayment] if no payment through the account has it, and with
-// [ErrBusy] while somebody else is finding out.
+// It fails with [ErrNoPayment] if no payment through the account has it, with [ErrBusy]
+// while somebody else is finding out, and with what the gateway says if an operation that
+// was given up cannot be looked for: others are looked for again by [Manager.Step].
 func (m *Manager) Settle(ctx context.Context, account AccountID, id OperationID, reference string) (Payment, error) {
 	const op = "gateways.Settle"
 	var p Payment

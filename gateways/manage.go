@@ -76,7 +76,7 @@ func (m *Manager) move(ctx context.Context, op string, verb Verb, q MoveRequest)
 		if p.Lease.Token != "" && u.now.Before(p.Lease.Until) {
 			return ErrBusy
 		}
-		if a := p.open(); a != nil && a.State != AttemptPending {
+		if a := p.open(); a != nil && (a.State != AttemptPending || verb != VerbRefund || a.Verb != VerbRefund) {
 			return fmt.Errorf("%w: what became of %s is not known yet", ErrBusy, a.ID)
 		}
 		amount, err := p.movable(verb, q.Amount)

@@ -126,6 +126,7 @@ type unit struct {
 	rows   Rows
 	now    time.Time
 	events []*storage.Event
+	vain   error // what was looked for was not found out, and nobody will look again
 }
 
 // update runs fn in a transaction that writes. fn may run several times.

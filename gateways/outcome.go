@@ -16,14 +16,19 @@ import (
 func (m *Manager) record(ctx context.Context, w *work, r Result, failed error, tape *Tape) (p Payment, next *work, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
 	defer cancel()
+	var vain error
 	err = m.update(ctx, func(ctx context.Context, u *unit) (err error) {
 		p, next, err = u.conclude(ctx, w, r, failed, tape)
+		vain = u.vain
 		return err
 	})
 	if err != nil && !passes(err) {
 		return m.setAside(ctx, w, err)
 	}
-	return p, next, err
+	if err != nil {
+		return Payment{}, nil, err
+	}
+	return p, next, vain
 }
 
 // passes reports whether an error of the store or of the host's books goes away by
@@ -93,7 +98,11 @@ func (u *unit) conclude(ctx context.Context, w *work, r Result, failed error, ta
 	case failed == nil:
 		err = u.answered(ctx, &p, a, r, i)
 	case !a.State.Open():
-		// Another has found out already.
+		// It was given up, or another has found out. Nobody looks by itself any more: whoever
+		// has a reason to must hear that it did not find out.
+		if a.State == AttemptFailed && !errors.Is(failed, ErrNoOperation) {
+			u.vain = failed
+		}
 	case w.look && errors.Is(failed, ErrNoOperation):
 		u.unheard(&p, a)
 	case w.look || tierhost.EffectOf(failed) != tierhost.EffectNone:
@@ -113,8 +122,26 @@ func (u *unit) conclude(ctx context.Context, w *work, r Result, failed error, ta
 	if next != nil { // it has written the payment
 		return next.payment.Clone(), next, nil
 	}
+	u.watch(ctx, &p)
 	p.Phase = p.phase()
 	return p, nil, u.put(ctx, &p, before)
+}
+
+// watch sees to it that a payment is due when there is something to do for it: an attempt
+// that is open is looked up, though this was about another one, and what waits is tried
+// again.
+func (u *unit) watch(ctx context.Context, p *Payment) {
+	if !p.Captured().IsZero() || p.ever(AttemptApproved) {
+		p.Again = time.Time{}
+	}
+	a := p.open()
+	if a == nil && p.Due.IsZero() && p.Parked == nil {
+		p.Due = p.Again
+	}
+	if a == nil || !p.Due.IsZero() || p.Parked != nil || a.State == AttemptPending && !u.able(ctx, a).Finds {
+		return
+	}
+	p.Due = u.now.Add(u.m.patience(a.Looks + 1))
 }
 
 // charged returns the instrument that an attempt charges; nil for others.
@@ -187,7 +214,7 @@ func (u *unit) approved(ctx context.Context, p *Payment, a *Attempt, r Result, i
 	}
 	a.State = AttemptApproved
 	if paying {
-		p.Action, p.Expires, p.Due = nil, r.Expires, time.Time{}
+		p.Action, p.Expires, p.Due, p.Again = nil, r.Expires, time.Time{}, time.Time{}
 		if i != nil {
 			i.paid()
 		}
@@ -251,7 +278,7 @@ func (u *unit) declined(p *Payment, a *Attempt, i *Instrument) {
 		was := i.Blocked
 		again := i.declined(a.Decline, u.now, u.m.opt.Retry)
 		if !p.Present {
-			p.Due, e.Again = again, again
+			p.Again, e.Again = again, again
 		}
 		if i.Blocked != "" && was == "" {
 			u.tell(p, InstrumentBlocked{Instrument: i.ID, Customer: i.Customer, Card: i.Card, Why: i.Blocked})
@@ -281,7 +308,7 @@ func (u *unit) unheard(p *Payment, a *Attempt) {
 	a.State, a.Ended, a.Failure = AttemptFailed, u.now, "the provider has never heard of it"
 	p.Action = nil
 	if (a.Verb == VerbCharge || a.Verb == VerbAuthorize) && p.Instrument != "" && !p.Present {
-		p.Due = u.now // it is tried anew
+		p.Again = u.now
 	}
 }
 
@@ -345,7 +372,7 @@ func (u *unit) refused(ctx context.Context, p *Payment, a *Attempt, failed error
 		}
 	}
 	if outage && !p.Present && p.failures() < u.m.opt.Give {
-		p.Due = u.now.Add(u.m.patience(p.failures()))
+		p.Again = u.now.Add(u.m.patience(p.failures()))
 	}
 	return nil, nil
 }

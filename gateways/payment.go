@@ -49,6 +49,8 @@ type Payment struct {
 	// Parked says why staff has to look at it.
 	Parked *Parking `json:"parked,omitempty"`
 
+	// Again is when it is tried again; zero: never.
+	Again time.Time `json:"again,omitzero"`
 	// Due is when something is to be done or looked up; zero: nothing is.
 	Due   time.Time `json:"due,omitzero"`
 	Lease Lease     `json:"lease,omitzero"`
@@ -60,7 +62,7 @@ type Phase string
 // The phases.
 const (
 	PhaseOpen       Phase = "open"       // an attempt is under way, or what became of it is being looked up
-	PhaseWaiting    Phase = "waiting"    // it is tried again at Due
+	PhaseWaiting    Phase = "waiting"    // it is tried again at Again
 	PhaseAction     Phase = "action"     // the customer has to do something: Action
 	PhasePending    Phase = "pending"    // the provider or a bank has to
 	PhaseAuthorized Phase = "authorized" // the money is set aside
@@ -216,6 +218,11 @@ func (p *Payment) Captured() money.Money {
 	})
 }
 
+// ever reports whether an attempt is in a state.
+func (p *Payment) ever(state AttemptState) bool {
+	return slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State == state })
+}
+
 // undone reports whether a charge was taken back before it was settled.
 func (p *Payment) undone(charge *Attempt) bool {
 	return slices.ContainsFunc(p.Attempts, func(a Attempt) bool {
@@ -278,7 +285,7 @@ func (p *Payment) phase() Phase {
 		return PhaseAction
 	case paying(AttemptPending):
 		return PhasePending
-	case !p.Due.IsZero():
+	case !p.Again.IsZero():
 		return PhaseWaiting
 	case paying(AttemptDeclined):
 		return PhaseDeclined

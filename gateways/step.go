@@ -55,10 +55,11 @@ func (u *unit) take(ctx context.Context, p Payment) (*work, error) {
 		}
 		return u.lease(ctx, &p, a.ID, at, nil, true)
 	}
-	if p.Instrument == "" || !p.Captured().IsZero() || !p.authorized().IsZero() {
-		p.Phase = p.phase()
+	if p.Again.IsZero() || u.now.Before(p.Again) {
+		p.Due, p.Phase = p.Again, p.phase()
 		return nil, u.put(ctx, &p, before)
 	}
+	p.Again = time.Time{}
 	i, err := u.rows.Instrument(ctx, p.Instrument)
 	if err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func (u *unit) take(ctx context.Context, p Payment) (*work, error) {
 	}
 	switch {
 	case why == "waits":
-		p.Due, p.Phase = i.Waits, PhaseWaiting
+		p.Again, p.Due, p.Phase = i.Waits, i.Waits, PhaseWaiting
 		return nil, u.put(ctx, &p, before)
 	case !usable:
 		p.Phase = p.phase()

@@ -94,6 +94,15 @@ func (p *Provider) Script(all ...Script) {
 	p.scripts = append(p.scripts, all...)
 }
 
+// Heal drops the scripts that have not come to pass, makes the provider reachable, and
+// lets Find know all operations.
+func (p *Provider) Heal() {
+	p.mu.Lock()
+	p.scripts, p.down = nil, false
+	p.mu.Unlock()
+	p.Reveal()
+}
+
 // SetDown makes the provider unreachable, or reachable again.
 func (p *Provider) SetDown(down bool) {
 	p.mu.Lock()
@@ -279,6 +288,30 @@ func (p *Provider) Moved(account gateways.AccountID, c money.Currency) (taken, g
 		}
 	}
 	return taken, given
+}
+
+// Done is what an operation has become, in the provider's books.
+type Done struct {
+	Operation gateways.OperationID
+	Verb      gateways.Verb
+	Payment   gateways.PaymentID
+	Account   gateways.AccountID
+	Outcome   gateways.Outcome
+	Amount    money.Money
+	// Reference is what the provider calls it, and Of the payment that it is about.
+	Reference string
+	Of        string
+}
+
+// Books returns all operations that the provider has taken, in their order.
+func (p *Provider) Books() (all []Done) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range p.order {
+		o := p.made[id]
+		all = append(all, Done{o.ID, o.Verb, o.Payment, o.account, o.result.Outcome, o.result.Amount, o.result.Reference, o.Operation.Reference})
+	}
+	return all
 }
 
 // Find implements [gateways.Gateway].

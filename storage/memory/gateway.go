@@ -165,7 +165,8 @@ func (r gatewayRows) payments() versioned[gateways.PaymentID, gateways.Payment] 
 		func(p gateways.Payment) int64 { return p.Version },
 		func(p gateways.Payment) gateways.Payment {
 			p = p.Clone()
-			p.Made, p.Expires, p.Due, p.Lease.Until = instant(p.Made), instant(p.Expires), instant(p.Due), instant(p.Lease.Until)
+			p.Made, p.Expires, p.Again = instant(p.Made), instant(p.Expires), instant(p.Again)
+			p.Due, p.Lease.Until = instant(p.Due), instant(p.Lease.Until)
 			for n := range p.Attempts {
 				a := &p.Attempts[n]
 				a.Begun, a.Ended, a.Called, a.Until = instant(a.Begun), instant(a.Ended), instant(a.Called), instant(a.Until)
