@@ -110,7 +110,12 @@ func (u *unit) chainFailed(ctx context.Context, c *touchedChain, t *touched) (mo
 		if err != nil {
 			return false, err
 		}
-		u.undo(s)
+		if !u.undo(s) {
+			c.leftover(s, true)
+		}
+	}
+	if t.derive() == PhaseParked { // its removal is: nothing more comes of it
+		return u.undoNext(ctx, c)
 	}
 	return true, nil
 }
@@ -123,9 +128,12 @@ func (u *unit) undoNext(ctx context.Context, c *touchedChain) (more bool, err er
 		if err != nil {
 			return false, err
 		}
-		if t.derive() != PhaseRemoved {
-			u.undo(t)
+		switch {
+		case t.derive() == PhaseRemoved:
+		case u.undo(t):
 			return true, nil
+		default:
+			c.leftover(t, true)
 		}
 	}
 	c.State = ChainUndone
@@ -135,12 +143,14 @@ func (u *unit) undoNext(ctx context.Context, c *touchedChain) (more bool, err er
 	return false, nil
 }
 
-// undo begins the removal of a service whose order has failed.
-func (u *unit) undo(t *touched) {
+// undo begins the removal of a service whose order has failed. It reports false if that
+// was begun before and is parked.
+func (u *unit) undo(t *touched) bool {
 	if t.Desired() == DesiredRemoved {
 		t.Removal.Undo = true
-		return
+		return t.Parked == nil
 	}
 	t.Removal = &Removal{Reason: "order_failed", Requested: u.now, At: u.now, Undo: true}
 	u.free(t.beginRemoval(u.now)...)
+	return true
 }

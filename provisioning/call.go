@@ -50,7 +50,7 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		c.verb = VerbRead // looking at it is all there is
 	}
 	if err := checkSpec(t.driver, s.Kind, s.Name, s.Spec); err != nil && c.verb == VerbEnsure {
-		c.err = err
+		c.err, c.uncalled = err, true
 		return c
 	}
 	in := Call{
@@ -62,9 +62,11 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		// What is there keeps its password, which its customer may have changed.
 		if s.PasswordAt > s.Observed.PasswordAt || op.Server != s.Server || !s.Observed.there() {
 			in.Password, c.err = m.password(ctx, s)
+			c.unread = c.err != nil
 		}
 	case VerbPassword:
 		in.Password, c.err = m.password(ctx, s)
+		c.unread = c.err != nil
 	case VerbRemove:
 		if op.Server == s.Server && s.Observed.Made && !op.Gone && !s.Removal.Undo && m.opt.Work.BeforeRemove != nil {
 			c.err = m.opt.Work.BeforeRemove(ctx, s.Clone())
@@ -75,13 +77,14 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		}
 	}
 	if c.err != nil {
+		c.uncalled = true
 		return c
 	}
+	c.password = in.Password.Reveal() != ""
 	switch c.verb {
 	case VerbRead:
 		c.obs, c.err = t.driver.Read(ctx, in)
 	case VerbEnsure:
-		c.password = in.Password.Reveal() != ""
 		c.obs, c.err = t.driver.Ensure(ctx, in)
 	case VerbSuspend:
 		c.obs, c.err = t.driver.Suspend(ctx, in)

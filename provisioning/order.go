@@ -51,6 +51,7 @@ type OrderedService struct {
 	Demand Demand
 
 	sealed []byte
+	given  bool // the host gave the ID
 }
 
 // Ordered is what became of an order.
@@ -73,7 +74,7 @@ func (m *Manager) Prepare(ctx context.Context, o Order) (Order, error) {
 	for i := range o.Services {
 		s := &o.Services[i]
 		s.Demand = s.Demand.Clone()
-		if s.ID == "" {
+		if s.given = s.given || s.ID != ""; !s.given {
 			s.ID = ServiceID(m.opt.IDs.NewID("svc"))
 		}
 		s.Demand.Kind = s.Kind
@@ -214,6 +215,9 @@ func (u *unit) order(ctx context.Context, o Order, fingerprint []byte) (Ordered,
 		Ordered: u.now, OnFailure: o.OnFailure, State: ChainBuilding,
 	}, dirty: true}
 	u.chains = append(u.chains, c)
+	if err := u.idsFree(ctx, o.Services); err != nil {
+		return Ordered{}, err
+	}
 	var all []*touched
 	for i, s := range o.Services {
 		c.Services = append(c.Services, s.ID)
@@ -242,6 +246,24 @@ func (u *unit) order(ctx context.Context, o Order, fingerprint []byte) (Ordered,
 	}
 	u.services, u.chains, u.events, u.freed = nil, nil, nil, nil // they are written
 	return done, nil
+}
+
+// idsFree fails if a service has one of the IDs that the host gave.
+func (u *unit) idsFree(ctx context.Context, services []OrderedService) error {
+	var ids []ServiceID
+	for _, s := range services {
+		if s.given {
+			ids = append(ids, s.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := u.rows.Services(ctx, ids)
+	if err == nil && len(found) > 0 {
+		err = tierhost.E("", tierhost.KindExists, "service_exists", fmt.Errorf("there is a service %q", found[0].ID))
+	}
+	return err
 }
 
 // settleIn gives the services of an order their places: those that were reserved before,
@@ -314,10 +336,15 @@ func (u *unit) reserve(ctx context.Context, req ReserveRequest, name func(i int)
 			return nil, err
 		}
 		free := true
+		var claimed []Claim // two of one order may have one name
 		for i, r := range got.Reservations {
 			c := name(i)
 			c.Server = r.Server
-			is, err := u.nameFree(ctx, c)
+			is, err := !slices.Contains(claimed, c), error(nil)
+			if is {
+				claimed = append(claimed, c)
+				is, err = u.nameFree(ctx, c)
+			}
 			if err != nil {
 				return nil, err
 			}

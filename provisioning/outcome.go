@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/tierhost/tierhost"
 )
 
 // checksAfterSuccess is how often what succeeded is looked for before it is done again:
@@ -26,8 +28,9 @@ type made struct {
 	copies bool
 	obs    Observation
 	err    error
-	// refused: Options.BeforeRemove has refused, err says why.
-	refused bool
+	// uncalled: the driver was not asked, err says why. refused: it was
+	// WorkOptions.BeforeRemove that refused; unread: the password could not be opened.
+	uncalled, refused, unread bool
 }
 
 // read reports whether the call could not have changed anything.
@@ -129,6 +132,10 @@ func (s *Service) saw(op *Operation, c made, now time.Time, p patience, v *verdi
 	if foreign && op.Verb != VerbEnsure && op.Verb != VerbVerify {
 		obs = Observation{Presence: Absent} // nothing of ours is there
 	}
+	// What carries no ID is the service's if it was made here before, or just now.
+	if obs.Owner == "" && there && !op.Acted && !(here && s.Observed.Made) && (op.Verb == VerbEnsure && !op.Exists || op.Verb == VerbRead) {
+		obs, there = Observation{Presence: Absent}, false
+	}
 	switch op.Verb {
 	case VerbRemove:
 		switch {
@@ -138,6 +145,8 @@ func (s *Service) saw(op *Operation, c made, now time.Time, p patience, v *verdi
 		case obs.Presence == Absent:
 			// What was seen may be older than what was made last: removing it is sure.
 			op.Gone = true
+		case there && here && obs.Owner == s.ID:
+			s.Observed.Made = true
 		}
 	case VerbRead:
 		s.Recheck = false
@@ -212,6 +221,11 @@ func (s *Service) failed(op *Operation, c made, now time.Time, p patience, v *ve
 		s.giveUp(ParkKept, f.Text, now, v)
 		return
 	}
+	if c.unread && class == ClassPermanent {
+		s.Failure = f
+		s.giveUp(ParkSecret, f.Text, now, v)
+		return
+	}
 	if c.read() {
 		// A read has no effect and decides nothing; what is not there may be told so.
 		if class == ClassMissing {
@@ -232,8 +246,9 @@ func (s *Service) failed(op *Operation, c made, now time.Time, p patience, v *ve
 		s.Move.Stage = MoveCopying
 		s.nextRound(now, v)
 		return
-	case class == ClassPermanent && op.Verb == VerbRemove && (op.Gone || here && !s.Observed.Made):
-		// It was not seen to be there, and what is there is not ours.
+	case tierhost.KindOf(c.err) == tierhost.KindPrecondition && class == ClassPermanent && op.Verb == VerbRemove &&
+		(op.Gone || here && !s.Observed.Made):
+		// It was not seen to be there, and what is there is another's.
 		s.removedFrom(op.Server, now, v)
 		return
 	case class == ClassPermanent:
@@ -404,8 +419,16 @@ func (s *Service) removedFrom(server ServerID, now time.Time, v *verdict) {
 }
 
 // late notes that a call which could have changed something ended after its lease: what
-// was seen since may not be so.
-func (s *Service) late(on ServerID, now time.Time) {
+// was seen since may not be so. oldPassword says that it has set one that was changed
+// since, which no read would show.
+func (s *Service) late(on ServerID, oldPassword bool, now time.Time) {
+	switch {
+	case !oldPassword:
+	case on == s.Server:
+		s.Observed.PasswordAt = 0
+	case s.Move != nil && on == s.Move.To:
+		s.Move.PasswordAt = 0
+	}
 	switch {
 	case on == s.Server && s.Desired() != DesiredRemoved:
 		s.Recheck = true

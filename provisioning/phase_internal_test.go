@@ -201,7 +201,10 @@ func (e *explorer) commands(from explored) {
 			s.want(now)
 			return nil
 		})
-		e.try(from, "a call ends late", func(x *explored) error { x.late(to, now); return nil })
+		e.try(from, "a call ends late", func(x *explored) error { x.late(to, false, now); return nil })
+		if from.PasswordAt > 0 {
+			e.try(from, "an old password is set late", func(x *explored) error { x.late(to, true, now); return nil })
+		}
 	}
 	if from.Removal != nil && !from.Removal.Begun {
 		e.try(from, "the grace ends", func(x *explored) error { x.beginRemoval(now); return nil })

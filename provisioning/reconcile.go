@@ -83,6 +83,7 @@ func (m *Manager) scan(ctx context.Context, op string, only []ServerID, skipped 
 	}
 	for _, id := range ids {
 		var at site
+		var gate Gate
 		why := ""
 		err := m.view(ctx, func(ctx context.Context, rows Rows) error {
 			u := unit{m: m, rows: rows, now: m.now()}
@@ -93,13 +94,13 @@ func (m *Manager) scan(ctx context.Context, op string, only []ServerID, skipped 
 			if err != nil {
 				return err
 			}
-			gate, err := rows.Gate(ctx, id)
+			gate, err = rows.Gate(ctx, id)
 			switch at = (site{place, driver}); {
 			case driver == nil:
 				why = "no_driver"
 			case status == StatusDown:
 				why = "down"
-			case gate.Trips > 0:
+			case u.now.Before(gate.OpenUntil):
 				why = "breaker_open"
 			default:
 				why = ""
@@ -107,7 +108,13 @@ func (m *Manager) scan(ctx context.Context, op string, only []ServerID, skipped 
 			return err
 		})
 		if err == nil && why == "" {
-			if err = fn(ctx, at); err != nil {
+			err = fn(ctx, at)
+			if gate.Trips > 0 && ctx.Err() == nil {
+				if unheard := m.heard(ctx, id, err); unheard != nil {
+					return unheard
+				}
+			}
+			if err != nil {
 				if failed, ok := errors.AsType[*driverFailure](err); ok && ctx.Err() == nil {
 					why, err = shortened(failed.err.Error()), nil
 				}
@@ -121,6 +128,18 @@ func (m *Manager) scan(ctx context.Context, op string, only []ServerID, skipped 
 		}
 	}
 	return nil
+}
+
+// heard tells the circuit breaker of a server, which has been open, how the scan went: no
+// service may be due there whose call would tell.
+func (m *Manager) heard(ctx context.Context, id ServerID, scanned error) error {
+	failed, ok := errors.AsType[*driverFailure](scanned)
+	if scanned != nil && !ok {
+		return nil // it says nothing about the server
+	}
+	return m.transact(ctx, func(ctx context.Context, u *unit) error {
+		return u.pass(ctx, &task{server: id}, failed == nil || !unanswered(failed.err))
+	})
 }
 
 // driverFailure is what a driver said, to be told from failures of the store.

@@ -7,12 +7,26 @@ import (
 	"github.com/tierhost/tierhost"
 )
 
-// NextDue returns when the next service becomes due that is not due yet, or the zero time
-// if none does. Hosts that call [Manager.Step] from a schedule of their own may wait until
-// then, unless something is changed meanwhile.
+// NextDue returns when there is something to do next that cannot be done yet: when the
+// next service becomes due, or when a server may be called again for which services are
+// waiting. The zero time: never. Hosts that call [Manager.Step] from a schedule of their
+// own may wait until then, unless something is changed meanwhile.
 func (m *Manager) NextDue(ctx context.Context) (next time.Time, err error) {
 	err = m.view(ctx, func(ctx context.Context, rows Rows) (err error) {
-		next, err = rows.NextDue(ctx, m.now())
+		now := m.now()
+		if next, err = rows.NextDue(ctx, now); err != nil {
+			return err
+		}
+		due, err := rows.DueServices(ctx, now, nil, 1)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		closed, err := closedGates(ctx, rows, now)
+		for _, g := range closed {
+			if next.IsZero() || g.ClosedUntil.Before(next) {
+				next = g.ClosedUntil
+			}
+		}
 		return err
 	})
 	return next, named("provisioning.NextDue", err)

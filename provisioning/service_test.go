@@ -20,6 +20,7 @@ import (
 type works struct {
 	*shop
 	driver *fake.Driver
+	opt    provisioning.Options
 }
 
 // hire opens a shop with servers s1, s2, …, each for so many services.
@@ -27,13 +28,13 @@ func hire(t *testing.T, servers int, services int64, change ...func(o *provision
 	t.Helper()
 	clock := tierhost.NewTestClock(noon)
 	w := &works{driver: fake.New(fake.Options{Clock: clock})}
-	o := provisioning.Options{Clock: clock, Drivers: map[string]provisioning.Driver{"": w.driver}}
+	o := provisioning.Options{Clock: clock, IDs: tierhost.NewSequenceIDs(), Drivers: map[string]provisioning.Driver{"": w.driver}}
 	o.Work.Rand = func() float64 { return 0 }
 	o.Work.Sealer = keyring(t)
 	for _, c := range change {
 		c(&o)
 	}
-	w.shop = open(t, o)
+	w.shop, w.opt = open(t, o), o
 	w.clock = clock
 	w.web(servers, services)
 	return w
@@ -46,6 +47,37 @@ func keyring(t *testing.T) *secret.Keyring {
 	ring, err := secret.NewKeyring(key)
 	require.NoError(t, err)
 	return ring
+}
+
+// another is the manager of another process.
+func (w *works) another() *provisioning.Manager {
+	w.t.Helper()
+	m, err := provisioning.New(w.store, w.opt)
+	require.NoError(w.t, err)
+	return m
+}
+
+// step takes one step, of which worked is expected.
+func (w *works) step(m *provisioning.Manager, worked bool) {
+	w.t.Helper()
+	did, err := m.Step(w.t.Context())
+	require.NoError(w.t, err)
+	require.Equal(w.t, worked, did)
+}
+
+// made orders one web account and has it made.
+func (w *works) made(name string) provisioning.ServiceID {
+	w.t.Helper()
+	id := w.order(name).Services[0].ID
+	w.days(1)
+	w.phase(id, provisioning.PhaseActive)
+	return id
+}
+
+// thing is what there is of a service on a server.
+func (w *works) thing(on provisioning.ServerID, name string) (fake.Thing, bool) {
+	t, there := w.driver.Thing(on, "web", name)
+	return plain(t), there
 }
 
 // order orders web accounts with the names given.

@@ -62,13 +62,35 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 // take leases what is to be done next. Work that needs no call is done in the same
 // transaction; then there is no task.
 func (m *Manager) take(ctx context.Context) (t *task, worked bool, err error) {
+	for tries := 1; ; tries++ {
+		var tried ServiceID
+		t, worked, tried, err = m.takeOnce(ctx)
+		switch {
+		case err == nil:
+			return t, worked, nil
+		case errors.Is(err, ErrNameTaken) && tries < namesTried:
+			// Somebody took the name since it was seen to be free: the next try sees that.
+		default:
+			return nil, false, m.setAside(ctx, tried, err)
+		}
+	}
+}
+
+// namesTried is how often a place is looked for while others take the name there.
+const namesTried = 5
+
+// takeOnce is take, and tells which service was tried last.
+func (m *Manager) takeOnce(ctx context.Context) (t *task, worked bool, tried ServiceID, err error) {
 	token := m.opt.IDs.NewID("lease")
-	var tried ServiceID
 	err = m.transact(ctx, func(ctx context.Context, u *unit) error {
 		t, worked, tried = nil, false, ""
-		except, err := u.closedGates(ctx)
+		closed, err := closedGates(ctx, u.rows, u.now)
 		if err != nil {
 			return err
+		}
+		except := make([]ServerID, len(closed))
+		for i, g := range closed {
+			except[i] = g.Server
 		}
 		for {
 			due, err := u.rows.DueServices(ctx, u.now, except, 1)
@@ -87,10 +109,7 @@ func (m *Manager) take(ctx context.Context) (t *task, worked bool, err error) {
 			except = append(except, pass)
 		}
 	})
-	if err != nil {
-		return nil, false, m.setAside(ctx, tried, err)
-	}
-	return t, worked, nil
+	return t, worked, tried, err
 }
 
 // setAside parks a service whose record cannot be worked on, so that it does not hold up
@@ -118,21 +137,20 @@ func (m *Manager) setAside(ctx context.Context, id ServiceID, cause error) error
 	}))
 }
 
-// closedGates returns the servers to which no call may be made now.
-func (u *unit) closedGates(ctx context.Context) ([]ServerID, error) {
+// closedGates returns the gates of servers to which no call may be made now.
+func closedGates(ctx context.Context, rows Rows, now time.Time) ([]Gate, error) {
 	const size = 500
-	var closed []ServerID
+	var closed []Gate
 	for after := ServerID(""); ; {
-		page, err := u.rows.Gates(ctx, u.now, after, size)
+		page, err := rows.Gates(ctx, now, after, size)
 		if err != nil {
 			return nil, err
 		}
-		for _, g := range page {
-			closed, after = append(closed, g.Server), g.Server
-		}
+		closed = append(closed, page...)
 		if len(page) < size {
 			return closed, nil
 		}
+		after = page[size-1].Server
 	}
 }
 
@@ -261,7 +279,7 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 		}
 		if s.Lease.Token != t.lease.Token {
 			if !c.read() {
-				s.late(t.server, u.now)
+				s.late(t.server, c.password && t.service.PasswordAt < s.PasswordAt, u.now)
 				u.event(&s.Service, LateOutcome{Service: s.ID, Server: t.server, Verb: c.verb, Begun: t.begun})
 			}
 		} else {
@@ -275,12 +293,26 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 		}
 		u.clear()
 		// After the service, as when it is leased: so nobody waits for the other.
-		return u.pass(ctx, t, !unanswered(c.err) || c.refused)
+		if c.uncalled { // which says nothing about the server
+			return u.leave(ctx, t)
+		}
+		return u.pass(ctx, t, !unanswered(c.err))
 	})
 }
 
 // clear forgets what was written.
 func (u *unit) clear() { u.services, u.chains, u.freed, u.events = nil, nil, nil, nil }
+
+// leave gives the slot of a task back.
+func (u *unit) leave(ctx context.Context, t *task) error {
+	g, err := u.rows.LockGate(ctx, t.server)
+	if err != nil {
+		return err
+	}
+	g.leave(t.lease.Token)
+	g.refresh(u.now, u.m.opt.Work.Concurrency)
+	return u.rows.PutGate(ctx, g)
+}
 
 // pass gives the slot of a task back and tells the circuit breaker how it went.
 func (u *unit) pass(ctx context.Context, t *task, answered bool) error {

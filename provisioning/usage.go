@@ -14,7 +14,7 @@ import (
 // UsageSink takes what services have used, such as into a customer's account. The host
 // implements it. RecordUsage is called in the transaction in which the samples are kept:
 // when it fails, or the transaction does, they count as not read, and come again. A
-// transaction may run several times. The Key of a record is the same whenever it comes
+// transaction may run several times. Records of earlier days come first. The Key of a record is the same whenever it comes
 // again, and no other record has it.
 type UsageSink interface {
 	RecordUsage(ctx context.Context, tx storage.Tx, records []UsageRecord) error

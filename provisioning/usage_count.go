@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -49,6 +51,8 @@ func (m *Manager) count(ctx context.Context, r UsageRequest, at Place, batch []S
 		if err := u.rows.PutReadings(ctx, c.changed()); err != nil || len(c.records) == 0 {
 			return err
 		}
+		// Earlier days first: books settle a month when something of the next is recorded.
+		slices.SortStableFunc(c.records, func(a, b UsageRecord) int { return strings.Compare(a.Day, b.Day) })
 		return r.Sink.RecordUsage(ctx, u.tx, c.records)
 	})
 	if err != nil {

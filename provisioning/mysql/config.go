@@ -2,19 +2,15 @@ package mysql
 
 import (
 	"context"
-	"crypto/tls"
 	"database/sql"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net"
-	"path/filepath"
 	"strconv"
 
 	"github.com/go-sql-driver/mysql"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 )
 
 // Config is what a place's Config holds: how to reach the server.
@@ -39,33 +35,13 @@ type Config struct {
 
 // configOf reads a place's Config and fills in what it leaves out.
 func configOf(on provisioning.Place) (Config, error) {
-	c, err := provisioning.DecodeSpec[Config](on.Config)
-	if err == nil && c.Host == "" {
-		if len(on.Addresses) == 0 {
-			err = errors.New("neither a host nor an address")
-		} else {
-			c.Host = on.Addresses[0].String()
-		}
-	}
-	if err != nil {
-		return c, &tierhost.Error{Kind: tierhost.KindInvalid, Code: CodeBadConfig, Err: fmt.Errorf("config of server %s: %w", on.Server, err)}
-	}
-	if c.Port == 0 {
-		c.Port = 3306
-	}
-	if c.User == "" {
-		c.User = "root"
-	}
-	if c.From == "" {
+	c, err := database.ReadConfig(on, 3306, "root", func(c *Config) database.Reach {
+		return database.Reach{Host: &c.Host, Port: &c.Port, User: &c.User, PublicHost: &c.PublicHost, PublicPort: &c.PublicPort}
+	})
+	if err == nil && c.From == "" {
 		c.From = "%"
 	}
-	if c.PublicHost == "" && !filepath.IsAbs(c.Host) {
-		c.PublicHost = c.Host
-	}
-	if c.PublicPort == 0 {
-		c.PublicPort = c.Port
-	}
-	return c, nil
+	return c, err
 }
 
 // Facts are what a customer needs to log in.
@@ -88,37 +64,23 @@ var settings = map[string]string{"sql_mode": "'STRICT_ALL_TABLES,NO_BACKSLASH_ES
 // connect logs the administrator in, on a connection of its own.
 func (d *Driver) connect(ctx context.Context, on provisioning.Place, c Config) (*sql.DB, error) {
 	config := mysql.NewConfig()
-	if d.opt.Password != nil {
-		p, err := d.opt.Password(ctx, on)
-		if err != nil {
-			return nil, &tierhost.Error{Kind: tierhost.KindOf(err), Err: fmt.Errorf("password of the administrator: %w", err)}
-		}
-		config.Passwd = p.Reveal()
+	password, err := database.Password(ctx, on, d.opt.Password)
+	if err != nil {
+		return nil, err
 	}
-	config.User = c.User
+	config.User, config.Passwd = c.User, password
 	config.Net, config.Addr = "unix", c.Host
-	if !filepath.IsAbs(c.Host) {
+	if !database.IsSocket(c.Host) {
 		config.Net, config.Addr = "tcp", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
 		if !c.Plain {
-			config.TLS = d.tls(c.Host)
+			config.TLS = database.TLS(d.opt.TLS, c.Host)
 		}
 	}
 	config.Collation, config.Params, config.InterpolateParams = "utf8mb4_bin", settings, true
 	config.Logger = &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		return nil, &tierhost.Error{Kind: tierhost.KindInvalid, Code: CodeBadConfig, Err: fmt.Errorf("config of server %s: %w", on.Server, err)}
+		return nil, database.BadConfig(on, err)
 	}
 	return sql.OpenDB(connector), nil
-}
-
-func (d *Driver) tls(host string) *tls.Config {
-	t := d.opt.TLS.Clone() // of nil is nil
-	if t == nil {
-		t = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	if t.ServerName == "" {
-		t.ServerName = host
-	}
-	return t
 }

@@ -22,11 +22,22 @@
 // touched; to hand one over to a service, staff inserts the row. A backup of the server
 // has to hold this schema.
 //
+// Calls for one name wait for each other by a lock of the server. Anybody may take such a
+// lock who knows what it is called: what it is called is made with a secret from the table
+// tierhost.driver_keys.
+//
 // # Suspension
 //
 // The account is locked, its privileges are taken, so that its events and views stop as
 // well, and its sessions are ended. These are several statements; the row says what is
 // meant, so that a suspension that was cut off is completed and not taken back.
+//
+// # Removal
+//
+// Sessions are ended and database and accounts dropped. A transaction that the customer has
+// prepared by XA outlives its session and holds its tables, and the server does not tell
+// whose it is: removal then fails with tierhost.KindConflict and [CodeHeld] until staff has
+// ended it (XA RECOVER, XA ROLLBACK).
 //
 // # Passwords
 //

@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"io"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 	"github.com/tierhost/tierhost/secret"
 )
 
@@ -24,8 +24,8 @@ type Options struct {
 	// TLS is used for connections by TCP; nil: the system's certificate authorities. The
 	// name to verify is Config.Host unless ServerName is set.
 	TLS *tls.Config
-	// Random is the source of what an account without a password has instead of one; nil:
-	// crypto/rand.
+	// Random is the source of what an account without a password has instead of one, and
+	// of the key of the driver's locks; nil: crypto/rand.
 	Random io.Reader
 }
 
@@ -46,116 +46,45 @@ var (
 	_ provisioning.UsageReader     = (*Driver)(nil)
 )
 
+// calls are the methods of the driver, which it has in common with others.
+func (d *Driver) calls() database.Calls[Spec, state] {
+	return database.Calls[Spec, state]{Check: check, Open: func(ctx context.Context, on provisioning.Place, name string) (database.Session[Spec, state], error) {
+		return d.open(ctx, on, name)
+	}}
+}
+
 // Ensure makes database, account and privileges, and sets limits and password.
 func (d *Driver) Ensure(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	return d.change(ctx, c, func(s *session, want Spec, now state) error {
-		if now.foreign(c.Service.ID) {
-			return foreign(tierhost.KindExists, c.Service.Name)
-		}
-		return s.ensure(ctx, c, want, now)
-	})
+	return d.calls().Ensure(ctx, c)
 }
 
 // Suspend locks the account, takes its privileges and ends its sessions.
 func (d *Driver) Suspend(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	return d.change(ctx, c, func(s *session, _ Spec, now state) error {
-		if err := now.owned(c); err != nil {
-			return err
-		}
-		return s.suspend(ctx, now)
-	})
+	return d.calls().Suspend(ctx, c)
 }
 
 // Resume gives the privileges back and unlocks the account.
 func (d *Driver) Resume(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	return d.change(ctx, c, func(s *session, _ Spec, now state) error {
-		if err := now.owned(c); err != nil {
-			return err
-		}
-		return s.resume(ctx, now)
-	})
+	return d.calls().Resume(ctx, c)
 }
 
 // ChangePassword sets the password of the account. The server is sent its hash only.
 func (d *Driver) ChangePassword(ctx context.Context, c provisioning.Call) error {
-	if c.Password.Reveal() == "" {
-		var issues tierhost.Issues
-		issues.Add("password", "required", "there is no password to set")
-		return issues.Err()
-	}
-	c.Spec = nil
-	_, err := d.change(ctx, c, func(s *session, _ Spec, now state) error {
-		if err := now.owned(c); err != nil {
-			return err
-		}
-		if len(now.accounts) == 0 {
-			return missing(c.Service.Name)
-		}
-		return s.identify(ctx, now, c.Password)
-	})
-	return err
+	return d.calls().ChangePassword(ctx, c)
 }
 
 // Remove drops database and accounts.
 func (d *Driver) Remove(ctx context.Context, c provisioning.Call) error {
-	c.Spec, c.Password = nil, secret.Text{}
-	_, err := d.change(ctx, c, func(s *session, _ Spec, now state) error {
-		if now.foreign(c.Service.ID) {
-			return foreign(tierhost.KindPrecondition, c.Service.Name)
-		}
-		return s.remove(ctx, now)
-	})
-	return err
+	return d.calls().Remove(ctx, c)
 }
 
 // Read tells what there is of a name.
 func (d *Driver) Read(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	c.Password = secret.Text{}
-	want, err := check(c)
-	if err != nil {
-		return provisioning.Observation{}, err
-	}
-	s, err := d.open(ctx, c.Server, c.Service.Name)
-	if err != nil {
-		return provisioning.Observation{}, err
-	}
-	defer s.close()
-	now, err := s.state(ctx, c.Service.Name)
-	if err != nil {
-		return provisioning.Observation{}, err
-	}
-	return now.observation(want, s.config)
+	return d.calls().Read(ctx, c)
 }
 
 // CheckSpec finds the faults of a name and a [Spec]. Every kind has the same specs. Only
 // a server knows which collations there are.
 func (d *Driver) CheckSpec(_ provisioning.Kind, name string, spec json.RawMessage) error {
-	_, err := check(provisioning.Call{Service: provisioning.Subject{Name: name}, Spec: spec})
-	return err
-}
-
-// change runs one call that changes something, alone for its name on the server, and
-// observes what came of it.
-func (d *Driver) change(ctx context.Context, c provisioning.Call, do func(*session, Spec, state) error) (provisioning.Observation, error) {
-	none := provisioning.Observation{}
-	want, err := check(c)
-	if err != nil {
-		return none, err
-	}
-	s, err := d.open(ctx, c.Server, c.Service.Name)
-	if err != nil {
-		return none, err
-	}
-	defer s.close()
-	now, err := s.locked(ctx, c.Service.Name)
-	if err != nil {
-		return none, err
-	}
-	if err := do(s, want, now); err != nil {
-		return none, err
-	}
-	if now, err = s.state(ctx, c.Service.Name); err != nil {
-		return none, err
-	}
-	return now.observation(want, s.config)
+	return d.calls().CheckSpec(name, spec)
 }

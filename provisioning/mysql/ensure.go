@@ -11,8 +11,8 @@ import (
 	"github.com/tierhost/tierhost/secret"
 )
 
-// ensure makes what is missing: first the row that tells whose the rest is.
-func (s *session) ensure(ctx context.Context, c provisioning.Call, want Spec, now state) error {
+// Ensure makes what is missing: first the row that tells whose the rest is.
+func (s *session) Ensure(ctx context.Context, c provisioning.Call, want Spec, now state) error {
 	name := quote(c.Service.Name)
 	if want.Collation != nil && !same(now.spec().Collation, want.Collation) {
 		// Ask before anything is made: there is no other way to learn that it is unknown.
@@ -21,9 +21,6 @@ func (s *session) ensure(ctx context.Context, c provisioning.Call, want Spec, no
 		}
 	}
 	if !now.hasRow {
-		if err := s.exec(ctx, makeSchema); err != nil {
-			return err
-		}
 		if err := s.exec(ctx, makeTable); err != nil {
 			return err
 		}
@@ -86,7 +83,11 @@ func (s *session) account(ctx context.Context, c provisioning.Call, want Spec, n
 	return s.exec(ctx, "ALTER USER "+now.users()+limit, now.userArgs()...)
 }
 
-// identify sets the password of the accounts.
+// Identify sets the password of the accounts.
+func (s *session) Identify(ctx context.Context, c provisioning.Call, now state) error {
+	return s.identify(ctx, now, c.Password)
+}
+
 func (s *session) identify(ctx context.Context, now state, password secret.Text) error {
 	for _, a := range now.accounts {
 		if err := s.exec(ctx, "ALTER USER ?@?"+identified, now.name, a.host, hash(password)); err != nil {
@@ -101,9 +102,17 @@ func (d *Driver) password(c provisioning.Call) (string, error) {
 	if c.Password.Reveal() != "" {
 		return hash(c.Password), nil
 	}
-	unknown := make([]byte, 20)
-	if _, err := io.ReadFull(d.opt.Random, unknown); err != nil {
-		return "", tierhost.Fail(tierhost.KindInternal, tierhost.EffectNone, fmt.Errorf("no random bytes: %w", err))
+	unknown, err := d.random(20)
+	if err != nil {
+		return "", err
 	}
 	return hashOf(unknown), nil
+}
+
+func (d *Driver) random(n int) ([]byte, error) {
+	bytes := make([]byte, n)
+	if _, err := io.ReadFull(d.opt.Random, bytes); err != nil {
+		return nil, tierhost.Fail(tierhost.KindInternal, tierhost.EffectNone, fmt.Errorf("no random bytes: %w", err))
+	}
+	return bytes, nil
 }

@@ -8,36 +8,18 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/tierhost/tierhost"
-	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 )
 
 // Codes of errors, besides those of faulty input.
 const (
-	CodeForeign   = "foreign"      // it carries another service's ID, or none
-	CodeMissing   = "not_there"    // there is nothing of that name
-	CodeBadConfig = "bad_config"   // the place's Config cannot be read
-	CodeNoMariaDB = "no_mariadb"   // the server is not MariaDB, or too old
-	CodeCollation = "no_collation" // the server does not have the spec's collation
+	CodeForeign   = database.CodeForeign   // it carries another service's ID, or none
+	CodeMissing   = database.CodeMissing   // there is nothing of that name
+	CodeBadConfig = database.CodeBadConfig // the place's Config cannot be read
+	CodeNoMariaDB = "no_mariadb"           // the server is not MariaDB, or too old
+	CodeCollation = "no_collation"         // the server does not have the spec's collation
+	CodeHeld      = "held"                 // something holds tables that are to go
 )
-
-func foreign(kind tierhost.Kind, name string) error {
-	return &tierhost.Error{Kind: kind, Code: CodeForeign, Err: fmt.Errorf("%q is not this service's", name)}
-}
-
-func missing(name string) error {
-	return &tierhost.Error{Kind: tierhost.KindNotFound, Code: CodeMissing, Err: fmt.Errorf("there is no %q", name)}
-}
-
-// owned returns an error if there is nothing, or something that is another's.
-func (now state) owned(c provisioning.Call) error {
-	switch {
-	case now.empty():
-		return missing(c.Service.Name)
-	case now.foreign(c.Service.ID):
-		return foreign(tierhost.KindExists, c.Service.Name)
-	}
-	return nil
-}
 
 // Numbers of the server's errors.
 const (
@@ -45,6 +27,7 @@ const (
 	errNoTable   = 1146
 	errNoGrant   = 1141
 	errCollation = 1273
+	errWaited    = 1205
 )
 
 // number returns the number of a server's error, 0 for others.
@@ -71,7 +54,7 @@ func failed(ctx context.Context, err error, changes bool) *tierhost.Error {
 	}
 	kind, code := tierhost.KindInternal, fmt.Sprintf("mysql_%d", n)
 	switch n {
-	case 1007, 1008, 1062, 1205, 1213, 1396: // exists, is gone, key exists, waited too long, deadlock, account exists or is gone
+	case 1007, 1008, 1062, errWaited, 1213, 1396: // exists, is gone, key exists, waited too long, deadlock, account exists or is gone
 		kind = tierhost.KindConflict
 	case 1021, 1040, 1041, 1053, 1077, 1079, 1114, 1203, 1226, 1290, 1317, 1836, 1927: // full, too many, going down, read only, interrupted
 		kind = tierhost.KindUnavailable

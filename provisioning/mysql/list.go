@@ -11,23 +11,13 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 )
 
 // List yields what the server holds, whatever the kind: a server of several kinds needs
 // a place for each.
 func (d *Driver) List(ctx context.Context, on provisioning.Place, _ provisioning.Kind) iter.Seq2[provisioning.Observation, error] {
-	return func(yield func(provisioning.Observation, error) bool) {
-		all, err := d.list(ctx, on)
-		if err != nil {
-			yield(provisioning.Observation{}, err)
-			return
-		}
-		for _, o := range all {
-			if !yield(o, nil) {
-				return
-			}
-		}
-	}
+	return database.All(func() ([]provisioning.Observation, error) { return d.list(ctx, on) })
 }
 
 func (d *Driver) list(ctx context.Context, on provisioning.Place) ([]provisioning.Observation, error) {
@@ -35,14 +25,14 @@ func (d *Driver) list(ctx context.Context, on provisioning.Place) ([]provisionin
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
+	defer s.Close()
 	states, err := s.states(ctx, every())
 	if err != nil {
 		return nil, err
 	}
 	all := make([]provisioning.Observation, 0, len(states))
 	for _, now := range states {
-		o, err := now.observation(Spec{}, s.config)
+		o, err := s.Observe(now, Spec{})
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +47,7 @@ func (d *Driver) Probe(ctx context.Context, on provisioning.Place) error {
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.Close()
 	var readOnly bool
 	if err := s.conn.QueryRowContext(ctx, "SELECT @@global.read_only").Scan(&readOnly); err != nil {
 		return s.failed(ctx, err, false)
@@ -84,18 +74,7 @@ const sizes = `SELECT b.name, b.service, coalesce(i.bytes, 0) + coalesce(t.bytes
 
 // Usage yields the size of each database of a service. The server keeps no history.
 func (d *Driver) Usage(ctx context.Context, on provisioning.Place, kind provisioning.Kind, _ time.Time) iter.Seq2[provisioning.Sample, error] {
-	return func(yield func(provisioning.Sample, error) bool) {
-		samples, err := d.usage(ctx, on, kind)
-		if err != nil {
-			yield(provisioning.Sample{}, err)
-			return
-		}
-		for _, sample := range samples {
-			if !yield(sample, nil) {
-				return
-			}
-		}
-	}
+	return database.All(func() ([]provisioning.Sample, error) { return d.usage(ctx, on, kind) })
 }
 
 func (d *Driver) usage(ctx context.Context, on provisioning.Place, kind provisioning.Kind) ([]provisioning.Sample, error) {
@@ -103,7 +82,7 @@ func (d *Driver) usage(ctx context.Context, on provisioning.Place, kind provisio
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
+	defer s.Close()
 	rows, err := s.conn.QueryContext(ctx, strings.ReplaceAll(sizes, "{table}", hosted))
 	if n := number(err); n == errNoBase || n == errNoTable {
 		return nil, nil // nothing was ever made here

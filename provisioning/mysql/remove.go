@@ -2,12 +2,14 @@ package mysql
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/provisioning"
 )
 
-// remove deletes the row last: as long as it is there, what is left is the service's.
-func (s *session) remove(ctx context.Context, now state) error {
+// Remove deletes the row last: as long as it is there, what is left is the service's.
+func (s *session) Remove(ctx context.Context, _ provisioning.Call, now state) error {
 	if err := s.lock(ctx, now, true); err != nil {
 		return err
 	}
@@ -17,11 +19,19 @@ func (s *session) remove(ctx context.Context, now state) error {
 		}
 	}
 	if now.hasBase {
-		if err := s.exec(ctx, "DROP DATABASE IF EXISTS "+quote(now.name)); err != nil {
-			if number(err) != 0 {
-				s.changed = true // some tables may be gone
-				return tierhost.Fail(tierhost.KindOf(err), tierhost.EffectPartial, err)
-			}
+		err := s.exec(ctx, "SET STATEMENT lock_wait_timeout = 10, innodb_lock_wait_timeout = 10 FOR DROP DATABASE IF EXISTS "+quote(now.name))
+		switch number(err) {
+		case 0:
+		case errWaited:
+			// Its sessions have ended: it is staff's, or a transaction that outlives them.
+			s.changed = true
+			return &tierhost.Error{Kind: tierhost.KindConflict, Code: CodeHeld, Effect: tierhost.EffectPartial,
+				Err: fmt.Errorf("a session of staff, or a transaction that XA RECOVER lists, holds tables of %q: %w", now.name, err)}
+		default:
+			s.changed = true // some tables may be gone
+			return tierhost.Fail(tierhost.KindOf(err), tierhost.EffectPartial, err)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -2,10 +2,11 @@ package mysql
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"strings"
 
 	"github.com/tierhost/tierhost"
@@ -37,13 +38,13 @@ func (d *Driver) open(ctx context.Context, on provisioning.Place, name string) (
 		return nil, failed(ctx, err, false)
 	}
 	if err := s.fits(ctx, name); err != nil {
-		s.close()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *session) close() {
+func (s *session) Close() {
 	_ = s.conn.Close()
 	_ = s.db.Close()
 }
@@ -86,18 +87,64 @@ func (s *session) exec(ctx context.Context, statement string, args ...any) error
 	return nil
 }
 
-// locked takes the lock of a name, which ends with the session, and reads what there is.
+// Locked takes the lock of a name, which ends with the session, and reads what there is.
 // A call whose connection broke may still be carried out by the server; who repeats it
 // has to wait for that.
-func (s *session) locked(ctx context.Context, name string) (state, error) {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(name))
+func (s *session) Locked(ctx context.Context, name string, make bool) (state, error) {
+	lock, err := s.lockName(ctx, name, make)
+	if err != nil {
+		return state{}, err
+	}
+	if lock == "" {
+		return s.State(ctx, name) // nothing was ever made here
+	}
 	var got sql.NullInt64
-	if err := s.conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 3600)", fmt.Sprintf("tierhost %x", h.Sum64())).Scan(&got); err != nil {
+	if err := s.conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 3600)", lock).Scan(&got); err != nil {
 		return state{}, s.failed(ctx, err, false)
 	}
 	if got.Int64 != 1 {
 		return state{}, tierhost.Fail(tierhost.KindConflict, tierhost.EffectNone, errors.New("another call for the name does not end"))
 	}
-	return s.state(ctx, name)
+	return s.State(ctx, name)
+}
+
+// lockName is what the lock of a name is called. Customers can take any lock of which they
+// know what it is called, so that it is made with a key that they cannot read. It is "" if
+// there is no key yet and none is to be made.
+func (s *session) lockName(ctx context.Context, name string, make bool) (string, error) {
+	for {
+		var key []byte
+		err := s.conn.QueryRowContext(ctx, "SELECT secret FROM "+keys+" WHERE name = 'locks'").Scan(&key)
+		switch n := number(err); {
+		case err == nil:
+			h := hmac.New(sha256.New, key)
+			_, _ = h.Write([]byte(name))
+			return fmt.Sprintf("tierhost %x", h.Sum(nil)[:20]), nil
+		case !errors.Is(err, sql.ErrNoRows) && n != errNoBase && n != errNoTable:
+			return "", s.failed(ctx, err, false)
+		case !make:
+			return "", nil
+		}
+		if err := s.makeKey(ctx); err != nil {
+			return "", err
+		}
+	}
+}
+
+// makeKey makes the key of locks, if nobody else does at the same time.
+func (s *session) makeKey(ctx context.Context) error {
+	key, err := s.driver.random(32)
+	if err != nil {
+		return err
+	}
+	for _, statement := range []string{makeSchema, makeKeys} {
+		if err := s.exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	if err := s.exec(ctx, "INSERT IGNORE INTO "+keys+" (name, secret) VALUES ('locks', ?)", key); err != nil {
+		return err
+	}
+	s.changed = false // it is nothing of the call's
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 )
 
 // Spec is what a database should be like. What is nil is left as it is.
@@ -25,7 +26,6 @@ const (
 	maxName        = 64 // characters, of a database
 	maxFileName    = 255
 	maxConnections = 1<<31 - 1
-	maxPassword    = 512 // bytes
 )
 
 var collationName = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
@@ -44,7 +44,7 @@ func check(c provisioning.Call) (Spec, error) {
 	if name := want.Collation; name != nil && (len(*name) > 64 || !collationName.MatchString(*name)) {
 		issues.Add("collation", "bad_collation", "%q is not the name of a collation", *name)
 	}
-	checkPassword(&issues, c.Password.Reveal())
+	database.CheckPassword(&issues, c.Password.Reveal())
 	return want, issues.Err()
 }
 
@@ -84,13 +84,4 @@ func fileName(name string) (bytes int) {
 		}
 	}
 	return bytes
-}
-
-func checkPassword(issues *tierhost.Issues, password string) {
-	switch {
-	case len(password) > maxPassword:
-		issues.Add("password", "too_long", "a password has at most %d bytes", maxPassword)
-	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):
-		issues.Add("password", "bad_password", "a password is UTF-8 without NUL")
-	}
 }

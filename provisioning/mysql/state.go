@@ -20,7 +20,10 @@ const (
 	name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL PRIMARY KEY,
 	service VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
 	suspended BOOLEAN NOT NULL DEFAULT FALSE) ENGINE=InnoDB`
-	hosted = "tierhost.hosted_databases"
+	hosted   = "tierhost.hosted_databases"
+	makeKeys = `CREATE TABLE IF NOT EXISTS tierhost.driver_keys (
+	name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL PRIMARY KEY, secret VARBINARY(64) NOT NULL) ENGINE=InnoDB`
+	keys = "tierhost.driver_keys"
 	// nothing stands for the table where it has not been made yet.
 	nothing = "(SELECT '' AS name, '' AS service, FALSE AS suspended WHERE FALSE)"
 )
@@ -72,8 +75,8 @@ func every() string {
 		"{name}", "n.name", "{base}", "BINARY d.SCHEMA_NAME = BINARY n.name").Replace(columns) + " ORDER BY n.name, p.Host"
 }
 
-// state reads what there is of a name.
-func (s *session) state(ctx context.Context, name string) (state, error) {
+// State reads what there is of a name.
+func (s *session) State(ctx context.Context, name string) (state, error) {
 	query := one()
 	all, err := s.states(ctx, query, slices.Repeat([]any{name}, strings.Count(query, "?"))...)
 	if err != nil || len(all) == 0 {
@@ -121,15 +124,18 @@ func (s *session) states(ctx context.Context, query string, args ...any) ([]stat
 	return all, nil
 }
 
-// empty reports whether there is nothing of the name.
-func (now state) empty() bool {
+// Empty reports whether there is nothing of the name.
+func (now state) Empty() bool {
 	return !now.hasRow && !now.hasBase && len(now.accounts) == 0 && !now.role
 }
 
-// foreign reports whether something is there that is not the service's.
-func (now state) foreign(id provisioning.ServiceID) bool {
-	return !now.empty() && (!now.hasRow || now.service != id)
+// Foreign reports whether something is there that is not the service's.
+func (now state) Foreign(id provisioning.ServiceID) bool {
+	return !now.Empty() && (!now.hasRow || now.service != id)
 }
+
+// Account reports whether there is a login.
+func (now state) Account() bool { return len(now.accounts) > 0 }
 
 // open and closed report whether all accounts can be used, or none can.
 func (now state) open() bool {
@@ -143,7 +149,7 @@ func (now state) closed() bool {
 
 func (now state) presence() provisioning.Presence {
 	switch whole := now.hasBase && len(now.accounts) > 0; {
-	case now.empty():
+	case now.Empty():
 		return provisioning.Absent
 	case whole && now.open() && !now.suspended:
 		return provisioning.Present
@@ -189,7 +195,8 @@ func (s Spec) meets(want Spec) bool {
 
 func same[T comparable](is, want *T) bool { return want == nil || is != nil && *is == *want }
 
-func (now state) observation(want Spec, c Config) (provisioning.Observation, error) {
+// Observe makes the observation of a state.
+func (s *session) Observe(now state, want Spec) (provisioning.Observation, error) {
 	o := provisioning.Observation{Presence: now.presence()}
 	if o.Presence == provisioning.Absent {
 		return o, nil
@@ -199,6 +206,6 @@ func (now state) observation(want Spec, c Config) (provisioning.Observation, err
 	if o.Spec, err = json.Marshal(now.spec()); err != nil {
 		return o, err
 	}
-	o.Facts, err = c.facts(now.name)
+	o.Facts, err = s.config.facts(now.name)
 	return o, err
 }

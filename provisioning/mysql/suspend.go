@@ -3,11 +3,13 @@ package mysql
 import (
 	"context"
 	"time"
+
+	"github.com/tierhost/tierhost/provisioning"
 )
 
-// suspend notes that the database is to be suspended, so that Ensure knows what to
+// Suspend notes that the database is to be suspended, so that Ensure knows what to
 // complete, and shuts it.
-func (s *session) suspend(ctx context.Context, now state) error {
+func (s *session) Suspend(ctx context.Context, _ provisioning.Call, now state) error {
 	if !now.suspended {
 		if err := s.exec(ctx, "UPDATE "+hosted+" SET suspended = TRUE WHERE name = ?", now.name); err != nil {
 			return err
@@ -16,7 +18,8 @@ func (s *session) suspend(ctx context.Context, now state) error {
 	return s.shut(ctx, now)
 }
 
-func (s *session) resume(ctx context.Context, now state) error {
+// Resume takes the note back and admits the accounts.
+func (s *session) Resume(ctx context.Context, _ provisioning.Call, now state) error {
 	if now.suspended {
 		if err := s.exec(ctx, "UPDATE "+hosted+" SET suspended = FALSE WHERE name = ?", now.name); err != nil {
 			return err

@@ -2,18 +2,14 @@ package postgresql
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/url"
-	"path/filepath"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 )
 
 // Config is what a place's Config holds: how to reach the server.
@@ -36,33 +32,13 @@ type Config struct {
 
 // configOf reads a place's Config and fills in what it leaves out.
 func configOf(on provisioning.Place) (Config, error) {
-	c, err := provisioning.DecodeSpec[Config](on.Config)
-	if err == nil && c.Host == "" {
-		if len(on.Addresses) == 0 {
-			err = errors.New("neither a host nor an address")
-		} else {
-			c.Host = on.Addresses[0].String()
-		}
-	}
-	if err != nil {
-		return c, &tierhost.Error{Kind: tierhost.KindInvalid, Code: CodeBadConfig, Err: fmt.Errorf("config of server %s: %w", on.Server, err)}
-	}
-	if c.Port == 0 {
-		c.Port = 5432
-	}
-	if c.User == "" {
-		c.User = "postgres"
-	}
-	if c.Database == "" {
+	c, err := database.ReadConfig(on, 5432, "postgres", func(c *Config) database.Reach {
+		return database.Reach{Host: &c.Host, Port: &c.Port, User: &c.User, PublicHost: &c.PublicHost, PublicPort: &c.PublicPort}
+	})
+	if err == nil && c.Database == "" {
 		c.Database = "postgres"
 	}
-	if c.PublicHost == "" && !filepath.IsAbs(c.Host) {
-		c.PublicHost = c.Host
-	}
-	if c.PublicPort == 0 {
-		c.PublicPort = c.Port
-	}
-	return c, nil
+	return c, err
 }
 
 // Facts are what a customer needs to log in.
@@ -85,42 +61,27 @@ var settings = map[string]string{
 }
 
 // connect logs the administrator in to a database.
-func (d *Driver) connect(ctx context.Context, on provisioning.Place, c Config, database string) (*pgx.Conn, error) {
-	password := ""
-	if d.opt.Password != nil {
-		p, err := d.opt.Password(ctx, on)
-		if err != nil {
-			return nil, &tierhost.Error{Kind: tierhost.KindOf(err), Err: fmt.Errorf("password of the administrator: %w", err)}
-		}
-		password = p.Reveal()
+func (d *Driver) connect(ctx context.Context, on provisioning.Place, c Config, to string) (*pgx.Conn, error) {
+	password, err := database.Password(ctx, on, d.opt.Password)
+	if err != nil {
+		return nil, err
 	}
 	// pgx makes configurations from text only. What the environment would add is
 	// overwritten.
 	query := url.Values{"host": {c.Host}, "port": {strconv.Itoa(int(c.Port))}, "sslmode": {"disable"}, "passfile": {""}}
 	config, err := pgx.ParseConfig("postgres:///?" + query.Encode())
 	if err != nil {
-		return nil, &tierhost.Error{Kind: tierhost.KindInvalid, Code: CodeBadConfig, Err: fmt.Errorf("config of server %s: %w", on.Server, err)}
+		return nil, database.BadConfig(on, err)
 	}
-	config.User, config.Password, config.Database = c.User, password, database
+	config.User, config.Password, config.Database = c.User, password, to
 	config.Fallbacks, config.ValidateConnect, config.RuntimeParams = nil, nil, settings
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // one round trip, nothing prepared
-	if !c.Plain && !filepath.IsAbs(c.Host) {
-		config.TLSConfig = d.tls(c.Host)
+	if !c.Plain && !database.IsSocket(c.Host) {
+		config.TLSConfig = database.TLS(d.opt.TLS, c.Host)
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, failed(ctx, err, false)
 	}
 	return conn, nil
-}
-
-func (d *Driver) tls(host string) *tls.Config {
-	t := d.opt.TLS.Clone() // of nil is nil
-	if t == nil {
-		t = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	if t.ServerName == "" {
-		t.ServerName = host
-	}
-	return t
 }

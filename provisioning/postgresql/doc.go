@@ -51,6 +51,7 @@
 //	REVOKE ALL ON DATABASE postgres FROM PUBLIC;
 //	REVOKE ALL ON DATABASE template1 FROM PUBLIC;
 //
+// for who gets into the administrator's database can take the locks of the driver there,
 // and pg_hba.conf has to ask customers for "scram-sha-256".
 //
 // # What it cannot do

@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"io"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 	"github.com/tierhost/tierhost/secret"
 )
 
@@ -45,121 +45,46 @@ var (
 	_ provisioning.UsageReader     = (*Driver)(nil)
 )
 
+// calls are the methods of the driver, which it has in common with others.
+func (d *Driver) calls() database.Calls[Spec, state] {
+	return database.Calls[Spec, state]{Check: check, Open: func(ctx context.Context, on provisioning.Place, name string) (database.Session[Spec, state], error) {
+		return d.open(ctx, on)
+	}}
+}
+
 // Ensure makes role and database, and sets limits and password.
 func (d *Driver) Ensure(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	return d.change(ctx, c, func(s *session, want Spec, now state) error {
-		if now.foreign(c.Service.ID) {
-			return foreign(tierhost.KindExists, c.Service.Name)
-		}
-		return s.ensure(ctx, c, want, now)
-	})
+	return d.calls().Ensure(ctx, c)
 }
 
 // Suspend forbids logins to the role and to the database, and ends their sessions.
 func (d *Driver) Suspend(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	return d.change(ctx, c, func(s *session, _ Spec, now state) error {
-		if err := now.owned(c); err != nil {
-			return err
-		}
-		return s.suspend(ctx, c.Service.Name, now)
-	})
+	return d.calls().Suspend(ctx, c)
 }
 
 // Resume takes back what Suspend did.
 func (d *Driver) Resume(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	return d.change(ctx, c, func(s *session, _ Spec, now state) error {
-		if err := now.owned(c); err != nil {
-			return err
-		}
-		return s.resume(ctx, c.Service.Name, now)
-	})
+	return d.calls().Resume(ctx, c)
 }
 
 // ChangePassword sets the role's password. The server gets a SCRAM verifier, from which
 // the password cannot be read.
 func (d *Driver) ChangePassword(ctx context.Context, c provisioning.Call) error {
-	if c.Password.Reveal() == "" {
-		var issues tierhost.Issues
-		issues.Add("password", "required", "there is no password to set")
-		return issues.Err()
-	}
-	c.Spec = nil
-	_, err := d.change(ctx, c, func(s *session, _ Spec, now state) error {
-		if err := now.owned(c); err != nil {
-			return err
-		}
-		if !now.hasRole {
-			return missing(c.Service.Name)
-		}
-		verifier, err := d.verifier(c.Password)
-		if err != nil {
-			return err
-		}
-		return s.exec(ctx, "ALTER ROLE "+quote(c.Service.Name)+" PASSWORD "+literal(verifier))
-	})
-	return err
+	return d.calls().ChangePassword(ctx, c)
 }
 
 // Remove drops database and role. What the role owns in databases of others stays there;
 // see the package's documentation.
 func (d *Driver) Remove(ctx context.Context, c provisioning.Call) error {
-	c.Spec, c.Password = nil, secret.Text{}
-	_, err := d.change(ctx, c, func(s *session, _ Spec, now state) error {
-		if now.foreign(c.Service.ID) {
-			return foreign(tierhost.KindPrecondition, c.Service.Name)
-		}
-		return s.remove(ctx, c.Server, c.Service.Name, now)
-	})
-	return err
+	return d.calls().Remove(ctx, c)
 }
 
 // Read tells what there is of a name.
 func (d *Driver) Read(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	c.Password = secret.Text{}
-	want, err := check(c)
-	if err != nil {
-		return provisioning.Observation{}, err
-	}
-	s, err := d.open(ctx, c.Server)
-	if err != nil {
-		return provisioning.Observation{}, err
-	}
-	defer s.close()
-	now, err := s.state(ctx, c.Service.Name)
-	if err != nil {
-		return provisioning.Observation{}, err
-	}
-	return now.observation(c.Service.Name, want, s.config)
+	return d.calls().Read(ctx, c)
 }
 
 // CheckSpec finds the faults of a name and a [Spec]. Every kind has the same specs.
 func (d *Driver) CheckSpec(_ provisioning.Kind, name string, spec json.RawMessage) error {
-	_, err := check(provisioning.Call{Service: provisioning.Subject{Name: name}, Spec: spec})
-	return err
-}
-
-// change runs one call that changes something, alone for its name on the server, and
-// observes what came of it.
-func (d *Driver) change(ctx context.Context, c provisioning.Call, do func(*session, Spec, state) error) (provisioning.Observation, error) {
-	none := provisioning.Observation{}
-	want, err := check(c)
-	if err != nil {
-		return none, err
-	}
-	s, err := d.open(ctx, c.Server)
-	if err != nil {
-		return none, err
-	}
-	defer s.close()
-	now, err := s.locked(ctx, c.Service.Name)
-	if err != nil {
-		return none, err
-	}
-	if err := do(s, want, now); err != nil {
-		return none, err
-	}
-	if now, err = s.state(ctx, c.Service.Name); err != nil {
-		return none, err
-	}
-	return now.observation(c.Service.Name, want, s.config)
+	return d.calls().CheckSpec(name, spec)
 }

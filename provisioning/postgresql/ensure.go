@@ -7,10 +7,10 @@ import (
 	"github.com/tierhost/tierhost/provisioning"
 )
 
-// ensure makes what is missing in an order in which every part tells whose it is: the
+// Ensure makes what is missing in an order in which every part tells whose it is: the
 // role with its mark, a database that belongs to the role, what is in it, and then, in
 // one step, the administrator's ownership of the database with its mark.
-func (s *session) ensure(ctx context.Context, c provisioning.Call, want Spec, now state) error {
+func (s *session) Ensure(ctx context.Context, c provisioning.Call, want Spec, now state) error {
 	name, id := quote(c.Service.Name), literal(mark(c.Service.ID))
 	attributes := ""
 	if c.Password.Reveal() != "" {
@@ -50,7 +50,7 @@ func (s *session) ensure(ctx context.Context, c provisioning.Call, want Spec, no
 		}
 	}
 	if now.ready() && now.hasRole {
-		return s.agree(ctx, c.Service.Name, now)
+		return s.agree(ctx, c, now)
 	}
 	if err := s.within(ctx, c.Server, c.Service.Name, "ALTER SCHEMA public OWNER TO "+name, "REVOKE ALL ON SCHEMA public FROM PUBLIC"); err != nil {
 		return err
@@ -63,6 +63,15 @@ func (s *session) ensure(ctx context.Context, c provisioning.Call, want Spec, no
 		"GRANT ALL ON DATABASE "+name+" TO "+name, "COMMENT ON DATABASE "+name+" IS "+id, "ALTER DATABASE "+name+" CONNECTION LIMIT "+limit)
 }
 
+// Identify sets the role's password.
+func (s *session) Identify(ctx context.Context, c provisioning.Call, _ state) error {
+	verifier, err := s.driver.verifier(c.Password)
+	if err != nil {
+		return err
+	}
+	return s.exec(ctx, "ALTER ROLE "+quote(c.Service.Name)+" PASSWORD "+literal(verifier))
+}
+
 func temp(kb int) string {
 	if kb < 0 {
 		return "-1"
@@ -71,11 +80,11 @@ func temp(kb int) string {
 }
 
 // agree completes a suspension of which somebody has taken back one half.
-func (s *session) agree(ctx context.Context, name string, now state) error {
+func (s *session) agree(ctx context.Context, c provisioning.Call, now state) error {
 	if now.login == (now.baseLimit != 0) {
 		return nil
 	}
-	return s.suspend(ctx, name, now)
+	return s.Suspend(ctx, c, now)
 }
 
 // within runs statements in one transaction in another database.

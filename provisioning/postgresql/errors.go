@@ -3,40 +3,20 @@ package postgresql
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tierhost/tierhost"
-	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 )
 
 // Codes of errors, besides those of faulty input.
 const (
-	CodeForeign   = "foreign"    // it carries another service's ID, or none
-	CodeMissing   = "not_there"  // there is nothing of that name
-	CodeBadConfig = "bad_config" // the place's Config cannot be read
-	CodeNoAdmin   = "no_admin"   // the administrator is not one
+	CodeForeign   = database.CodeForeign   // it carries another service's ID, or none
+	CodeMissing   = database.CodeMissing   // there is nothing of that name
+	CodeBadConfig = database.CodeBadConfig // the place's Config cannot be read
+	CodeNoAdmin   = "no_admin"             // the administrator is not one
 )
-
-func foreign(kind tierhost.Kind, name string) error {
-	return &tierhost.Error{Kind: kind, Code: CodeForeign, Err: fmt.Errorf("%q is not this service's", name)}
-}
-
-func missing(name string) error {
-	return &tierhost.Error{Kind: tierhost.KindNotFound, Code: CodeMissing, Err: fmt.Errorf("there is no %q", name)}
-}
-
-// owned returns an error if there is nothing, or something that is another's.
-func (now state) owned(c provisioning.Call) error {
-	switch {
-	case !now.hasRole && !now.hasBase:
-		return missing(c.Service.Name)
-	case now.foreign(c.Service.ID):
-		return foreign(tierhost.KindExists, c.Service.Name)
-	}
-	return nil
-}
 
 // failed returns an error of the server or of the connection. The effect is that of the
 // statement that failed: a refused one has none, one without an answer may have.

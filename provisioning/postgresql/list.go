@@ -10,6 +10,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 )
 
 // MeterBytes is the meter of Usage: a gauge of the bytes that the database's files take.
@@ -35,7 +36,7 @@ func (d *Driver) List(ctx context.Context, on provisioning.Place, _ provisioning
 			yield(provisioning.Observation{}, err)
 			return
 		}
-		defer s.close()
+		defer s.Close()
 		for after := ""; ; {
 			page, err := s.page(ctx, after)
 			if err != nil {
@@ -44,7 +45,7 @@ func (d *Driver) List(ctx context.Context, on provisioning.Place, _ provisioning
 			}
 			for _, now := range page {
 				after = now.name
-				o, err := now.observation(now.name, Spec{}, s.config)
+				o, err := s.Observe(now, Spec{})
 				if !yield(o, err) || err != nil {
 					return
 				}
@@ -83,7 +84,7 @@ func (d *Driver) Probe(ctx context.Context, on provisioning.Place) error {
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.Close()
 	var standby, super bool
 	if err := s.conn.QueryRow(ctx, "SELECT pg_is_in_recovery(), rolsuper FROM pg_roles WHERE rolname = current_user").Scan(&standby, &super); err != nil {
 		return s.failed(ctx, err, false)
@@ -99,18 +100,7 @@ func (d *Driver) Probe(ctx context.Context, on provisioning.Place) error {
 
 // Usage yields the size of each database that carries an ID. The server keeps no history.
 func (d *Driver) Usage(ctx context.Context, on provisioning.Place, kind provisioning.Kind, _ time.Time) iter.Seq2[provisioning.Sample, error] {
-	return func(yield func(provisioning.Sample, error) bool) {
-		samples, err := d.usage(ctx, on, kind)
-		if err != nil {
-			yield(provisioning.Sample{}, err)
-			return
-		}
-		for _, sample := range samples {
-			if !yield(sample, nil) {
-				return
-			}
-		}
-	}
+	return database.All(func() ([]provisioning.Sample, error) { return d.usage(ctx, on, kind) })
 }
 
 func (d *Driver) usage(ctx context.Context, on provisioning.Place, kind provisioning.Kind) ([]provisioning.Sample, error) {
@@ -118,7 +108,7 @@ func (d *Driver) usage(ctx context.Context, on provisioning.Place, kind provisio
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
+	defer s.Close()
 	rows, err := s.conn.Query(ctx, `SELECT datname::text, shobj_description(oid, 'pg_database'), pg_database_size(oid), clock_timestamp()
 		FROM pg_database WHERE shobj_description(oid, 'pg_database') ^@ '`+markPrefix+`' ORDER BY datname`)
 	if err != nil {

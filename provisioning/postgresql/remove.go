@@ -6,10 +6,11 @@ import (
 	"github.com/tierhost/tierhost/provisioning"
 )
 
-// remove drops the database first, with its sessions: as long as the role is there, what
+// Remove drops the database first, with its sessions: as long as the role is there, what
 // is left tells whose it is. The role is not forbidden to log in before: if the removal
 // is cut off and taken back, it must not look suspended.
-func (s *session) remove(ctx context.Context, on provisioning.Place, name string, now state) error {
+func (s *session) Remove(ctx context.Context, c provisioning.Call, now state) error {
+	name := c.Service.Name
 	if now.hasBase {
 		if err := s.exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)"); err != nil {
 			return err
@@ -18,7 +19,7 @@ func (s *session) remove(ctx context.Context, on provisioning.Place, name string
 	if !now.hasRole {
 		return nil
 	}
-	if err := s.disown(ctx, on, name, now.role); err != nil {
+	if err := s.disown(ctx, c.Server, name, now.role); err != nil {
 		return err
 	}
 	if err := s.exec(ctx, "DROP ROLE IF EXISTS "+quote(name)); err != nil {

@@ -35,7 +35,7 @@ func (d *Driver) open(ctx context.Context, on provisioning.Place) (*session, err
 // closeTime bounds the farewell, which nobody waits for.
 const closeTime = 5 * time.Second
 
-func (s *session) close() { shut(s.conn) }
+func (s *session) Close() { shut(s.conn) }
 
 // shut ends a connection. One that broke is closed at once: as long as it is open the
 // server may keep its locks.
@@ -67,14 +67,14 @@ func (s *session) exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// locked takes the lock of a name, which ends with the session, and reads what there is.
+// Locked takes the lock of a name, which ends with the session, and reads what there is.
 // A call whose connection broke may still be carried out by the server; who repeats it
 // has to wait for that.
-func (s *session) locked(ctx context.Context, name string) (state, error) {
+func (s *session) Locked(ctx context.Context, name string, _ bool) (state, error) {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("tierhost " + name))
 	if _, err := s.conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(h.Sum64())); err != nil {
 		return state{}, s.failed(ctx, err, false)
 	}
-	return s.state(ctx, name)
+	return s.State(ctx, name)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/internal/database"
 )
 
 // Spec is what a database should be like. What is nil is left as it is.
@@ -24,7 +25,6 @@ const (
 	maxName        = 63 // bytes, of any identifier: longer ones are cut by the server
 	maxConnections = 262_143
 	maxTempKB      = 1<<31 - 1
-	maxPassword    = 512 // bytes
 )
 
 // check finds the faults of a call's name, spec and password.
@@ -65,12 +65,7 @@ func checkName(issues *tierhost.Issues, name string) {
 // checkPassword accepts passwords of which every client makes the same bytes: the
 // preparation of RFC 4013, which not all of them do, does not change them.
 func checkPassword(issues *tierhost.Issues, password string) {
-	switch {
-	case len(password) > maxPassword:
-		issues.Add("password", "too_long", "a password has at most %d bytes", maxPassword)
-	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):
-		issues.Add("password", "bad_password", "a password is UTF-8 without NUL")
-	case !norm.NFKC.IsNormalString(password) || strings.ContainsFunc(password, ambiguous):
+	if database.CheckPassword(issues, password) && (!norm.NFKC.IsNormalString(password) || strings.ContainsFunc(password, ambiguous)) {
 		issues.Add("password", "ambiguous_password", "the password has characters that some clients take for others")
 	}
 }

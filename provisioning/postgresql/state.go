@@ -54,8 +54,8 @@ func scan(row pgx.Row) (s state, err error) {
 	return s, err
 }
 
-// state reads what there is of a name.
-func (s *session) state(ctx context.Context, name string) (state, error) {
+// State reads what there is of a name.
+func (s *session) State(ctx context.Context, name string) (state, error) {
 	now, err := scan(s.conn.QueryRow(ctx, columns+`(SELECT $1::text AS name) n
 		LEFT JOIN pg_roles r ON r.rolname = n.name LEFT JOIN pg_database d ON d.datname = n.name`, name))
 	if err != nil {
@@ -85,9 +85,15 @@ func (now state) owner() (id provisioning.ServiceID, whole bool) {
 	return id, true
 }
 
-// foreign reports whether something is there that is not the service's.
-func (now state) foreign(id provisioning.ServiceID) bool {
-	if !now.hasRole && !now.hasBase {
+// Empty reports whether there is nothing of the name.
+func (now state) Empty() bool { return !now.hasRole && !now.hasBase }
+
+// Account reports whether there is a role.
+func (now state) Account() bool { return now.hasRole }
+
+// Foreign reports whether something is there that is not the service's.
+func (now state) Foreign(id provisioning.ServiceID) bool {
+	if now.Empty() {
 		return false
 	}
 	is, whole := now.owner()
@@ -102,7 +108,7 @@ func (now state) ready() bool {
 
 func (now state) presence() provisioning.Presence {
 	switch {
-	case !now.hasRole && !now.hasBase:
+	case now.Empty():
 		return provisioning.Absent
 	case !now.hasRole || !now.ready():
 		return provisioning.Partial
@@ -136,12 +142,13 @@ func (s Spec) meets(want Spec) bool {
 
 func same(is, want *int) bool { return want == nil || is != nil && *is == *want }
 
-func (now state) observation(name string, want Spec, c Config) (provisioning.Observation, error) {
+// Observe makes the observation of a state.
+func (s *session) Observe(now state, want Spec) (provisioning.Observation, error) {
 	o := provisioning.Observation{Presence: now.presence()}
 	if o.Presence == provisioning.Absent {
 		return o, nil
 	}
-	o.Name = name
+	o.Name = now.name
 	o.Owner, _ = now.owner()
 	var err error
 	if now.hasRole {
@@ -150,6 +157,6 @@ func (now state) observation(name string, want Spec, c Config) (provisioning.Obs
 			return o, err
 		}
 	}
-	o.Facts, err = c.facts(name)
+	o.Facts, err = s.config.facts(now.name)
 	return o, err
 }

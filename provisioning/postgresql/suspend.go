@@ -3,12 +3,15 @@ package postgresql
 import (
 	"context"
 	"time"
+
+	"github.com/tierhost/tierhost/provisioning"
 )
 
-// suspend forbids the role to log in and the database to be used by anybody but
+// Suspend forbids the role to log in and the database to be used by anybody but
 // superusers, who make backups, and ends the sessions of both. What belongs to the
 // administrator the customer cannot change back, not even through another role.
-func (s *session) suspend(ctx context.Context, name string, now state) error {
+func (s *session) Suspend(ctx context.Context, c provisioning.Call, now state) error {
+	name := c.Service.Name
 	var statements []string
 	if now.hasRole {
 		statements = append(statements, "ALTER ROLE "+quote(name)+" NOLOGIN")
@@ -22,7 +25,9 @@ func (s *session) suspend(ctx context.Context, name string, now state) error {
 	return s.expel(ctx, name, now.role)
 }
 
-func (s *session) resume(ctx context.Context, name string, now state) error {
+// Resume takes back what Suspend forbade.
+func (s *session) Resume(ctx context.Context, c provisioning.Call, now state) error {
+	name := c.Service.Name
 	var statements []string
 	if now.hasRole {
 		statements = append(statements, "ALTER ROLE "+quote(name)+" LOGIN")

@@ -2,6 +2,8 @@ package shell
 
 import (
 	"context"
+	"errors"
+	"io"
 	"path"
 	"strings"
 
@@ -47,8 +49,15 @@ type Command struct {
 	Env []string
 	// Stdin is what the program reads. It is a secret because passwords go this way.
 	Stdin secret.Text
+	// Input is read instead of Stdin, if it is not nil, as the program wants more of it. It
+	// is closed when the program has ended, which ends a Read that waits.
+	Input io.ReadCloser
+	// Output gets what the program writes to its standard output, instead of
+	// Result.Stdout, if it is not nil. If it fails the program is killed, with code
+	// output_lost.
+	Output io.Writer
 	// MaxOutput is how many bytes the program may write to its standard output; 0: 1 MiB.
-	// One that writes more is killed, with code output_too_long.
+	// One that writes more is killed, with code output_too_long. It is not for Output.
 	MaxOutput int
 }
 
@@ -74,6 +83,29 @@ const (
 // environ is the whole environment of c.
 func (c Command) environ() []string {
 	return append([]string{"PATH=" + searchPath, "LC_ALL=C"}, c.Env...)
+}
+
+// input is what the program reads.
+func (c Command) input() io.ReadCloser {
+	if c.Input != nil {
+		return c.Input
+	}
+	return io.NopCloser(strings.NewReader(c.Stdin.Reveal()))
+}
+
+// stdout keeps or passes on what the program writes. Where it cannot, kill is called with why.
+func (c Command) stdout(kill func(error)) *output {
+	return &output{max: c.maxOutput(), full: func() { kill(errTooLong) }, to: c.Output, lost: func(err error) {
+		kill(&tierhost.Error{Kind: tierhost.KindUnavailable, Code: codeOutputLost, Effect: tierhost.EffectUnknown, Err: err})
+	}}
+}
+
+// killed returns why a command killed its program itself; nil: its context ended.
+func killed(ctx, run context.Context) error {
+	if e, ok := errors.AsType[*tierhost.Error](context.Cause(run)); ok && ctx.Err() == nil {
+		return e
+	}
+	return nil
 }
 
 func (c Command) maxOutput() int {

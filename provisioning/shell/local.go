@@ -5,10 +5,10 @@ package shell
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os/exec"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -61,14 +61,16 @@ func (l Local) Run(ctx context.Context, c Command) (Result, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // for what left the group with the output in its hands
-	if !c.Stdin.IsZero() {
-		cmd.Stdin = strings.NewReader(c.Stdin.Reveal())
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return Result{}, unavailable(tierhost.EffectNone, "not_started", err)
 	}
-	stdout := &output{max: c.maxOutput(), full: func() { cancel(errTooLong) }}
+	input, stdout := c.input(), c.stdout(func(why error) { cancel(why) })
 	stderr := &output{max: maxStderr}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 
 	if err := cmd.Start(); err != nil {
+		_ = input.Close()
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return Result{Exit: 127, Stderr: []byte(err.Error())}, nil
@@ -77,10 +79,18 @@ func (l Local) Run(ctx context.Context, c Command) (Result, error) {
 		}
 		return Result{}, unavailable(tierhost.EffectNone, "not_started", err)
 	}
-	err := cmd.Wait()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_, _ = io.Copy(stdin, input) // a program need not read it all
+		_ = stdin.Close()
+	}()
+	err = cmd.Wait()
+	_ = input.Close()
+	<-written
 	if run.Err() != nil {
-		if cause := context.Cause(run); cause == error(errTooLong) {
-			return Result{}, errTooLong
+		if why := killed(ctx, run); why != nil {
+			return Result{}, why
 		}
 		return Result{}, unavailable(tierhost.EffectUnknown, "", ctx.Err())
 	}
@@ -92,7 +102,7 @@ func (l Local) Run(ctx context.Context, c Command) (Result, error) {
 		r.Exit = 128 + int(ws.Signal())
 	}
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
-		return Result{}, unavailable(tierhost.EffectUnknown, "output_lost", err)
+		return Result{}, unavailable(tierhost.EffectUnknown, codeOutputLost, err)
 	}
 	return r, nil
 }

@@ -22,9 +22,20 @@ type output struct {
 	max  int
 	// full, if not nil, is called when there is more; else the rest is dropped.
 	full func()
+	// to, if not nil, gets all of it instead; lost is called if that fails.
+	to   io.Writer
+	lost func(error)
 }
 
+const codeOutputLost = "output_lost"
+
 func (o *output) Write(p []byte) (int, error) {
+	if o.to != nil {
+		if _, err := o.to.Write(p); err != nil {
+			o.lost(err)
+		}
+		return len(p), nil
+	}
 	room := o.max - o.kept.Len()
 	if len(p) <= room {
 		return o.kept.Write(p)

@@ -195,7 +195,8 @@ func (s *sshSession) Run(ctx context.Context, c Command) (Result, error) {
 	}
 	run, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stdout := &output{max: c.maxOutput(), full: func() { cancel(errTooLong) }}
+	input, stdout := c.input(), c.stdout(func(why error) { cancel(why) })
+	defer input.Close()
 	stderr := &output{max: maxStderr}
 	program := &announced{rest: stderr}
 	// A server that does not answer holds up opening and starting too.
@@ -218,11 +219,12 @@ func (s *sshSession) Run(ctx context.Context, c Command) (Result, error) {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		_, _ = io.WriteString(stdin, c.Stdin.Reveal()) // a program need not read it all
+		_, _ = io.Copy(stdin, input) // a program need not read it all
 		_ = stdin.Close()
 	}()
 	err = session.Wait()
 	_ = session.Close() // ends the writing, whether the program read it or not
+	_ = input.Close()
 	<-written
 	program.end()
 	r := Result{Stdout: stdout.kept.Bytes(), Stderr: stderr.kept.Bytes()}
@@ -283,11 +285,11 @@ func (s *sshSession) kill(program *announced) {
 // failed is the error of a command: ctx is the caller's, run ends also for reasons of
 // the command itself.
 func (s *sshSession) failed(ctx, run context.Context, effect tierhost.Effect, err error) error {
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return unavailable(effect, "", ctx.Err())
-	case context.Cause(run) == error(errTooLong):
-		return errTooLong
+	}
+	if why := killed(ctx, run); why != nil {
+		return why
 	}
 	return unavailable(effect, "connection_lost", err)
 }

@@ -29,6 +29,13 @@
 // needs server_names_hash_bucket_size. HTTPS is a matter of the template, as is anything
 // that runs programs.
 //
+// # Calls that were given up
+//
+// A program may go on, or even begin, when the process that wanted it is gone. On an
+// account one program works at a time, and only for the call that began last (files below
+// turns in [Paths.State]): what is late does nothing. Which call began last is told by
+// their processes' clocks, within ten minutes. Code busy means that another has begun since.
+//
 // # Suspension
 //
 // The site answers 503 with [Options.Notice]. The user is expired and its password locked,
@@ -52,13 +59,28 @@
 // there is of an account and the last. The user's entry carries a hash of it, too. What
 // has no record (users made by hand, homes, files of sites) is foreign and never touched.
 // Removal takes home, site, logs, the files in [Options.Scratch] and [Options.Spools], and
-// the user. There is no archive; grace is the manager's.
+// the user. There is no archive; grace is the manager's. Whatever a user may have elsewhere
+// would be the next one's with its number.
+//
+// # What customers see
+//
+// By SFTP or a shell customers see what everybody on the machine may, such as the names of
+// users; of others no domains, logs and files. Where that is too much, sshd has
+// ChrootDirectory. Mail to users of the machine must not run programs by ~/.forward, which
+// no suspension ends. Mount homes and scratch directories with nosuid and nodev.
 //
 // # What servers need
 //
-// nginx; GNU coreutils, findutils and diffutils; util-linux (flock, setpriv), procps (ps,
+// nginx; bash, tar, GNU coreutils, findutils and diffutils; util-linux (flock, setpriv), procps (ps,
 // kill), passwd (useradd and the others), awk; for quotas quota. That is any Debian
 // with nginx, procps and passwd. Root's login shell must be a POSIX one.
 //
-// It does not move content from one server to another.
+// # Moving
+//
+// [Driver.Copy] streams a home as an archive through the host's process, read and written with
+// the rights of its customer on either server, so that no link leads anywhere the customer
+// could not go by itself. Links stay links, hard ones within the home stay one file, owners are
+// the customer. All of it is copied each time. What the customer may not read (files of others
+// in its home) is not left out silently but stops the copy (code unreadable). Sockets, extended
+// attributes and what the user has outside its home, such as a crontab, stay behind.
 package webhost

@@ -2,7 +2,9 @@ package webhost
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -27,6 +29,7 @@ var (
 	_ provisioning.PasswordChanger = (*Driver)(nil)
 	_ provisioning.SpecChecker     = (*Driver)(nil)
 	_ provisioning.UsageReader     = (*Driver)(nil)
+	_ provisioning.Mover           = (*Driver)(nil)
 )
 
 // New makes a driver. Faults of the options are a *tierhost.Invalid.
@@ -62,8 +65,8 @@ func (d *Driver) listen(on provisioning.Place) ([]string, error) {
 	return c.Listen, issues.Err()
 }
 
-// begin checks a call and reads what there is.
-func (d *Driver) begin(ctx context.Context, c provisioning.Call) (*session, state, Spec, error) {
+// begin checks a call, takes its turn if it changes something, and reads what there is.
+func (d *Driver) begin(ctx context.Context, turn string, c provisioning.Call) (*session, state, Spec, error) {
 	spec, err := d.checked(c.Service.Name, c.Spec)
 	if err != nil {
 		return nil, state{}, Spec{}, err
@@ -75,7 +78,8 @@ func (d *Driver) begin(ctx context.Context, c provisioning.Call) (*session, stat
 	if err != nil {
 		return nil, state{}, Spec{}, err
 	}
-	st, owners, err := s.read(ctx, c.Service.Name, spec.Domains...)
+	s.name, s.ticket = c.Service.Name, fmt.Sprint(d.opt.Clock.Now().UnixNano(), "-", rand.Text())
+	st, owners, err := s.read(ctx, turn, c.Service.Name, spec.Domains...)
 	if err == nil {
 		for _, domain := range spec.Domains {
 			if owner := owners[domain]; owner != "" && owner != c.Service.Name {
@@ -93,7 +97,7 @@ func (d *Driver) begin(ctx context.Context, c provisioning.Call) (*session, stat
 
 // Read implements provisioning.Driver.
 func (d *Driver) Read(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	s, st, spec, err := d.begin(ctx, c)
+	s, st, spec, err := d.begin(ctx, "", c)
 	if err != nil {
 		return provisioning.Observation{}, err
 	}

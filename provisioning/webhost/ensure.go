@@ -22,16 +22,20 @@ func domainTaken(domain string, effect tierhost.Effect) error {
 
 // Ensure implements provisioning.Driver.
 func (d *Driver) Ensure(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
-	s, st, spec, err := d.begin(ctx, c)
+	s, st, spec, err := d.begin(ctx, turnBegin, c)
 	if err != nil {
 		return provisioning.Observation{}, err
 	}
 	defer s.Close()
-	if err := st.foreign(c.Service.ID, tierhost.KindExists); err != nil {
-		return provisioning.Observation{}, err
+	err = st.foreign(c.Service.ID, tierhost.KindExists)
+	if err == nil {
+		err = s.taken
 	}
-	if s.taken != nil {
-		return provisioning.Observation{}, s.taken
+	if err != nil {
+		if st.record == nil { // and nothing will be made
+			_, _ = s.do(ctx, "forget", "", []string{d.opt.Paths.State, st.name})
+		}
+		return provisioning.Observation{}, err
 	}
 	r := record{Version: recordVersion, Epoch: newEpoch(c), Owner: c.Service.ID, Seller: c.Service.Seller, Account: c.Service.Account}
 	if st.record != nil {
@@ -103,7 +107,7 @@ func (s *session) ensure(ctx context.Context, st state, r record, old Spec, pass
 			return err
 		}
 	}
-	if err := s.serve(ctx, name, r); err != nil {
+	if err := s.serve(ctx, st, r); err != nil {
 		return err
 	}
 	if gone := without(append(slices.Clone(old.Domains), st.domains...), r.Spec.Domains); len(gone) > 0 {
@@ -149,10 +153,10 @@ func (s *session) addUser(ctx context.Context, st *state, r record) error {
 	if r.UID != 0 {
 		args = append(args, "-u", strconv.Itoa(r.UID))
 	}
-	if _, err := s.run(ctx, "/usr/sbin/useradd", append(args, st.name)); err != nil {
+	if _, err := s.do(ctx, "useradd", "", slices.Concat([]string{opt.Paths.State}, args, []string{st.name})); err != nil {
 		return err
 	}
-	now, _, err := s.read(ctx, st.name)
+	now, _, err := s.read(ctx, "", st.name)
 	if err != nil {
 		return withEffect(err, tierhost.EffectPartial)
 	}
@@ -164,18 +168,32 @@ func (s *session) addUser(ctx context.Context, st *state, r record) error {
 }
 
 // serve gives nginx the site's configuration, or takes it away.
-func (s *session) serve(ctx context.Context, name string, r record) error {
+func (s *session) serve(ctx context.Context, st state, r record) error {
 	if len(r.Spec.Domains) == 0 {
-		return s.vhost(ctx, name, "")
+		return s.site(ctx, st, "")
 	}
-	text, err := render(s.d.template, s.d.opt, s.listen, name, r.Spec, r.Suspended)
+	text, err := render(s.d.template, s.d.opt, s.listen, st.name, r.Spec, r.Suspended)
 	if err != nil {
 		return tierhost.Fail(tierhost.KindInternal, s.partial(tierhost.EffectNone), err)
 	}
-	if err := s.vhost(ctx, "0", catchAll(s.listen)); err != nil {
-		return err
+	if rest := catchAll(s.listen); s.pending || s.catchAll != hash(rest) {
+		if err := s.vhost(ctx, "0", rest); err != nil {
+			return err
+		}
 	}
-	return s.vhost(ctx, name, text)
+	return s.site(ctx, st, text)
+}
+
+// site installs the account's file, or removes it, unless that is how it is already.
+func (s *session) site(ctx context.Context, st state, text string) error {
+	is := ""
+	if text != "" {
+		is = hash(text)
+	}
+	if st.vhost == is && !s.pending {
+		return nil
+	}
+	return s.vhost(ctx, st.name, text)
 }
 
 // vhost installs a file, or removes it if text is empty.
@@ -227,7 +245,7 @@ func (s *session) put(ctx context.Context, st state, r record) error {
 
 // after reads what a call has led to.
 func (s *session) after(ctx context.Context, name string, want Spec) (provisioning.Observation, error) {
-	st, _, err := s.read(ctx, name)
+	st, _, err := s.read(ctx, "", name)
 	if err != nil {
 		return provisioning.Observation{}, withEffect(err, s.partial(tierhost.EffectNone))
 	}

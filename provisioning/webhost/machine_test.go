@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,6 +26,16 @@ import (
 	"github.com/tierhost/tierhost/provisioning/webhost"
 	"github.com/tierhost/tierhost/secret"
 )
+
+// TestMain lets more tests run at once than there are processors: they wait for nginx and
+// for the system's files of users most of the time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = flag.Set("test.parallel", "8")
+	}
+	os.Exit(m.Run())
+}
 
 // machine is a server for tests: this machine's files under a layer that takes all
 // changes, with process numbers of its own, nginx and sshd. Nothing of it is left when
@@ -213,8 +224,9 @@ func (m *machine) uid(name string) int {
 	return 0
 }
 
-// left lists what the machine has of a name, meters excepted: they come with each reading
-// of another test, and go with the next after a removal.
+// left lists what the machine has of a name, meters excepted, which come with each reading
+// of another test and go with the next after a removal, and turns, which come with each call
+// and go with the account.
 func (m *machine) left(name string) ([]string, error) {
 	var left []string
 	for _, file := range []string{"passwd", "group", "shadow", "gshadow", "subuid", "subgid"} {

@@ -39,10 +39,11 @@ type Options struct {
 	// Reserved are names that no customer may have, besides those of [ReservedNames].
 	Reserved []string
 	// Spools are directories with files of users by name, which are removed with them;
-	// nil: cron's, at's, and mail's.
+	// nil: cron's and mail's.
 	Spools []string
-	// Scratch are directories in which all may write; what a user has there is removed
-	// with it. nil: /tmp, /var/tmp and /dev/shm.
+	// Scratch are directories in which users have files of any name; what a user has there
+	// is removed with it, before another gets its number. nil: those of Debian in which all
+	// may write, and at's jobs.
 	Scratch []string
 	// Logger gets each program that is run, at debug level; nil: nobody does.
 	Logger *slog.Logger
@@ -98,10 +99,10 @@ func (o Options) normal() (Options, error) {
 		set(&o.QuotaOn, "quota_on", "")
 	}
 	if o.Spools == nil {
-		o.Spools = []string{"/var/spool/cron/crontabs", "/var/spool/cron/atspool", "/var/mail"}
+		o.Spools = []string{"/var/spool/cron/crontabs", "/var/mail"}
 	}
 	if o.Scratch == nil {
-		o.Scratch = []string{"/tmp", "/var/tmp", "/dev/shm"}
+		o.Scratch = []string{"/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock", "/var/spool/cron/atjobs", "/var/spool/cron/atspool"}
 	}
 	for i := range o.Spools {
 		set(&o.Spools[i], tierhost.Path("spools", i), "")

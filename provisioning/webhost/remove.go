@@ -14,7 +14,7 @@ import (
 // scratch and spool directories, user, logs, and in the end the record.
 func (d *Driver) Remove(ctx context.Context, c provisioning.Call) error {
 	c.Password = secret.Text{}
-	s, st, _, err := d.begin(ctx, c)
+	s, st, _, err := d.begin(ctx, turnJoin, c)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (d *Driver) Remove(ctx context.Context, c provisioning.Call) error {
 			return err
 		}
 	}
-	if err := s.vhost(ctx, st.name, ""); err != nil {
+	if err := s.site(ctx, st, ""); err != nil {
 		return err
 	}
 	if d.opt.QuotaOn != "" && st.user != nil && st.quota > 0 {

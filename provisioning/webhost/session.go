@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,13 @@ type session struct {
 	changed bool
 	// taken is why the domains of the call cannot be the account's.
 	taken error
+	// name is the account of a call that changes something, and ticket what tells its
+	// programs from those of other calls (turn.sh).
+	name, ticket string
+	// catchAll is the hash of the file for names that no site has, and pending whether
+	// nginx may not have taken some file yet.
+	catchAll string
+	pending  bool
 }
 
 // open opens a session on a server.
@@ -47,13 +55,26 @@ const (
 	exitUnavailable = 69 // something of the server does not work
 	exitTaken       = 73 // another has it
 	exitCut         = 74 // the input did not arrive as a whole; nothing was changed
-	exitBusy        = 75 // a lock is taken
+	exitBusy        = 75 // a lock is taken, or another call has begun
 	exitBroken      = 78 // nginx's configuration is broken, and not by us
+)
+
+// The ways of a call that changes something: one that may make an account begins a turn
+// there, others join.
+const (
+	turnBegin = "begin"
+	turnJoin  = "join"
+	turnWork  = "work" // its programs' way
 )
 
 // look runs a script that changes nothing.
 func (s *session) look(ctx context.Context, name string, args ...string) (string, error) {
-	r, err := s.script(ctx, name, "", args...)
+	return s.lookIn(ctx, "", name, args...)
+}
+
+// lookIn is look after a turn is taken.
+func (s *session) lookIn(ctx context.Context, turn, name string, args ...string) (string, error) {
+	r, err := s.script(ctx, turn, name, "", args...)
 	if err != nil {
 		return "", withEffect(err, tierhost.EffectNone)
 	}
@@ -67,14 +88,14 @@ func (s *session) look(ctx context.Context, name string, args ...string) (string
 // those expected, besides 0.
 func (s *session) do(ctx context.Context, name, stdin string, args []string, expected ...int) (shell.Result, error) {
 	before := s.changed
-	r, err := s.script(ctx, name, stdin, args...)
+	r, err := s.script(ctx, turnWork, name, stdin, args...)
 	return s.judge(name, before, r, err, expected)
 }
 
 // run is do for a program.
 func (s *session) run(ctx context.Context, path string, args []string, expected ...int) (shell.Result, error) {
 	before := s.changed
-	r, err := s.command(ctx, shell.Command{Path: path, Args: args})
+	r, err := s.script(ctx, turnWork, "program", "", append([]string{path}, args...)...)
 	return s.judge(path, before, r, err, expected)
 }
 
@@ -111,22 +132,33 @@ func (s *session) partial(effect tierhost.Effect) tierhost.Effect {
 	return effect
 }
 
-func (s *session) script(ctx context.Context, name, stdin string, args ...string) (shell.Result, error) {
+// prepare makes the command that runs a script, within the turn of the call if it has one.
+func (s *session) prepare(turn, name string, args ...string) (shell.Command, error) {
 	text, err := scripts.ReadFile("scripts/" + name + ".sh")
-	if err != nil {
-		return shell.Result{}, tierhost.Fail(tierhost.KindInternal, tierhost.EffectNone, err)
+	if err == nil && turn != "" {
+		var before []byte
+		before, err = scripts.ReadFile("scripts/turn.sh")
+		text = slices.Concat(before, text)
+		args = append([]string{turn, s.d.opt.Paths.State, s.name, s.ticket}, args...)
 	}
-	return s.command(ctx, shell.Command{
-		Path: "/bin/sh", Args: append([]string{"-c", string(text), name}, args...), Stdin: secret.New(stdin), MaxOutput: 64 << 20,
-	})
+	if err != nil {
+		return shell.Command{}, tierhost.Fail(tierhost.KindInternal, tierhost.EffectNone, err)
+	}
+	return shell.Command{Path: "/bin/sh", Args: append([]string{"-c", string(text), name}, args...), MaxOutput: 64 << 20}, nil
+}
+
+func (s *session) script(ctx context.Context, turn, name, stdin string, args ...string) (shell.Result, error) {
+	c, err := s.prepare(turn, name, args...)
+	if err != nil {
+		return shell.Result{}, err
+	}
+	c.Stdin = secret.New(stdin)
+	return s.command(ctx, c)
 }
 
 func (s *session) command(ctx context.Context, c shell.Command) (shell.Result, error) {
 	r, err := s.Run(ctx, c)
-	what, args := c.Path, c.Args
-	if c.Path == "/bin/sh" {
-		what, args = args[2], args[3:]
-	}
+	what, args := c.Args[2], c.Args[3:]
 	s.d.opt.Logger.DebugContext(ctx, "webhost runs", "program", what, "args", args, "exit", r.Exit, "stderr", string(r.Stderr), "error", err)
 	return r, err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,10 +80,11 @@ func newEpoch(c provisioning.Call) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// read reads the state of one account, and whose the domains are.
-func (s *session) read(ctx context.Context, name string, domains ...string) (state, map[string]string, error) {
+// read reads the state of one account, and whose the domains are, after a turn is taken if
+// it is not "".
+func (s *session) read(ctx context.Context, turn, name string, domains ...string) (state, map[string]string, error) {
 	p := s.d.opt.Paths
-	out, err := s.look(ctx, "state", append([]string{p.State, p.Homes, p.VHosts, s.d.opt.QuotaOn, name}, domains...)...)
+	out, err := s.lookIn(ctx, turn, "state", append([]string{p.State, p.Homes, p.VHosts, s.d.opt.QuotaOn, name}, domains...)...)
 	if err != nil {
 		return state{}, nil, err
 	}
@@ -90,6 +92,10 @@ func (s *session) read(ctx context.Context, name string, domains ...string) (sta
 	if err != nil {
 		return state{}, nil, err
 	}
+	if rest := all["0"]; rest != nil {
+		s.catchAll = rest.vhost
+	}
+	s.pending = slices.ContainsFunc(slices.Collect(maps.Values(all)), func(st *state) bool { return st.pending })
 	st := all[name]
 	if st == nil {
 		st = &state{name: name, quota: -1}

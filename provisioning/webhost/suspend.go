@@ -25,7 +25,7 @@ func checkPassword(password secret.Text) error {
 
 // setPassword sets a password; of a suspended account it stays locked.
 func (s *session) setPassword(ctx context.Context, st state, suspended bool, password secret.Text) error {
-	if _, err := s.do(ctx, "password", st.name+":"+password.Reveal()+"\n", nil); err != nil {
+	if _, err := s.do(ctx, "password", st.name+":"+password.Reveal()+"\n", []string{s.d.opt.Paths.State}); err != nil {
 		return err
 	}
 	if !suspended {
@@ -35,12 +35,12 @@ func (s *session) setPassword(ctx context.Context, st state, suspended bool, pas
 }
 
 func (s *session) lock(ctx context.Context, st state) error {
-	_, err := s.do(ctx, "lock", "", []string{st.name, strconv.Itoa(st.user.uid), strconv.Itoa(st.user.gid)})
+	_, err := s.do(ctx, "lock", "", []string{s.d.opt.Paths.State, st.name, strconv.Itoa(st.user.uid), strconv.Itoa(st.user.gid)})
 	return err
 }
 
 func (s *session) unlock(ctx context.Context, name string) error {
-	_, err := s.do(ctx, "unlock", "", []string{name})
+	_, err := s.do(ctx, "unlock", "", []string{s.d.opt.Paths.State, name})
 	return err
 }
 
@@ -54,7 +54,7 @@ func (d *Driver) Suspend(ctx context.Context, c provisioning.Call) (provisioning
 		if err := s.lock(ctx, st); err != nil {
 			return err
 		}
-		return s.serve(ctx, st.name, r)
+		return s.serve(ctx, st, r)
 	})
 }
 
@@ -67,7 +67,7 @@ func (d *Driver) Resume(ctx context.Context, c provisioning.Call) (provisioning.
 		if err := s.unlock(ctx, st.name); err != nil {
 			return err
 		}
-		if err := s.serve(ctx, st.name, r); err != nil {
+		if err := s.serve(ctx, st, r); err != nil {
 			return err
 		}
 		return s.put(ctx, st, r)
@@ -77,7 +77,7 @@ func (d *Driver) Resume(ctx context.Context, c provisioning.Call) (provisioning.
 // turn suspends or resumes.
 func (d *Driver) turn(ctx context.Context, c provisioning.Call, suspended bool, do func(*session, state, record) error) (provisioning.Observation, error) {
 	c.Password = secret.Text{}
-	s, st, spec, err := d.begin(ctx, c)
+	s, st, spec, err := d.begin(ctx, turnJoin, c)
 	if err != nil {
 		return provisioning.Observation{}, err
 	}
@@ -111,7 +111,7 @@ func (d *Driver) ChangePassword(ctx context.Context, c provisioning.Call) error 
 		issues.Add("password", "required", "a password is needed")
 		return issues.Err()
 	}
-	s, st, _, err := d.begin(ctx, c)
+	s, st, _, err := d.begin(ctx, turnJoin, c)
 	if err != nil {
 		return err
 	}

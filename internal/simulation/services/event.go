@@ -34,7 +34,7 @@ func (w *World) event(ctx context.Context) {
 		w.clock.Advance(time.Duration(w.rnd.Int64N(int64(20 * time.Second))))
 	case n < 14:
 		w.clock.Advance(time.Duration(w.rnd.Int64N(int64(2 * time.Hour))))
-	case n < 18:
+	case n < 17:
 		w.command(ctx)
 	case n < 19:
 		w.misfortune(ctx)
@@ -121,8 +121,9 @@ func (w *World) failed(what string, err error) {
 
 // misfortune is what happens on servers behind everybody's back.
 func (w *World) misfortune(ctx context.Context) {
+	w.happened++
 	on := w.servers[w.rnd.IntN(len(w.servers))]
-	switch w.rnd.IntN(5) {
+	switch w.rnd.IntN(6) {
 	case 0:
 		if w.swarm.outages {
 			w.site.SetDown(on, w.odds(2))
@@ -134,6 +135,7 @@ func (w *World) misfortune(ctx context.Context) {
 			if w.odds(2) {
 				status = provisioning.StatusDown
 			}
+			w.Stats["status "+string(status)]++
 			_, err := w.front.SetServerStatus(ctx, on, status)
 			w.failed("status", err)
 		}
@@ -146,6 +148,7 @@ func (w *World) misfortune(ctx context.Context) {
 			w.Stats["vandalism"]++
 			w.trace("somebody deletes %s from %s", t.Name, on)
 			w.site.Delete(on, t.Kind, t.Name)
+			w.unsure[t.Owner] = true
 		}
 	case 3:
 		if !w.swarm.vandals {
@@ -154,12 +157,22 @@ func (w *World) misfortune(ctx context.Context) {
 		if len(w.backups) > 0 && w.odds(2) {
 			w.Stats["restored"]++
 			w.trace("a server is restored")
+			for _, s := range w.servers {
+				for _, t := range w.site.Things(s) {
+					w.unsure[t.Owner] = true
+				}
+			}
 			w.backups[w.rnd.IntN(len(w.backups))]()
 			w.rebuildForeign()
 			return
 		}
 		w.backups = append(w.backups, w.site.Backup(on))
 	case 4:
+		if w.swarm.outages {
+			w.sick[on] = !w.sick[on]
+			w.trace("%s is sick: %t", on, w.sick[on])
+		}
+	case 5:
 		name := fmt.Sprint("name", w.rnd.IntN(12))
 		kind := provisioning.Kind(on[:len(on)-1])
 		if _, there := w.site.Thing(on, kind, name); w.swarm.foreigners && !there {

@@ -24,6 +24,10 @@ const (
 	faults         // how many there are
 )
 
+func (f fault) String() string {
+	return [...]string{"", "unreachable", "fails at commit", "conflict", "answer lost"}[f]
+}
+
 // flaky is a store as one process sees it. When the process is dead everything fails.
 type flaky struct {
 	provisioning.Store

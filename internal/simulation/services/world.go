@@ -19,6 +19,10 @@ type Options struct {
 		Seal(ctx context.Context, plaintext []byte, about string) ([]byte, error)
 		Open(ctx context.Context, sealed []byte, about string) ([]byte, error)
 	}
+	// Store and Driver, if not nil, stand between each process and what it works on: to
+	// see whether what is wrong with them is noticed.
+	Store  func(st provisioning.Store) provisioning.Store
+	Driver func(d *fake.Driver) provisioning.Driver
 	// Trace, if not nil, is told what happens.
 	Trace func(format string, args ...any)
 }
@@ -36,15 +40,25 @@ type World struct {
 	workers []*process
 	swarm   swarm
 
-	kinds   []provisioning.Kind
-	servers []provisioning.ServerID
+	kinds    []provisioning.Kind
+	servers  []provisioning.ServerID
+	capacity map[provisioning.ServerID]int64 // in services
+	// unsure are services of which nobody can know the password: others have removed the
+	// thing, or a call took effect after it had been given up.
+	unsure  map[provisioning.ServiceID]bool
 	foreign map[provisioning.ServerID][]fake.Thing
 	backups []func()
+	sick    map[provisioning.ServerID]bool // they do nothing that is asked of them
 	names   int
 	depth   int // of calls within calls
 	calm    bool
-	calls   []*running
-	broken  []string // what was found during calls
+	// happened counts what may have changed anything, and checked is how much of it was
+	// looked at.
+	happened, checked int
+	// versions are those of the services that were looked at.
+	versions map[provisioning.ServiceID]int64
+	calls    []*running
+	broken   []string // what was found during calls
 
 	// Stats counts what happened, to see that a simulation is worth its time.
 	Stats map[string]int
@@ -67,12 +81,10 @@ type swarm struct {
 	deaths        bool // workers end in the middle
 	lag           int
 	foreigners    bool
+	perServer     int // calls at once on one server
 }
 
-const (
-	lease   = 2 * time.Minute
-	perHost = 2 // calls at once on one server
-)
+const lease = 2 * time.Minute
 
 // canary is in every password, and must be nowhere else.
 const canary = "pa55-canary"
@@ -85,6 +97,7 @@ func New(ctx context.Context, st provisioning.Store, o Options) (*World, error) 
 	w := &World{
 		opt: o, rnd: rand.New(rand.NewPCG(o.Seed, 1)), clock: tierhost.NewTestClock(time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)),
 		ids: tierhost.NewSequenceIDs(), inner: st, foreign: map[provisioning.ServerID][]fake.Thing{}, Stats: map[string]int{},
+		sick: map[provisioning.ServerID]bool{}, unsure: map[provisioning.ServiceID]bool{}, capacity: map[provisioning.ServerID]int64{}, versions: map[provisioning.ServiceID]int64{},
 	}
 	w.site = fake.New(fake.Options{Clock: w.clock})
 	s := &w.swarm
@@ -96,7 +109,7 @@ func New(ctx context.Context, st provisioning.Store, o Options) (*World, error) 
 	}
 	s.store, s.driver, s.nesting = chance(0.2), chance(0.4), chance(0.4)
 	s.late, s.vandals, s.outages, s.deaths = w.odds(3), w.odds(3), w.odds(3), w.odds(2)
-	s.foreigners = w.odds(3)
+	s.foreigners, s.perServer = w.odds(3), 1+w.rnd.IntN(2)
 	if w.odds(3) {
 		s.lag = 1 + w.rnd.IntN(3)
 	}
@@ -106,6 +119,9 @@ func New(ctx context.Context, st provisioning.Store, o Options) (*World, error) 
 	}
 	w.calm = false
 	w.site.SetLag(s.lag)
+	if s.lag > 0 {
+		w.Stats["lag"]++
+	}
 	return w, nil
 }
 
@@ -122,6 +138,9 @@ func (w *World) trace(format string, args ...any) {
 func (w *World) process(name string) (*process, error) {
 	p := &process{name: name, store: &flaky{Store: w.inner}}
 	p.store.decide = func(write bool) fault {
+		if write {
+			w.happened++
+		}
 		if w.calm || w.rnd.Float64() >= w.swarm.store {
 			return noFault
 		}
@@ -129,16 +148,24 @@ func (w *World) process(name string) (*process, error) {
 		if !write && f > atCommit {
 			f = before
 		}
-		w.Stats["store fault"]++
+		w.Stats["store "+f.String()]++
 		return f
 	}
+	var st provisioning.Store = p.store
+	if w.opt.Store != nil {
+		st = w.opt.Store(st)
+	}
 	driver := w.site.Again(fake.Options{Clock: w.clock, Decide: func(c fake.Called) fake.Fault { return w.call(p, c) }})
-	m, err := provisioning.New(p.store, provisioning.Options{
-		Clock: w.clock, IDs: w.ids, Seed: 1 + w.rnd.Uint64N(1000), Drivers: map[string]provisioning.Driver{"fake": driver},
+	var seen provisioning.Driver = driver
+	if w.opt.Driver != nil {
+		seen = w.opt.Driver(driver)
+	}
+	m, err := provisioning.New(st, provisioning.Options{
+		Clock: w.clock, IDs: w.ids, Seed: 1 + w.rnd.Uint64N(1000), Drivers: map[string]provisioning.Driver{"fake": seen},
 		Refresh: time.Nanosecond,
 		Work: provisioning.WorkOptions{
 			Sealer: w.opt.Sealer, Lease: lease, Timeout: time.Minute, CopyTimeout: time.Minute, ScanTimeout: time.Hour,
-			Attempts: 6, First: time.Second, Max: time.Minute, Concurrency: perHost, Trip: 3, TripFirst: 10 * time.Second, TripMax: time.Minute,
+			Attempts: 6, First: time.Second, Max: time.Minute, Concurrency: w.swarm.perServer, Trip: 3, TripFirst: 10 * time.Second, TripMax: time.Minute,
 			Grace: time.Hour, Rand: w.rnd.Float64,
 		},
 	})
@@ -173,6 +200,7 @@ func (w *World) build(ctx context.Context) (err error) {
 				return err
 			}
 			w.servers = append(w.servers, s.ID)
+			w.capacity[s.ID] = s.Capacity[provisioning.DimensionServices]
 		}
 	}
 	for i := range 3 {
@@ -196,6 +224,7 @@ type running struct {
 // call decides about a call of a driver, and what happens during it.
 func (w *World) call(p *process, c fake.Called) fake.Fault {
 	w.Stats["call "+string(c.Verb)]++
+	w.happened++
 	w.trace("%s %s: %s %s on %s, operation %s", w.clock.Now().Format("15:04:05"), p.name, c.Verb, c.Service, c.Server, c.Operation)
 	now := w.clock.Now()
 	scan := c.Verb == fake.VerbList || c.Verb == fake.VerbUsage || c.Operation == "" && c.Service != ""
@@ -210,7 +239,7 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 				here++
 			}
 		}
-		if here > perHost {
+		if here > w.swarm.perServer {
 			w.breach("%d calls at once on %s", here, c.Server)
 		}
 	}
@@ -221,34 +250,42 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 	var f fake.Fault
 	f.Meanwhile = func(ctx context.Context) { w.meanwhile(ctx, p) }
 	f.Afterwards = func(ctx context.Context) { w.meanwhile(ctx, p) }
+	if w.sick[c.Server] && c.Verb != provisioning.VerbRead && !scan {
+		w.Stats["driver sick"]++
+		f.Before = tierhost.Fail(tierhost.KindInternal, tierhost.EffectNone, errInjected)
+		return w.ending(f, r)
+	}
 	if w.calm || w.rnd.Float64() >= w.swarm.driver {
 		return w.ending(f, r)
 	}
-	w.Stats["driver fault"]++
-	switch w.rnd.IntN(8) {
+	what := ""
+	switch w.rnd.IntN(9) {
 	case 0:
-		f.Before = fake.ErrUnreachable
+		what, f.Before = "unreachable", fake.ErrUnreachable
 	case 1:
-		f.Before = tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectUnknown, errInjected)
+		what, f.Before = "unknown before", tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectUnknown, errInjected)
 	case 2:
-		f.After = fake.ErrTimeout
+		what, f.After = "unknown after", fake.ErrTimeout
 	case 3:
-		f.Half = true
+		what, f.Half = "half", true
 	case 4:
-		f.Twice = true
+		what, f.Twice = "twice", true
 	case 5:
-		f.Before = &tierhost.Error{Kind: tierhost.KindLimited, RetryAfter: 20 * time.Second, Err: errInjected}
+		what, f.Before = "throttled", &tierhost.Error{Kind: tierhost.KindLimited, RetryAfter: 20 * time.Second, Err: errInjected}
 	case 6:
-		if w.odds(3) && c.Verb != provisioning.VerbRead {
-			f.Before = fake.ErrRefused
-		} else {
-			f.After = errInjected // that says nothing of its kind
-		}
+		what, f.After = "unclassified", errInjected // that says nothing of its kind
 	case 7:
-		if w.swarm.late && c.Verb != provisioning.VerbRead {
-			f.Late = 1 + w.rnd.IntN(30)
-			w.Stats["late effect"]++
+		if w.odds(2) && c.Verb != provisioning.VerbRead {
+			what, f.Before = "refused", fake.ErrRefused
 		}
+	case 8:
+		if w.swarm.late && c.Verb != provisioning.VerbRead {
+			what, f.Late = "late", 1+w.rnd.IntN(30)
+			w.unsure[c.Service] = w.unsure[c.Service] || c.Verb == provisioning.VerbRemove || c.Password
+		}
+	}
+	if what != "" {
+		w.Stats["driver "+what]++
 	}
 	return w.ending(f, r)
 }
@@ -256,6 +293,9 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 // ending has the call taken off the list when it is over: after the last thing that
 // happens during it.
 func (w *World) ending(f fake.Fault, r *running) fake.Fault {
+	if f.Before != nil || f.After != nil || f.Half || f.Twice || f.Late > 0 {
+		w.trace("  before %v, after %v, half %t, twice %t, late %d", f.Before, f.After, f.Half, f.Twice, f.Late)
+	}
 	end := func() {
 		for i, x := range w.calls {
 			if x == r {
@@ -290,7 +330,7 @@ func (w *World) meanwhile(ctx context.Context, p *process) {
 	for range 1 + w.rnd.IntN(3) {
 		switch w.rnd.IntN(6) {
 		case 0:
-			w.clock.Advance(time.Duration(w.rnd.Int64N(int64(3 * time.Minute))))
+			w.clock.Advance(time.Duration(w.rnd.Int64N(int64(6 * time.Minute))))
 		case 1:
 			if w.swarm.deaths && p != w.front {
 				w.trace("%s ends during a call", p.name)

@@ -3,8 +3,11 @@ package shelltest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -129,6 +132,32 @@ func Rules() []conformance.Rule[Harness] {
 				t.Equal(tierhost.EffectOf(err), tierhost.EffectUnknown, "effect")
 			},
 		}, {
+			ID: "RUN-12", Name: "streams",
+			Text: "Input is read and Output written as the program goes, whatever their length; Input is closed in the end, and a program whose Output fails is killed.",
+			Why:  "homes are moved from one server to another, and fit into nobody's memory",
+			Check: func(t *conformance.T, h Harness) {
+				s := open(t, h)
+				within(t, 60*time.Second, func() error { return stream(t.Context(), s) })
+				// Nobody sends anything, and the program does not wait for it; nobody takes
+				// anything, and the program goes on for ever.
+				in, feed := io.Pipe()
+				lost, none := io.Pipe()
+				_ = lost.Close()
+				within(t, 20*time.Second, func() error {
+					if _, err := s.Run(t.Context(), shell.Command{Path: "/bin/true", Input: in}); err != nil {
+						return fmt.Errorf("a program that does not read: %w", err)
+					}
+					if _, err := feed.Write([]byte("x")); err != io.ErrClosedPipe {
+						return fmt.Errorf("writing to what should be closed: %w", err)
+					}
+					_, err := s.Run(t.Context(), shell.Command{Path: "/usr/bin/yes", Output: none})
+					if tierhost.CodeOf(err) != "output_lost" || tierhost.EffectOf(err) != tierhost.EffectUnknown {
+						return fmt.Errorf("a program whose output fails: %w", err)
+					}
+					return nil
+				})
+			},
+		}, {
 			ID: "RUN-7", Name: "cancelled",
 			Text: "When the context ends, the program is killed with what it started; the error wraps the context's, effect unknown.",
 			Why:  "what goes on after its deadline runs beside its own repetition",
@@ -233,6 +262,55 @@ func Rules() []conformance.Rule[Harness] {
 			},
 		},
 	}
+}
+
+// within fails the check if fn does, or is stuck.
+func within(t *conformance.T, d time.Duration, fn func() error) {
+	t.Helper()
+	failed := make(chan error, 1)
+	if !conformance.Within(d, func() { failed <- fn() }) {
+		t.Fatalf("it is stuck")
+	}
+	t.OK(<-failed, "streams")
+}
+
+// stream sends megabytes through cat(1), and reads the first of it before it sends the rest.
+func stream(ctx context.Context, s shell.Session) error {
+	const first, size = "the first of it\n", 5 << 20
+	in, feed := io.Pipe()
+	out, back := io.Pipe()
+	defer out.Close()
+	defer feed.Close()
+	ended := make(chan error, 1)
+	go func() {
+		r, err := s.Run(ctx, shell.Command{Path: "/bin/cat", Input: in, Output: back, MaxOutput: 10})
+		if err == nil && (r.Exit != 0 || len(r.Stdout) > 0) {
+			err = fmt.Errorf("exit code %d, %d bytes in the result", r.Exit, len(r.Stdout))
+		}
+		_ = back.Close()
+		ended <- err
+	}()
+	sent, got := sha256.New(), sha256.New()
+	if _, err := io.WriteString(io.MultiWriter(feed, sent), first); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(io.TeeReader(out, got), make([]byte, len(first))); err != nil {
+		return fmt.Errorf("reading the beginning: %w", err)
+	}
+	fed := make(chan error, 1)
+	go func() {
+		_, err := io.CopyN(io.MultiWriter(feed, sent), rand.NewChaCha8([32]byte{}), size)
+		_ = feed.Close()
+		fed <- err
+	}()
+	n, err := io.Copy(got, out)
+	if err := errors.Join(err, <-fed, <-ended); err != nil {
+		return err
+	}
+	if n != size || !bytes.Equal(got.Sum(nil), sent.Sum(nil)) {
+		return fmt.Errorf("%d bytes come back of %d, or others", n, size)
+	}
+	return nil
 }
 
 func open(t *conformance.T, h Harness) shell.Session {

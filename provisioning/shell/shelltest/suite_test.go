@@ -107,6 +107,10 @@ func TestSuiteFindsBrokenAccesses(t *testing.T) {
 			}
 			return r, err
 		})},
+		{"keeps what should be passed on", "RUN-12", always(func(ctx context.Context, c shell.Command) (shell.Result, error) {
+			c.Output = nil
+			return local.Run(ctx, c)
+		})},
 		{"kills the first process only", "RUN-7", always(func(ctx context.Context, c shell.Command) (shell.Result, error) {
 			if !strings.Contains(strings.Join(c.Args, " "), "sleep 1000") {
 				return local.Run(ctx, c)

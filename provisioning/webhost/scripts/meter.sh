@@ -69,3 +69,7 @@ done
 for meter in "$state"/meters/*; do
   [ -f "$state/accounts/${meter##*/}" ] || rm -f "$meter"
 done
+# Turns of calls that came to nothing long ago.
+find "$state/turns" -type f -mmin +1440 2>/dev/null | while IFS= read -r turn; do
+  [ -f "$state/accounts/${turn##*/}" ] || rm -f "$turn"
+done

@@ -13,6 +13,8 @@ if [ -n "$uid" ]; then
   for dir in "$@"; do
     [ ! -d "$dir" ] || find "$dir" -xdev -user "$uid" -delete 2>/dev/null || true
   done
+  exec 9>"$state/users.lock"
+  flock -w 60 9 || exit 75
   tries=0
   until userdel "$name" 2>/dev/null; do
     code=$?

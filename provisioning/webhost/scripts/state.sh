@@ -1,6 +1,7 @@
 # state.sh STATE HOMES VHOSTS QUOTA [NAME [DOMAIN...]]
-# Prints what there is of an account, or of all: one line for each thing, beginning with
-# what it is and whose. Changes nothing.
+# Prints what there is of an account and of the site for all other names, called 0, or of
+# all accounts: one line for each thing, beginning with what it is and whose. Changes
+# nothing.
 set -u
 state=$1 homes=$2 vhosts=$3 quota=$4
 shift 4
@@ -18,7 +19,7 @@ group "$name" | awk -F: '{print "group", $1, $3}'
 # Patterns, to be expanded where they are used.
 # shellcheck disable=SC2125
 if [ -n "$name" ]; then
-  records=$state/accounts/$name files=$vhosts/tierhost-$name.conf dirs=$homes/$name
+  records=$state/accounts/$name files="$vhosts/tierhost-$name.conf $vhosts/tierhost-0.conf" dirs=$homes/$name
 else
   records=$state/accounts/* files=$vhosts/tierhost-[a-z]*.conf dirs=$homes/*
 fi

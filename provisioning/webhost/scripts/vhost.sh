@@ -3,13 +3,13 @@
 # refuses the file, the old one is put back (65 and nginx's words). Where an earlier
 # attempt was killed half-way it is finished first, or taken back.
 set -eu
-umask 022
+umask 077 # customers do not read one another's files
 state=$1 vhosts=$2 logs=$3 group=$4 nginx=$5 conf=$6 pidfile=$7 name=$8 how=$9 bytes=${10}
 file=tierhost-$name.conf
-[ -d "$state" ] || (umask 077 && mkdir -p "$state")
-# Workers open logs anew after a rotation; customers do not read one another's.
+[ -d "$state" ] || mkdir -p "$state"
+# Workers open logs anew after a rotation.
 [ -d "$logs" ] || (umask 027 && mkdir -p "$logs" && chgrp "$group" "$logs")
-mkdir -p "$vhosts"
+[ -d "$vhosts" ] || (umask 022 && mkdir -p "$vhosts")
 exec 9>"$state/lock"
 flock -w 30 9 || exit 75
 

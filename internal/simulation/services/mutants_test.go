@@ -1,0 +1,234 @@
+package services_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/simulation/services"
+	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/fake"
+	"github.com/tierhost/tierhost/storage"
+	"github.com/tierhost/tierhost/storage/memory"
+)
+
+// mutantStore is a store whose rows do something else.
+type mutantStore struct {
+	provisioning.Store
+	rows func(r provisioning.Rows) provisioning.Rows
+}
+
+func (s mutantStore) Provisioning(tx storage.Tx) (provisioning.Rows, error) {
+	r, err := s.Store.Provisioning(tx)
+	if err != nil {
+		return nil, err
+	}
+	return s.rows(r), nil
+}
+
+func onRows(f func(r provisioning.Rows) provisioning.Rows) func(provisioning.Store) provisioning.Store {
+	return func(st provisioning.Store) provisioning.Store { return mutantStore{st, f} }
+}
+
+// writes changes services as they are written.
+type writes struct {
+	provisioning.Rows
+	change func(s *provisioning.Service)
+}
+
+func (r writes) PutServices(ctx context.Context, all []provisioning.Service) error {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i] = all[i].Clone()
+		r.change(&all[i])
+	}
+	return r.Rows.PutServices(ctx, all)
+}
+
+func writing(change func(s *provisioning.Service)) func(provisioning.Store) provisioning.Store {
+	return onRows(func(r provisioning.Rows) provisioning.Rows { return writes{r, change} })
+}
+
+// noGates knows of no calls under way.
+type noGates struct{ provisioning.Rows }
+
+func (noGates) Gates(context.Context, time.Time, provisioning.ServerID, int) ([]provisioning.Gate, error) {
+	return nil, nil
+}
+
+func (r noGates) LockGate(ctx context.Context, on provisioning.ServerID) (provisioning.Gate, error) {
+	_, err := r.Rows.LockGate(ctx, on)
+	return provisioning.Gate{Server: on}, err
+}
+
+// noLeases gives out what somebody has leased.
+type noLeases struct{ provisioning.Rows }
+
+func (r noLeases) DueServices(ctx context.Context, now time.Time, except []provisioning.ServerID, limit int) ([]provisioning.Service, error) {
+	return r.Rows.DueServices(ctx, now.Add(2*time.Minute), except, limit)
+}
+
+// roomy believes that servers hold more than they do.
+type roomy struct{ provisioning.Rows }
+
+func (r roomy) PutRoom(ctx context.Context, of provisioning.LoadKey, version int64, capacity map[string]int64, at time.Time) error {
+	capacity = maps.Clone(capacity)
+	for dimension := range capacity {
+		capacity[dimension] += 5
+	}
+	return r.Rows.PutRoom(ctx, of, version, capacity, at)
+}
+
+func (r roomy) PutServer(ctx context.Context, s provisioning.Server) error {
+	s = s.Clone()
+	for dimension := range s.Capacity {
+		s.Capacity[dimension] += 5
+	}
+	return r.Rows.PutServer(ctx, s)
+}
+
+// noRelease forgets to give room back.
+type noRelease struct{ provisioning.Rows }
+
+func (r noRelease) ChangeLoads(ctx context.Context, b provisioning.LoadBatch) (provisioning.LoadResult, error) {
+	b.Changes = slices.Clone(b.Changes)
+	for i := range b.Changes {
+		b.Changes[i].By = max(b.Changes[i].By, 0)
+	}
+	return r.Rows.ChangeLoads(ctx, b)
+}
+
+// elsewhere makes things on another server when it is asked again.
+type elsewhere struct{ *fake.Driver }
+
+func (d elsewhere) Ensure(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
+	o, err := d.Driver.Ensure(ctx, c)
+	if err != nil {
+		c.Server.Server = provisioning.ServerID(c.Server.Kind) + "1"
+		return d.Driver.Ensure(ctx, c)
+	}
+	return o, err
+}
+
+// blind says that everything is as it is wanted.
+type blind struct{ *fake.Driver }
+
+func (d blind) Read(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
+	o, err := d.Driver.Read(ctx, c)
+	if err == nil && (o.Owner == "" || o.Owner == c.Service.ID) {
+		o.Owner, o.Matches = c.Service.ID, true
+		if o.Presence == provisioning.Absent || o.Presence == provisioning.Partial {
+			o.Presence = provisioning.Present
+		}
+	}
+	return o, err
+}
+
+// ruthless removes what is of others.
+type ruthless struct{ *fake.Driver }
+
+func (d ruthless) Remove(ctx context.Context, c provisioning.Call) error {
+	err := d.Driver.Remove(ctx, c)
+	if tierhost.KindOf(err) == tierhost.KindPrecondition {
+		d.Delete(c.Server.Server, c.Service.Kind, c.Service.Name)
+		return nil
+	}
+	return err
+}
+
+// careless forgets passwords.
+type careless struct{ *fake.Driver }
+
+func (d careless) Ensure(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
+	var none provisioning.Call
+	c.Password = none.Password
+	return d.Driver.Ensure(ctx, c)
+}
+
+// plain seals nothing.
+type plain struct{}
+
+func (plain) Seal(_ context.Context, text []byte, _ string) ([]byte, error)   { return text, nil }
+func (plain) Open(_ context.Context, sealed []byte, _ string) ([]byte, error) { return sealed, nil }
+
+// Each thing that the simulation is there to notice is noticed, and for that reason.
+func TestFaultsAreNoticed(t *testing.T) {
+	t.Parallel()
+	for _, m := range []struct {
+		name   string
+		change func(o *services.Options)
+		seeds  uint64   // within which it has to be noticed
+		want   []string // any of them
+	}{
+		{"made on another server at the second try", func(o *services.Options) {
+			o.Driver = func(d *fake.Driver) provisioning.Driver { return elsewhere{d} }
+		}, 20, []string{"that nobody knows of"}},
+		{"leftovers are forgotten", func(o *services.Options) {
+			o.Store = writing(func(s *provisioning.Service) { s.Leftovers = nil })
+		}, 20, []string{"that nobody knows of", "is of nobody"}},
+		{"the server is forgotten when a service is removed", func(o *services.Options) {
+			o.Store = writing(func(s *provisioning.Service) {
+				if s.Removal != nil && s.Removal.Begun {
+					s.Server, s.Phase, s.Due, s.Queue, s.Operation = "", provisioning.PhaseRemoved, time.Time{}, "", nil
+					s.Reservation = provisioning.ReservationRef{}
+				}
+			})
+		}, 20, []string{"is removed and on", "that nobody knows of"}},
+		{"leases are ignored", func(o *services.Options) {
+			o.Store = onRows(func(r provisioning.Rows) provisioning.Rows { return noLeases{r} })
+		}, 50, []string{" is called for "}},
+		{"calls under way are not counted", func(o *services.Options) {
+			o.Store = onRows(func(r provisioning.Rows) provisioning.Rows { return noGates{r} })
+		}, 200, []string{"calls at once on"}},
+		{"what succeeded is not looked at", func(o *services.Options) {
+			o.Driver = func(d *fake.Driver) provisioning.Driver { return blind{d} }
+		}, 20, []string{"should be", ", and on "}},
+		{"servers hold more than they may", func(o *services.Options) {
+			o.Store = onRows(func(r provisioning.Rows) provisioning.Rows { return roomy{r} })
+		}, 20, []string{"services have room on"}},
+		{"room is not given back", func(o *services.Options) {
+			o.Store = onRows(func(r provisioning.Rows) provisioning.Rows { return noRelease{r} })
+		}, 20, []string{"loads are not what is reserved"}},
+		{"what is of others is removed", func(o *services.Options) {
+			o.Driver = func(d *fake.Driver) provisioning.Driver { return ruthless{d} }
+		}, 200, []string{"somebody else's"}},
+		{"passwords are not set", func(o *services.Options) {
+			o.Driver = func(d *fake.Driver) provisioning.Driver { return careless{d} }
+		}, 20, []string{"has the password"}},
+		{"passwords are not sealed", func(o *services.Options) { o.Sealer = plain{} }, 20, []string{"shows its password"}},
+		{"suspensions are forgotten", func(o *services.Options) {
+			o.Store = writing(func(s *provisioning.Service) {
+				if s.Phase == provisioning.PhaseSuspending {
+					s.Phase, s.Due, s.Queue = provisioning.PhaseSuspended, time.Time{}, ""
+				}
+			})
+		}, 20, []string{"is suspended, and on"}},
+		{"what was under way is not looked at", func(o *services.Options) {
+			o.Store = writing(func(s *provisioning.Service) { s.Recheck = false })
+		}, 50, []string{"still finds something"}},
+	} {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			ring := keyring(t)
+			for seed := uint64(1); seed <= m.seeds; seed++ {
+				o := services.Options{Seed: seed, Sealer: ring}
+				m.change(&o)
+				_, err := simulate(t, memory.New(), o)
+				if err == nil {
+					continue
+				}
+				require.True(t, slices.ContainsFunc(m.want, func(w string) bool { return strings.Contains(err.Error(), w) }),
+					"seed %d: %v is none of %q", seed, err, m.want)
+				t.Logf("noticed with seed %d: %.150s", seed, err.Error())
+				return
+			}
+			t.Fatalf("not noticed within %d seeds", m.seeds)
+		})
+	}
+}
