@@ -25,6 +25,8 @@ func (m *Manager) call(ctx context.Context, t *task) (c made) {
 	return c
 }
 
+var errPanicked = errors.New("the driver has panicked; the log says where")
+
 // guarded makes the panic of a driver a failure of the call: one service must not end a
 // worker again and again.
 func (m *Manager) guarded(ctx context.Context, t *task) (c made) {
@@ -33,7 +35,7 @@ func (m *Manager) guarded(ctx context.Context, t *task) (c made) {
 			m.opt.Logger.ErrorContext(ctx, "a driver has panicked", "service", t.service.ID, "server", t.server,
 				"verb", t.service.Operation.Verb, "panic", p, "stack", string(debug.Stack()))
 			c = made{verb: t.service.Operation.Verb, err: tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown,
-				errors.New("the driver has panicked; the log says where"))}
+				errPanicked)}
 		}
 	}()
 	return m.dispatch(ctx, t)
@@ -46,7 +48,7 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		c.verb = VerbRead
 	}
 	mover, moves := As[Mover](t.driver)
-	if op.Verb == VerbVerify && !moves {
+	if op.Verb == VerbVerify && (!moves || s.Move.WithoutContent) {
 		c.verb = VerbRead // looking at it is all there is
 	}
 	if err := checkSpec(t.driver, s.Kind, s.Name, s.Spec); err != nil && c.verb == VerbEnsure {
@@ -68,7 +70,7 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		in.Password, c.err = m.password(ctx, s)
 		c.unread = c.err != nil
 	case VerbRemove:
-		if op.Server == s.Server && s.Observed.Made && !op.Gone && !s.Removal.Undo && m.opt.Work.BeforeRemove != nil {
+		if op.Server == s.Server && s.Observed.Made && !op.Gone && m.opt.Work.BeforeRemove != nil {
 			c.err = m.opt.Work.BeforeRemove(ctx, s.Clone())
 			if c.err != nil {
 				c.refused = true
@@ -100,9 +102,10 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		}
 	case VerbCopy:
 		switch {
+		case s.Move.WithoutContent:
 		case moves:
 			c.err = mover.Copy(ctx, t.from, in)
-		case !s.Move.WithoutContent:
+		default:
 			c.err = tierhost.E("", tierhost.KindUnsupported, "no_mover", errors.New("the driver cannot copy content"))
 		}
 	case VerbVerify:
@@ -146,6 +149,7 @@ func (m *Manager) heartbeat(ctx context.Context, t *task, cancel context.CancelF
 		return func() {}
 	}
 	done := make(chan struct{})
+	renewed := t.begun
 	var running sync.WaitGroup
 	running.Go(func() {
 		tick := time.NewTicker(o.Lease / 3)
@@ -158,8 +162,11 @@ func (m *Manager) heartbeat(ctx context.Context, t *task, cancel context.CancelF
 				return
 			case <-tick.C:
 			}
-			if held, err := m.renew(ctx, t); err == nil && !held {
-				cancel()
+			switch held, err := m.renew(ctx, t); {
+			case err == nil && held:
+				renewed = m.now()
+			case err == nil || m.now().Sub(renewed) >= o.Lease:
+				cancel() // another worker may have the service, or will have it
 				return
 			}
 		}

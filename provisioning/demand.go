@@ -23,6 +23,8 @@ type ReserveRequest struct {
 	Hold time.Duration
 	// Commit has the reservations committed at once, and not held.
 	Commit bool
+
+	services []ServiceID // that will use what is committed, one for each demand; nil: none of ours
 }
 
 // Demand asks for room for one service.

@@ -313,3 +313,21 @@ func TestRefusedRemovalLeavesNothingBehind(t *testing.T) {
 	w.phase(id, provisioning.PhaseRemoved)
 	require.Empty(t, w.driver.Things("s1"))
 }
+
+// A name that is taken by what is left of another of our services is free once that is
+// removed, which is seen to first.
+func TestNameTakenByALeftover(t *testing.T) {
+	t.Parallel()
+	w := hire(t, 1, 10)
+	gone := w.made("shop")
+	_, err := w.Remove(t.Context(), provisioning.RemoveRequest{Service: gone, Reason: "cancelled", Now: true})
+	require.NoError(t, err)
+	w.days(1)
+	w.driver.Put("s1", fake.Thing{Kind: "web", Name: "shop", Owner: gone, Plan: "gold"}) // a backup was restored
+	id := w.parking("shop")
+	w.days(1)
+	w.phase(id, provisioning.PhaseActive)
+	w.phase(gone, provisioning.PhaseRemoved)
+	thing, _ := w.thing("s1", "shop")
+	require.Equal(t, id, thing.Owner)
+}

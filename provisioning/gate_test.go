@@ -180,8 +180,7 @@ func TestNobodyStarves(t *testing.T) {
 	bad := w.parking("bad")
 	w.driver = nil
 	calls := map[string]int{}
-	var driver *fake.Driver
-	driver = fake.New(fake.Options{Clock: w.clock, Decide: func(c fake.Called) fake.Fault {
+	driver := fake.New(fake.Options{Clock: w.clock, Decide: func(c fake.Called) fake.Fault {
 		calls[c.Name]++
 		if c.Name == "bad" {
 			return fake.Fault{Before: fake.ErrUnreachable}

@@ -110,7 +110,7 @@ func (m *Manager) checkOrder(o Order) error {
 	if o.OnFailure != Undo && o.OnFailure != Park {
 		c.Add("on_failure", "unknown", "%.40q is neither %q nor %q", o.OnFailure, Undo, Park)
 	}
-	ids, demands := map[ServiceID]bool{}, map[string]bool{}
+	ids, demands, rooms := map[ServiceID]bool{}, map[string]bool{}, map[ReservationID]bool{}
 	for i, s := range o.Services {
 		at := func(field string) string { return tierhost.Path("services", i, field) }
 		c.name(at("kind"), string(s.Kind))
@@ -120,6 +120,10 @@ func (m *Manager) checkOrder(o Order) error {
 			c.Add(at("id"), "duplicate", "two services have the ID %q", s.ID)
 		}
 		ids[s.ID] = true
+		if s.Reservation.ID != "" && rooms[s.Reservation.ID] {
+			c.Add(at("reservation"), "duplicate", "two services have the room of %q", s.Reservation.ID)
+		}
+		rooms[s.Reservation.ID] = true
 		name := cmp.Or(s.Demand.Name, defaultDemand(s.Kind, i))
 		if demands[name] {
 			c.Add(at("demand.name"), "duplicate", "two demands are called %q", name)
@@ -171,7 +175,7 @@ func (m *Manager) Order(ctx context.Context, o Order) (Ordered, error) {
 		}
 	}
 	var done Ordered
-	err := m.transact(ctx, func(ctx context.Context, u *unit) (err error) {
+	place := func(ctx context.Context, u *unit) (err error) {
 		done = Ordered{}
 		if o.Key != "" {
 			old, err := u.rows.ChainByKey(ctx, o.Seller, o.Key)
@@ -185,8 +189,13 @@ func (m *Manager) Order(ctx context.Context, o Order) (Ordered, error) {
 		}
 		done, err = u.order(ctx, o, fingerprint)
 		return err
-	})
+	}
+	err := m.transact(ctx, place)
+	if o.Key != "" && m.tx == nil && errors.Is(err, tierhost.ErrExists) {
+		err = m.transact(ctx, place) // another was faster with the key: its order is there now
+	}
 	if err != nil {
+		m.refused(ctx, ReserveRequest{Seller: o.Seller, Account: o.Account, Demands: demandsOf(o)}, err)
 		return Ordered{}, named(op, err)
 	}
 	// As they were written.
@@ -194,6 +203,15 @@ func (m *Manager) Order(ctx context.Context, o Order) (Ordered, error) {
 		done.Services[i] = done.Services[i].Clone()
 	}
 	return done, nil
+}
+
+// demandsOf are the demands of an order.
+func demandsOf(o Order) []Demand {
+	all := make([]Demand, len(o.Services))
+	for i, s := range o.Services {
+		all[i] = s.Demand
+	}
+	return all
 }
 
 // replay returns what an earlier order with the same key has made.
@@ -279,16 +297,8 @@ func (u *unit) settleIn(ctx context.Context, all []*touched, wait bool) error {
 		}
 	}
 	if len(refs) > 0 {
-		committed, err := u.m.In(u.tx).Commit(ctx, refs...)
-		if err != nil {
+		if err := u.occupy(ctx, all, refs); err != nil {
 			return err
-		}
-		for _, t := range all {
-			for _, r := range committed {
-				if r.ID == t.Reservation.ID {
-					t.Server, t.Reservation = r.Server, r.Ref()
-				}
-			}
 		}
 	}
 	if len(homeless) == 0 {
@@ -301,6 +311,46 @@ func (u *unit) settleIn(ctx context.Context, all []*touched, wait bool) error {
 	return err
 }
 
+// occupy commits what was reserved for the services of an order, and notes whose it is:
+// room is that of one service, for which it was reserved.
+func (u *unit) occupy(ctx context.Context, all []*touched, refs []ReservationRef) error {
+	committed, err := u.m.In(u.tx).Commit(ctx, refs...)
+	if err != nil {
+		return err
+	}
+	byID := map[ReservationID]Reservation{}
+	for _, r := range committed {
+		byID[r.ID] = r
+	}
+	var issues tierhost.Issues
+	var used []Reservation
+	for _, t := range all {
+		r, has := byID[t.Reservation.ID]
+		if !has {
+			continue
+		}
+		if r.Service != "" {
+			return fmt.Errorf("%w: reservation %q is that of service %q", ErrFenced, r.ID, r.Service)
+		}
+		at := tierhost.Path("services", t.Position, "reservation")
+		switch {
+		case r.Seller != t.Seller || r.Account != "" && r.Account != t.Account:
+			issues.Add(at, "other_owner", "it is of another customer")
+		case r.Kind != t.Kind:
+			issues.Add(at, "other_kind", "it is room for a %s on %q", r.Kind, r.Server)
+		}
+		r.Service = t.ID
+		r.Token++
+		t.Server, t.Reservation = r.Server, r.Ref()
+		used = append(used, r)
+	}
+	if err := issues.Err(); err != nil {
+		return err
+	}
+	slices.SortFunc(used, func(a, b Reservation) int { return cmp.Compare(a.ID, b.ID) })
+	return u.rows.PutReservations(ctx, used)
+}
+
 // house finds room for services that have none, for all of them or for none, on servers
 // where their names are free.
 func (u *unit) house(ctx context.Context, homeless []*touched) error {
@@ -311,7 +361,7 @@ func (u *unit) house(ctx context.Context, homeless []*touched) error {
 		for _, l := range t.Leftovers {
 			d.Exclude = append(d.Exclude, l.Server)
 		}
-		req.Demands = append(req.Demands, d)
+		req.Demands, req.services = append(req.Demands, d), append(req.services, t.ID)
 	}
 	got, err := u.reserve(ctx, req, func(i int) Claim { return Claim{Kind: homeless[i].Kind, Name: homeless[i].Name} })
 	if err != nil {

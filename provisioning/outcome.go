@@ -24,13 +24,13 @@ type made struct {
 	verb Verb // what the driver was asked: the operation's verb, or VerbRead
 	// password says that the driver was given the password.
 	password bool
-	// copies says that the driver can copy content, which decides what a move needs.
-	copies bool
-	obs    Observation
-	err    error
+	obs      Observation
+	err      error
 	// uncalled: the driver was not asked, err says why. refused: it was
 	// WorkOptions.BeforeRemove that refused; unread: the password could not be opened.
 	uncalled, refused, unread bool
+	// ended: the worker was told to end in the middle of the call.
+	ended bool
 }
 
 // read reports whether the call could not have changed anything.
@@ -108,6 +108,9 @@ func (s *Service) conclude(c made, now time.Time, p patience) (v verdict) {
 		s.verified(&v, now)
 	default:
 		op.Acted, op.Check, op.Checks = true, true, 0
+		if op.Verb == VerbEnsure && s.Refused == op.Server {
+			s.Refused = ""
+		}
 		switch {
 		case !c.password:
 		case op.Server == s.Server:
@@ -139,6 +142,10 @@ func (s *Service) saw(op *Operation, c made, now time.Time, p patience, v *verdi
 	switch op.Verb {
 	case VerbRemove:
 		switch {
+		case obs.Presence != Absent && obs.Owner == "" && s.Refused == op.Server:
+			// It was there before; a driver that cannot tell would remove it.
+			s.removedFrom(op.Server, now, v)
+			return
 		case obs.Presence == Absent && op.Acted:
 			s.removedFrom(op.Server, now, v)
 			return
@@ -227,6 +234,9 @@ func (s *Service) failed(op *Operation, c made, now time.Time, p patience, v *ve
 		return
 	}
 	if c.read() {
+		if c.ended {
+			return
+		}
 		// A read has no effect and decides nothing; what is not there may be told so.
 		if class == ClassMissing {
 			c.err, c.obs = nil, Observation{Presence: Absent}
@@ -238,6 +248,9 @@ func (s *Service) failed(op *Operation, c made, now time.Time, p patience, v *ve
 	}
 	op.Acted, op.Checks = false, 0
 	op.Check = class == ClassUnknown
+	if c.ended { // which is nobody's failure: the next worker goes on
+		return
+	}
 	here := op.Server == s.Server
 	switch {
 	case class == ClassPermanent && op.Verb == VerbVerify:
@@ -257,6 +270,9 @@ func (s *Service) failed(op *Operation, c made, now time.Time, p patience, v *ve
 		return
 	case class == ClassExists:
 		op.Exists, op.Check = true, true
+		if !here || !s.Observed.Made {
+			s.Refused = op.Server
+		}
 	case class == ClassMissing && op.Verb == VerbRemove:
 		op.Check, op.Acted = true, true
 	case class == ClassMissing && op.Verb != VerbEnsure && here:
@@ -422,6 +438,9 @@ func (s *Service) removedFrom(server ServerID, now time.Time, v *verdict) {
 // was seen since may not be so. oldPassword says that it has set one that was changed
 // since, which no read would show.
 func (s *Service) late(on ServerID, oldPassword bool, now time.Time) {
+	if s.Operation != nil && s.Operation.Server == on {
+		s.Operation = nil // what it has seen may have been before
+	}
 	switch {
 	case !oldPassword:
 	case on == s.Server:
@@ -433,9 +452,6 @@ func (s *Service) late(on ServerID, oldPassword bool, now time.Time) {
 	case on == s.Server && s.Desired() != DesiredRemoved:
 		s.Recheck = true
 	case on == s.Server: // its removal reads first, unless that is over
-		if s.Operation != nil && s.Operation.Server == on {
-			s.Operation = nil
-		}
 	case s.Move != nil && on == s.Move.To:
 		s.Move.Stage = MoveMaking
 	case !s.leftOn(on):

@@ -257,7 +257,7 @@ func (s *sweep) others(ctx context.Context, listed map[string]Observation) ([]Fi
 	server := s.site.place.Server
 	var owners []ServiceID
 	for _, o := range listed {
-		if o.Owner != "" {
+		if o.Owner != "" && storable(string(o.Owner)) {
 			owners = append(owners, o.Owner)
 		}
 	}

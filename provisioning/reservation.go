@@ -36,6 +36,8 @@ type Reservation struct {
 	// Seller and Account are for whom it is.
 	Seller  string `json:"seller,omitempty"`
 	Account string `json:"account,omitempty"`
+	// Service is the one that uses it; "": none of the manager's.
+	Service ServiceID `json:"service,omitempty"`
 	// Name is the demand's.
 	Name    string    `json:"name,omitempty"`
 	Kind    Kind      `json:"kind"`

@@ -231,6 +231,9 @@ func (b *booking) batch(final bool) LoadBatch {
 		if b.q.Commit {
 			r.State, r.Expires = ReservationCommitted, time.Time{}
 		}
+		if len(b.q.services) > 0 {
+			r.Service = b.q.services[i]
+		}
 		if b.q.Key != "" {
 			r.Key, r.Position, r.Request = b.q.Key, i, b.print
 		}
@@ -265,21 +268,30 @@ func (c changes) sorted() []LoadChange {
 	return slices.SortedFunc(maps.Values(c), func(a, b LoadChange) int { return compareLoadKeys(a.LoadKey, b.LoadKey) })
 }
 
-// refused tells that there was no room, in a transaction of its own: that of the request
-// was rolled back.
-func (m *Manager) refused(ctx context.Context, q ReserveRequest, err error) {
+// noRoom is the event of an error that says that there is no room.
+func noRoom(seller, account string, demands []Demand, err error) (NoRoom, bool) {
 	none, ok := errors.AsType[*placement.NoCandidateError](err)
-	if !ok || m.tx != nil {
-		return
+	if !ok {
+		return NoRoom{}, false
 	}
-	event := NoRoom{Seller: q.Seller, Account: q.Account, Why: map[placement.Code]int{}}
-	for _, d := range q.Demands {
+	event := NoRoom{Seller: seller, Account: account, Why: map[placement.Code]int{}}
+	for _, d := range demands {
 		if none.Request == cmp.Or(d.Name, string(d.Group), string(d.Kind)) {
 			event.Group, event.Kind, event.Amounts = d.Group, d.Kind, d.Amounts
 		}
 	}
 	for _, n := range none.Counts {
 		event.Why[n.Code] = n.Servers
+	}
+	return event, true
+}
+
+// refused tells that there was no room, in a transaction of its own: that of the request
+// was rolled back.
+func (m *Manager) refused(ctx context.Context, q ReserveRequest, err error) {
+	event, lacks := noRoom(q.Seller, q.Account, q.Demands, err)
+	if !lacks || m.tx != nil {
+		return
 	}
 	told := m.update(ctx, func(ctx context.Context, _ Rows, outbox storage.Outbox) error {
 		return m.tell(ctx, outbox, m.now(), event)

@@ -57,6 +57,9 @@ type Service struct {
 	Touched bool `json:"touched,omitempty"`
 	// Observed is what was last seen on Server.
 	Observed Observed `json:"observed"`
+	// Refused is a server on which the name was found taken before anything of the service
+	// was seen there: what carries no ID there is not taken for the service's own.
+	Refused ServerID `json:"refused,omitempty"`
 	// Recheck is set when what was seen may be out of date: it is read again first.
 	Recheck bool `json:"recheck,omitempty"`
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/worker"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -52,7 +54,9 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 	if t.probe {
 		err = m.probe(ctx, t)
 	} else {
-		if err = m.record(ctx, t, m.call(ctx, t)); err != nil {
+		c := m.call(ctx, t)
+		c.ended = c.err != nil && ctx.Err() != nil
+		if err = m.record(ctx, t, c); err != nil {
 			err = m.setAside(ctx, t.service.ID, err)
 		}
 	}
@@ -180,8 +184,14 @@ func (u *unit) lease(ctx context.Context, due Service, token string) (t *task, p
 		return nil, "", nil
 	case err != nil:
 		return nil, "", err
-	case driver == nil:
-		return nil, on, nil // a worker that has the driver will come
+	case driver == nil: // a worker that has the driver will come
+		if s.Failure == nil {
+			u.touch(due).Failure = &Failure{
+				At: u.now, Verb: verb, Server: on, Class: ClassTransient, Code: ParkNoDriver,
+				Text: fmt.Sprintf("a worker that has passed by has no driver for %q", on),
+			}
+		}
+		return nil, on, nil
 	}
 	g, err := u.rows.LockGate(ctx, on)
 	if err != nil {
@@ -258,9 +268,14 @@ func (u *unit) housePending(ctx context.Context, t *touched) error {
 		if t.Operation != nil && t.Operation.Verb == VerbPlace {
 			tries = t.Operation.Failures + 1
 		}
+		if tries == 1 {
+			if e, lacks := noRoom(t.Seller, t.Account, []Demand{t.Demand}, err); lacks {
+				u.events = append(u.events, u.m.event(u.now, e))
+			}
+		}
 		t.Operation = &Operation{Verb: VerbPlace, Generation: t.Generation, Begun: u.now, Calls: tries, Failures: tries}
 		t.Failure = failureOf(err, VerbPlace, "", u.now)
-		t.Due = u.now.Add(u.m.opt.Work.jittered(doubled(u.m.opt.Work.First, u.m.opt.Work.Max, tries)))
+		t.Due = u.now.Add(u.m.opt.Work.jittered(worker.Doubled(u.m.opt.Work.First, u.m.opt.Work.Max, tries)))
 		return nil
 	}
 	t.Operation, t.Failure, t.Due = nil, nil, u.now
@@ -293,8 +308,11 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 		}
 		u.clear()
 		// After the service, as when it is leased: so nobody waits for the other.
-		if c.uncalled { // which says nothing about the server
+		if c.uncalled || c.ended { // which says nothing about the server
 			return u.leave(ctx, t)
+		}
+		if c.err != nil && (c.verb == VerbCopy || c.verb == VerbVerify) {
+			return u.leave(ctx, t) // the old server may be the one that does not answer
 		}
 		return u.pass(ctx, t, !unanswered(c.err))
 	})
@@ -392,7 +410,15 @@ func (u *unit) conflict(ctx context.Context, s *touched, on ServerID, rival Serv
 func (m *Manager) probe(ctx context.Context, t *task) error {
 	prober, _ := As[Prober](t.driver)
 	within, cancel := context.WithTimeout(ctx, m.opt.Work.Timeout)
-	err := prober.Probe(within, t.place)
+	err := func() (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				m.opt.Logger.ErrorContext(ctx, "a driver has panicked", "server", t.server, "panic", p, "stack", string(debug.Stack()))
+				err = errPanicked
+			}
+		}()
+		return prober.Probe(within, t.place)
+	}()
 	cancel()
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
 	defer cancel()

@@ -174,7 +174,7 @@ func (u *unit) flush(ctx context.Context) error {
 		}
 	}
 	if len(u.freed) > 0 {
-		if _, err := u.m.In(u.tx).Free(ctx, u.freed...); err != nil {
+		if err := u.vacate(ctx); err != nil {
 			return err
 		}
 	}
@@ -182,6 +182,21 @@ func (u *unit) flush(ctx context.Context) error {
 		return nil
 	}
 	return u.outbox.Append(ctx, u.events)
+}
+
+// vacate gives the room of services back. It is theirs whatever its token: a host may have
+// changed its size meanwhile.
+func (u *unit) vacate(ctx context.Context) error {
+	found, err := reservations(ctx, "", u.rows, u.freed)
+	if err != nil {
+		return err
+	}
+	refs := make([]ReservationRef, 0, len(u.freed))
+	for _, ref := range u.freed {
+		refs = append(refs, found[ref.ID].Ref())
+	}
+	_, err = u.m.In(u.tx).Free(ctx, refs...)
+	return err
 }
 
 // reason is why the service is in its phase, if that needs one.

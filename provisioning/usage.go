@@ -131,7 +131,8 @@ func (m *Manager) collect(ctx context.Context, r UsageRequest, at Place, reader 
 		report.Samples++
 		sample.At = sample.At.UTC().Truncate(time.Microsecond)
 		sample.Epoch = shortened(sample.Epoch)
-		if sample.At.After(m.now().Add(clockSkew)) || !countable(sample.Value) {
+		if sample.At.After(m.now().Add(clockSkew)) || !countable(sample.Value) ||
+			!storable(string(sample.Service), string(sample.Kind), sample.Name, sample.Meter) {
 			report.Bad++
 			continue
 		}

@@ -144,6 +144,10 @@ func (c *counting) sample(s Sample) {
 	last, known := c.last[k]
 	late := known && !s.At.After(last.At)
 	if s.Metric != Counter {
+		if c.services[s.Service].Server != c.at.Server {
+			c.report.Foreign++ // half of a move: the customer has it once
+			return
+		}
 		c.record(s, s.Value, last.At, c.day(s.At), "")
 		if !late {
 			c.keep(k, s)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -27,3 +28,14 @@ func kept(j json.RawMessage) json.RawMessage {
 }
 
 func defaultDemand(kind Kind, position int) string { return string(kind) + strconv.Itoa(position) }
+
+// storable reports whether every store keeps texts that come from elsewhere: UTF-8
+// without NUL.
+func storable(texts ...string) bool {
+	for _, s := range texts {
+		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+			return false
+		}
+	}
+	return true
+}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/tierhost/tierhost/internal/worker"
 	"github.com/tierhost/tierhost/secret"
 )
 
@@ -48,8 +49,8 @@ type WorkOptions struct {
 	// Grace is how long a service is kept, suspended, before it is removed; 0: 30 days;
 	// below 0: not at all. A service that was never there is removed at once.
 	Grace time.Duration
-	// BeforeRemove is called before a service is removed for good (not when an order is
-	// undone): to take a last copy, to look once more whether it is paid. An error of
+	// BeforeRemove is called before a service that was made is removed for good, also when
+	// its order is undone (Removal.Undo): to take a last copy, to look once more whether it is paid. An error of
 	// kind precondition, invalid or unsupported keeps the service, which is parked; with
 	// any other it is tried again later. It may be called several times for one removal.
 	BeforeRemove func(ctx context.Context, s Service) error
@@ -103,20 +104,11 @@ func (o WorkOptions) timeout(v Verb) time.Duration {
 // patience is how the options bound retries.
 func (o WorkOptions) patience() patience {
 	return patience{attempts: o.Attempts, delay: func(failures int) time.Duration {
-		return o.jittered(doubled(o.First, o.Max, failures))
+		return o.jittered(worker.Doubled(o.First, o.Max, failures))
 	}}
-}
-
-// doubled returns the n-th wait, from 1.
-func doubled(first, longest time.Duration, n int) time.Duration {
-	d := first
-	for i := 1; i < n && d < longest; i++ {
-		d *= 2
-	}
-	return min(d, longest)
 }
 
 // jittered shortens d at random by up to half, so that rivals spread out.
 func (o WorkOptions) jittered(d time.Duration) time.Duration {
-	return (d - time.Duration(o.Rand()*float64(d)/2)).Truncate(time.Microsecond)
+	return worker.Jittered(d, o.Rand)
 }

@@ -108,7 +108,10 @@ func (w wish) services() []provisioning.OrderedService {
 
 // signup does what a shop does when somebody orders.
 func (h *hosting) signup(ctx context.Context, w wish) error {
-	order, err := h.manager.Prepare(ctx, provisioning.Order{Seller: "northwind", Account: w.name, Services: w.services()})
+	order, err := h.manager.Prepare(ctx, provisioning.Order{
+		Key:    "order of " + w.name, // sent twice, it is done once
+		Seller: "northwind", Account: w.name, Services: w.services(),
+	})
 	if err != nil {
 		return err // a tierhost.Invalid says everything that is wrong with it
 	}

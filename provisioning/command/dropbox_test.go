@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -338,7 +339,8 @@ func (s leavingSession) Run(ctx context.Context, c shell.Command) (shell.Result,
 
 func harness(s func(t *testing.T) *server) provisioningtest.DriverHarness {
 	return provisioningtest.DriverHarness{
-		New: func(t *testing.T) provisioningtest.Site { return s(t).site(t) },
+		Patience: 5 * time.Minute, // a busy machine is no fault of the script
+		New:      func(t *testing.T) provisioningtest.Site { return s(t).site(t) },
 		Features: provisioningtest.Features{Lists: true, Probes: true, Passwords: true, Moves: true, ChecksSpecs: true,
 			Meters: map[string]provisioning.Metric{"disk_bytes": provisioning.Gauge}},
 		Without: map[string]string{

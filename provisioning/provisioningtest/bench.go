@@ -3,12 +3,14 @@ package provisioningtest
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/fake"
 	"github.com/tierhost/tierhost/provisioning/placement"
 )
 
@@ -48,6 +50,59 @@ func benchmarkReserve(b *testing.B, st provisioning.Store, floor func(ctx contex
 		_, err := m.Reserve(ctx, provisioning.ReserveRequest{Seller: "host", Account: "42", Demands: []provisioning.Demand{demand}})
 		return err
 	}
+	inTurns(b, clients, 1, floor, reserve, func(context.Context) error { return nil }, "reservations/s")
+}
+
+// BenchmarkStep measures what [provisioning.Manager.Step] does on a store beside the work
+// of drivers, which do nothing here: lease a service and write what is about to be done,
+// then write the outcome with its event; two transactions, which are beside two bare
+// conditional updates, each committed, in turns with them. It reports as BenchmarkReserve
+// does.
+func BenchmarkStep(b *testing.B, open func(b *testing.B) provisioning.Store, floor func(b *testing.B) func(ctx context.Context, n int) error) {
+	for _, clients := range []int{1, 8} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) { benchmarkStep(b, open(b), floor(b), clients) })
+	}
+}
+
+func benchmarkStep(b *testing.B, st provisioning.Store, floor func(ctx context.Context, n int) error, clients int) {
+	ctx := b.Context()
+	m, err := provisioning.New(st, provisioning.Options{
+		Policy: placement.Policy{Picker: placement.PowerOfTwo{}}, Drivers: map[string]provisioning.Driver{"": fake.New(fake.Options{})},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := benchFleet(ctx, m); err != nil {
+		b.Fatal(err)
+	}
+	ordered := 0
+	order := func(ctx context.Context) error { // two steps each: it is made, and looked at
+		for range clients * perTurn / 2 {
+			ordered++
+			_, err := m.Order(ctx, provisioning.Order{
+				Seller: "host", Account: "42", Services: []provisioning.OrderedService{{Kind: "web", Name: fmt.Sprint("site", ordered)}},
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	step := func(ctx context.Context, _ int) error {
+		for {
+			worked, err := m.Step(ctx)
+			if worked || err != nil {
+				return err
+			}
+			runtime.Gosched() // the others have what is left between two steps
+		}
+	}
+	inTurns(b, clients, 2, floor, step, order, "steps/s")
+}
+
+// inTurns has clients do something in turns with the floor, of which each does so many.
+// Before each turn there is something to be prepared.
+func inTurns(b *testing.B, clients, floors int, floor, do func(ctx context.Context, n int) error, before func(ctx context.Context) error, unit string) {
 	n := 0
 	turn := func(do func(ctx context.Context, n int) error) time.Duration {
 		var all sync.WaitGroup
@@ -57,7 +112,7 @@ func benchmarkReserve(b *testing.B, st provisioning.Store, floor func(ctx contex
 			from := n + i*perTurn
 			all.Go(func() {
 				for j := range perTurn {
-					if failed[i] = do(ctx, from+j); failed[i] != nil {
+					if failed[i] = do(b.Context(), from+j); failed[i] != nil {
 						return
 					}
 				}
@@ -73,16 +128,24 @@ func benchmarkReserve(b *testing.B, st provisioning.Store, floor func(ctx contex
 		}
 		return took
 	}
-	turn(floor)
-	turn(reserve)
+	both := func() (bare, full float64) {
+		if err := before(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		for range floors {
+			bare += turn(floor).Seconds()
+		}
+		return bare, turn(do).Seconds()
+	}
+	both()
 	var bare, full, ratio []float64
 	for b.Loop() {
-		f, r := turn(floor).Seconds(), turn(reserve).Seconds()
+		f, r := both()
 		bare, full, ratio = append(bare, f), append(full, r), append(ratio, f/r)
 	}
 	each := float64(clients * perTurn)
-	b.ReportMetric(each/median(full), "reservations/s")
-	b.ReportMetric(each/median(bare), "updates/s")
+	b.ReportMetric(each/median(full), unit)
+	b.ReportMetric(float64(floors)*each/median(bare), "updates/s")
 	b.ReportMetric(100*median(ratio), "%floor")
 }
 

@@ -115,7 +115,7 @@ func startMachine(t testing.TB) *machine {
 	}
 	cmd := exec.Command("/usr/bin/unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", setUp, "sh", base)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
-	var said bytes.Buffer
+	var said logs // is read while it is written
 	cmd.Stderr = &said
 	stdin, err := cmd.StdinPipe() // its end is the machine's
 	require.NoError(t, err)

@@ -606,6 +606,7 @@ func (m *machine) fill(ctx context.Context, c provisioning.Call, _ string) error
 func harness(access func(*machine) shell.Access, machines ...*machine) provisioningtest.DriverHarness {
 	var n atomic.Int64
 	return provisioningtest.DriverHarness{
+		Patience: 5 * time.Minute, // eight accounts at once wait for one nginx, on a busy machine
 		New: func(t *testing.T) provisioningtest.Site {
 			i := int(n.Add(1))
 			return machines[i%len(machines)].site(t, access, machines[(i+1)%len(machines)])

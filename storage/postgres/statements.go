@@ -32,6 +32,7 @@ type statements struct {
 	brands    brandStatements
 	inventory inventoryStatements
 	services  serviceStatements
+	dns       dnsStatements
 }
 
 func newStatements(x sqlText) *statements {
@@ -62,6 +63,7 @@ func newStatements(x sqlText) *statements {
 		brands:    newBrandStatements(x),
 		inventory: newInventoryStatements(x),
 		services:  newServiceStatements(x),
+		dns:       newDNSStatements(x),
 	}
 }
 

@@ -122,6 +122,23 @@ func TestPlans(t *testing.T) {
 		{"shared addresses", queryShared, "INDEX provisioning_addresses_pool (pool=? AND owners>? AND owners<?)", true},
 		{"held addresses", queryHeld, "COVERING INDEX provisioning_addresses_pool (pool=? AND owners>?)", false},
 		{"addresses of a server", queryOwners, "provisioning_address_owners USING PRIMARY KEY (server=? AND (kind,owner)>(?,?))", false},
+		{"zone", queryZone, "dns_zones USING INDEX sqlite_autoindex_dns_zones_1 (id=?)", false},
+		{"zones below", queryZonesBelow, "INDEX dns_zones_reversed (reversed>? AND reversed<?)", false},
+		{
+			"zones made from a set", selectZonesMade + "WHERE s.kind = ? AND s.source = ? AND state = ? AND s.zone > ? ORDER BY s.zone LIMIT ?",
+			"s USING PRIMARY KEY (kind=? AND source=? AND zone>?)", false,
+		},
+		{"zones of an account", selectZones + "WHERE seller = ? AND account = ? AND id > ? ORDER BY id LIMIT ?", "INDEX dns_zones_account (seller=? AND account=? AND id>?)", false},
+		{"publications of zones", queryPublicationsOf, "dns_publications USING INDEX sqlite_autoindex_dns_publications_1 (zone=?)", false},
+		{"publications that are due", queryPublicationsDue, "INDEX dns_publications_available (available<?)", false},
+		{"next publication that is due", queryPublicationNext, "INDEX dns_publications_available (available>?)", false},
+		{
+			"publications on a server", selectPublications + "WHERE server = ? AND (zone, server) > (?, ?) ORDER BY zone, server LIMIT ?",
+			"INDEX dns_publications_server (server=? AND zone>?)", false,
+		},
+		{"publications in a state", selectPublications + "WHERE state = ? AND (zone, server) > (?, ?) ORDER BY zone, server LIMIT ?", "INDEX dns_publications_state (state=? AND (zone,server)>(?,?))", false},
+		{"latest version of a template", templateTable().last(), "dns_templates USING INDEX sqlite_autoindex_dns_templates_1 (id=?)", false},
+		{"alias of a site", selectAliases + "WHERE seller = ? AND account = ? AND site = ? ORDER BY id LIMIT ?", "INDEX dns_aliases_site (seller=? AND account=? AND site=?)", false},
 	} {
 		rows, err := st.DB().QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+c.query, make([]any, strings.Count(c.query, "?"))...)
 		require.NoError(t, err, c.what)

@@ -130,16 +130,17 @@ func (d blind) Read(ctx context.Context, c provisioning.Call) (provisioning.Obse
 	return o, err
 }
 
-// ruthless removes what is of others.
+// ruthless takes the names of others. (One that removes what is of others on request is
+// not asked to: a name that was taken is not the service's to remove.)
 type ruthless struct{ *fake.Driver }
 
-func (d ruthless) Remove(ctx context.Context, c provisioning.Call) error {
-	err := d.Driver.Remove(ctx, c)
-	if tierhost.KindOf(err) == tierhost.KindPrecondition {
+func (d ruthless) Ensure(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
+	o, err := d.Driver.Ensure(ctx, c)
+	if tierhost.KindOf(err) == tierhost.KindExists {
 		d.Delete(c.Server.Server, c.Service.Kind, c.Service.Name)
-		return nil
+		return d.Driver.Ensure(ctx, c)
 	}
-	return err
+	return o, err
 }
 
 // careless forgets passwords.
@@ -195,7 +196,7 @@ func TestFaultsAreNoticed(t *testing.T) {
 		{"room is not given back", func(o *services.Options) {
 			o.Store = onRows(func(r provisioning.Rows) provisioning.Rows { return noRelease{r} })
 		}, 20, []string{"loads are not what is reserved"}},
-		{"what is of others is removed", func(o *services.Options) {
+		{"what is of others is taken", func(o *services.Options) {
 			o.Driver = func(d *fake.Driver) provisioning.Driver { return ruthless{d} }
 		}, 200, []string{"somebody else's"}},
 		{"passwords are not set", func(o *services.Options) {

@@ -78,7 +78,7 @@ func TestServices(t *testing.T) {
 	}{
 		{"memory", 100, func(*testing.T, uint64) (provisioning.Store, func()) { return memory.New(), func() {} }},
 		{"sqlite", 2, openFile},
-		{"postgres", 2, openSchema},
+		{"postgres", 1, openSchema},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()

@@ -49,8 +49,7 @@ type World struct {
 	foreign map[provisioning.ServerID][]fake.Thing
 	backups []func()
 	sick    map[provisioning.ServerID]bool // they do nothing that is asked of them
-	names   int
-	depth   int // of calls within calls
+	depth   int                            // of calls within calls
 	calm    bool
 	// happened counts what may have changed anything, and checked is how much of it was
 	// looked at.
@@ -218,7 +217,6 @@ type running struct {
 	fake.Called
 	process *process
 	begun   time.Time
-	over    bool // its process has ended
 }
 
 // call decides about a call of a driver, and what happens during it.

@@ -1,0 +1,392 @@
+package dnstest
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tierhost/tierhost/dns"
+	"github.com/tierhost/tierhost/storage"
+	"github.com/tierhost/tierhost/storage/storagetest/conformance"
+)
+
+// StoreHarness describes a store to the suite.
+type StoreHarness = conformance.StoreHarness[dns.Store]
+
+// TestStore runs every rule of dns.Rows against the store.
+func TestStore(t *testing.T, h StoreHarness) {
+	t.Helper()
+	conformance.Run(t, h, StoreRules())
+}
+
+// StoreRule is a rule about dns.Rows.
+type StoreRule = conformance.Rule[StoreHarness]
+
+// StoreRules returns the rules that [TestStore] runs.
+func StoreRules() []StoreRule {
+	return slices.Concat(
+		serverKind().rules(), settingsKind().rules(), aliasKind().rules(), zoneKind().rules(), publicationKind().rules(),
+		templateKind().rules(), setKind().rules(), gateRules(), zoneRules(), publicationRules(), aliasRules(), modelRules(), rowsOf().Rules(),
+	)
+}
+
+type rowsFunc = func(ctx context.Context, rows dns.Rows) error
+
+// rowsOf describes dns.Rows to the rules of all rows.
+func rowsOf() conformance.Rows[dns.Store, dns.Rows] {
+	return conformance.Rows[dns.Store, dns.Rows]{
+		Method: "DNS",
+		Of:     dns.Store.DNS,
+		Calls:  calls,
+		Seed:   seed,
+		Dump:   dump,
+		Lost:   "A zone that is forgotten is nobody's, and one whose serial is forgotten goes back.",
+	}
+}
+
+// update runs fn in a transaction that commits.
+func update(t *conformance.T, st dns.Store, what string, fn rowsFunc) {
+	t.Helper()
+	rowsOf().Update(t, st, what, fn)
+}
+
+// view runs fn in a transaction that reads.
+func view(t *conformance.T, st dns.Store, fn rowsFunc) {
+	t.Helper()
+	rowsOf().View(t, st, fn)
+}
+
+// fails runs fn, which must fail with want, in a transaction that is rolled back.
+func fails(t *conformance.T, st dns.Store, want error, what string, fn rowsFunc) {
+	t.Helper()
+	rowsOf().Fails(t, st, want, what, fn)
+}
+
+func noon() time.Time { return time.Date(2031, 5, 1, 12, 0, 0, 123456000, time.UTC) }
+
+// odd is a text that stores get wrong.
+const odd = `é'"\%_;--`
+
+// filled is a row with every field set.
+func filled[V any]() V {
+	var row V
+	number := func(n int) any { return uint32(n + 1) }
+	(&conformance.Filler{ByType: map[reflect.Type]func(n int) any{
+		reflect.TypeFor[netip.Addr](): func(n int) any { return netip.AddrFrom4([4]byte{192, 0, byte(n >> 8), byte(n)}) },
+		reflect.TypeFor[dns.Name]():   func(n int) any { return dns.Name("n" + strconv.Itoa(n) + ".example") },
+		reflect.TypeFor[dns.Record](): func(n int) any {
+			return dns.Record{Name: "r.example", TTL: uint32(n), Data: dns.TXT{Text: odd + strconv.Itoa(n)}}
+		},
+		reflect.TypeFor[dns.Type]():   func(int) any { return dns.TypeMX },
+		reflect.TypeFor[dns.Serial](): number,
+		reflect.TypeFor[uint32]():     number,
+	}}).Fill(&row)
+	return row
+}
+
+// kind is rows with a version.
+type kind[V any] struct {
+	prefix, what string
+	row          func(id string) V // at version 1
+	full         func() V          // every field set, at version 1
+	version      func(*V) *int64
+	change       func(*V)
+	put          func(ctx context.Context, rows dns.Rows, v V) error
+	find         func(ctx context.Context, rows dns.Rows, v V) (V, error)
+	page         func(ctx context.Context, rows dns.Rows, after *V, limit int) ([]V, error) // nil: there is none
+	remove       func(ctx context.Context, rows dns.Rows, v V) error                        // at its version; nil: there is none
+}
+
+func (k kind[V]) next(v V) V {
+	*k.version(&v)++
+	k.change(&v)
+	return v
+}
+
+func (k kind[V]) rules() []StoreRule {
+	rules := []StoreRule{
+		{
+			ID: k.prefix + "-1", Name: "read back",
+			Text: "A " + k.what + " comes back with every field equal; one that is not there is storage.ErrNotFound.",
+			Why:  "A field that is lost is a zone that changes by itself.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				full, bare := k.full(), k.row("bare")
+				update(t, st, "write", func(ctx context.Context, rows dns.Rows) error {
+					return errors.Join(k.put(ctx, rows, full), k.put(ctx, rows, bare))
+				})
+				for _, want := range []V{full, bare} {
+					view(t, st, func(ctx context.Context, rows dns.Rows) error {
+						got, err := k.find(ctx, rows, want)
+						t.Equal(got, want, "what was written")
+						conformance.Scramble(got)
+						again, err2 := k.find(ctx, rows, want)
+						t.Equal(again, want, "what was written, after a reader has spoiled its copy")
+						_, none := k.find(ctx, rows, k.row("nobody"))
+						t.Is(none, storage.ErrNotFound, "one that is not there")
+						return errors.Join(err, err2)
+					})
+				}
+				second := k.next(full)
+				update(t, st, "write again", func(ctx context.Context, rows dns.Rows) error {
+					err := k.put(ctx, rows, second)
+					got, err2 := k.find(ctx, rows, second)
+					t.Equal(got, second, "within the transaction")
+					return errors.Join(err, err2)
+				})
+				view(t, st, func(ctx context.Context, rows dns.Rows) error {
+					got, err := k.find(ctx, rows, second)
+					t.Equal(got, second, "the second version")
+					return err
+				})
+			},
+		},
+		{
+			ID: k.prefix + "-2", Name: "versions",
+			Text: "A version is written after the one before it only; any other is storage.ErrConflict, also for transactions at the same time.",
+			Why:  "Of two that read the same, the second would undo what the first has done.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				first := k.row("a")
+				at := func(n int64) V { v := first; *k.version(&v) = n; return v }
+				put := func(v V) rowsFunc {
+					return func(ctx context.Context, rows dns.Rows) error { return k.put(ctx, rows, v) }
+				}
+				fails(t, st, storage.ErrConflict, "version 2 of nothing", put(at(2)))
+				update(t, st, "version 1", put(first))
+				for _, n := range []int64{1, 3} {
+					fails(t, st, storage.ErrConflict, "version "+strconv.FormatInt(n, 10)+" after 1", put(at(n)))
+				}
+				update(t, st, "version 2", put(at(2)))
+				fails(t, st, storage.ErrConflict, "version 2 again", put(at(2)))
+				var mu sync.Mutex
+				won := 0
+				h.AtOnce(t, 4, func(int) {
+					err := rowsOf().Tried(t, st, put(k.next(at(2))))
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						won++
+					} else {
+						t.Is(err, storage.ErrConflict, "the one that came second")
+					}
+				})
+				t.Equal(won, 1, "how many of four have written version 3")
+			},
+		},
+	}
+	if k.page != nil {
+		rules = append(rules, StoreRule{
+			ID: k.prefix + "-3", Name: "pages",
+			Text: "Pages are in the order of the bytes, begin after the given one, and have at most the limit.",
+			Why:  "A page that skips one leaves it behind for ever.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				names := []string{"A", "B", "a", "a-b", "a.b", "aa", "b", "é"}
+				if k.prefix == "ZONE" || k.prefix == "PUBLICATION" {
+					names = []string{"0", "a", "a-b", "a.b", "aa", "b", "xn--9ca"}
+				}
+				var want []V
+				for _, n := range names {
+					want = append(want, k.row(n))
+				}
+				update(t, st, "write", func(ctx context.Context, rows dns.Rows) (err error) {
+					for _, i := range []int{5, 2, 0, 4, 1, 6, 3} {
+						err = errors.Join(err, k.put(ctx, rows, want[i]))
+					}
+					if len(want) > 7 {
+						err = errors.Join(err, k.put(ctx, rows, want[7]))
+					}
+					return err
+				})
+				view(t, st, func(ctx context.Context, rows dns.Rows) error {
+					for limit := range len(want) + 2 {
+						var got []V
+						var after *V
+						for {
+							page, err := k.page(ctx, rows, after, limit)
+							if err != nil {
+								return err
+							}
+							if got = append(got, page...); len(page) < limit || limit == 0 {
+								t.Equal(len(page) > limit, false, "a page is longer than %d", limit)
+								break
+							}
+							after = &page[limit-1]
+						}
+						if limit == 0 {
+							t.Equal(len(got), 0, "a limit of 0")
+						} else {
+							t.Equal(got, want, "pages of %d", limit)
+						}
+					}
+					none, err := k.page(ctx, rows, nil, -1)
+					t.Equal(len(none), 0, "a limit below 0")
+					return err
+				})
+			},
+		})
+	}
+	if k.remove != nil {
+		rules = append(rules, StoreRule{
+			ID: k.prefix + "-4", Name: "removal",
+			Text: "A removal takes away the row at that version; one that is not there is storage.ErrNotFound, another version storage.ErrConflict.",
+			Why:  "What was changed since is not what was to be removed.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				one, other := k.row("a"), k.row("b")
+				drop := func(v V) rowsFunc {
+					return func(ctx context.Context, rows dns.Rows) error { return k.remove(ctx, rows, v) }
+				}
+				fails(t, st, storage.ErrNotFound, "what is not there", drop(one))
+				update(t, st, "write", func(ctx context.Context, rows dns.Rows) error {
+					return errors.Join(k.put(ctx, rows, one), k.put(ctx, rows, k.next(one)), k.put(ctx, rows, other))
+				})
+				fails(t, st, storage.ErrConflict, "an old version", drop(one))
+				update(t, st, "remove", drop(k.next(one)))
+				fails(t, st, storage.ErrNotFound, "what was removed", drop(k.next(one)))
+				view(t, st, func(ctx context.Context, rows dns.Rows) error {
+					_, err := k.find(ctx, rows, one)
+					t.Is(err, storage.ErrNotFound, "what was removed")
+					_, err = k.find(ctx, rows, other)
+					return err
+				})
+				update(t, st, "write anew", func(ctx context.Context, rows dns.Rows) error { return k.put(ctx, rows, one) })
+			},
+		})
+	}
+	return rules
+}
+
+// edition is rows of which all versions are kept.
+type edition[V any] struct {
+	prefix, what string
+	row          func(id string, version int64) V
+	full         func() V
+	key          func(V) (id string, version int64)
+	add          func(ctx context.Context, rows dns.Rows, v V) error
+	find         func(ctx context.Context, rows dns.Rows, id string, version int64) (V, error)
+	latest       func(ctx context.Context, rows dns.Rows, after string, limit int) ([]V, error)
+}
+
+func (e edition[V]) rules() []StoreRule {
+	return []StoreRule{
+		{
+			ID: e.prefix + "-1", Name: "all versions",
+			Text: "Every version of a " + e.what + " comes back with every field equal, and 0 is the latest; one that is not there is storage.ErrNotFound.",
+			Why:  "A zone says which version it is made from, for years.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				full := e.full()
+				all := []V{full, e.row("a", 1), e.row("a", 2), e.row("b", 1)}
+				for v := int64(3); v <= 11; v++ {
+					all = append(all, e.row("a", v))
+				}
+				update(t, st, "add", func(ctx context.Context, rows dns.Rows) (err error) {
+					for _, v := range all {
+						err = errors.Join(err, e.add(ctx, rows, v))
+					}
+					return err
+				})
+				view(t, st, func(ctx context.Context, rows dns.Rows) error {
+					for _, want := range all {
+						id, version := e.key(want)
+						got, err := e.find(ctx, rows, id, version)
+						t.OK(err, "version %d of %s", version, id)
+						t.Equal(got, want, "version %d of %s", version, id)
+						conformance.Scramble(got)
+						got, err = e.find(ctx, rows, id, version)
+						t.OK(err, "again")
+						t.Equal(got, want, "after a reader has spoiled its copy")
+					}
+					got, err := e.find(ctx, rows, "a", 0)
+					t.OK(err, "the latest")
+					t.Equal(got, e.row("a", 11), "the latest")
+					for _, id := range []string{"", "A", "aa", "nobody"} {
+						_, err = e.find(ctx, rows, id, 0)
+						t.Is(err, storage.ErrNotFound, "the latest of %q", id)
+					}
+					_, err = e.find(ctx, rows, "a", 12)
+					t.Is(err, storage.ErrNotFound, "a version that is not there")
+					return nil
+				})
+			},
+		},
+		{
+			ID: e.prefix + "-2", Name: "one after the other",
+			Text: "A version is added after the latest only; any other is storage.ErrConflict, also for transactions at the same time.",
+			Why:  "A version never changes.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				add := func(n int64) rowsFunc {
+					return func(ctx context.Context, rows dns.Rows) error { return e.add(ctx, rows, e.row("a", n)) }
+				}
+				fails(t, st, storage.ErrConflict, "version 2 of nothing", add(2))
+				fails(t, st, storage.ErrConflict, "version 0", add(0))
+				update(t, st, "version 1", add(1))
+				update(t, st, "version 2", add(2))
+				for _, n := range []int64{1, 2, 4} {
+					fails(t, st, storage.ErrConflict, "version "+strconv.FormatInt(n, 10)+" after 2", add(n))
+				}
+				var mu sync.Mutex
+				won := 0
+				h.AtOnce(t, 4, func(int) {
+					err := rowsOf().Tried(t, st, add(3))
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						won++
+					} else {
+						t.Is(err, storage.ErrConflict, "the one that came second")
+					}
+				})
+				t.Equal(won, 1, "how many of four have added version 3")
+			},
+		},
+		{
+			ID: e.prefix + "-3", Name: "the latest of all",
+			Text: "A page has the latest version of each " + e.what + " after the given one, in the order of the bytes, at most the limit.",
+			Why:  "Staff looks for what there is.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				var want []V
+				update(t, st, "add", func(ctx context.Context, rows dns.Rows) (err error) {
+					want = nil
+					for i, id := range []string{"A", "a", "a-b", "aa", "é"} {
+						for v := int64(1); v <= int64(1+i%3); v++ {
+							err = errors.Join(err, e.add(ctx, rows, e.row(id, v)))
+						}
+						want = append(want, e.row(id, int64(1+i%3)))
+					}
+					return err
+				})
+				view(t, st, func(ctx context.Context, rows dns.Rows) error {
+					for limit := 1; limit < 7; limit++ {
+						var got []V
+						after := ""
+						for {
+							page, err := e.latest(ctx, rows, after, limit)
+							if err != nil {
+								return err
+							}
+							if got = append(got, page...); len(page) < limit {
+								break
+							}
+							after, _ = e.key(page[limit-1])
+						}
+						t.Equal(got, want, "pages of %d", limit)
+					}
+					none, err := e.latest(ctx, rows, "", 0)
+					t.Equal(len(none), 0, "a limit of 0")
+					return err
+				})
+			},
+		},
+	}
+}

@@ -1,0 +1,258 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tierhost/tierhost"
+)
+
+// EditAction is what an [Edit] does.
+type EditAction string
+
+// The actions.
+const (
+	EditAdd     EditAction = "add"     // Record, as a custom record
+	EditReplace EditAction = "replace" // the custom record ID by Record
+	EditDelete  EditAction = "delete"  // the custom record ID, or the template's entry ID
+	EditDisable EditAction = "disable" // the custom record ID: it is kept and not published
+	EditEnable  EditAction = "enable"  // the custom record ID
+	// EditRestore has the template's entry ID published again.
+	EditRestore EditAction = "restore"
+	// EditRestoreAll has all deleted entries of templates published again.
+	EditRestoreAll EditAction = "restore_all"
+)
+
+// Edit is one change of a zone's records.
+type Edit struct {
+	Action EditAction `json:"action"`
+	ID     RecordID   `json:"id,omitempty"`
+	Record Record     `json:"record,omitzero"`
+}
+
+// EditRequest changes the records of a zone, all at once or not at all.
+type EditRequest struct {
+	Name    Name
+	Version int64 // the one that was read; 0: any
+	Edits   []Edit
+	// Token approves a change that is guarded; see [Manager.Edit].
+	Token string
+	By    string
+}
+
+// Edit changes custom records of a zone, and which entries of its templates are published.
+// The result is validated as a whole zone: a [*tierhost.Invalid] has all faults of the
+// edits (paths "edits[i]…") or of the zone that they make, and nothing is kept then. Of a
+// change that touches much of the zone it wants the token: it fails with a
+// [*GuardedError] that has it, and with [ErrToken] once the token is not that of the
+// change any more. It fails with [ErrNoZone], and with [ErrStale] if the version is not
+// the present one.
+//
+// Edits that change nothing that is published keep the revision and the serial.
+func (m *Manager) Edit(ctx context.Context, r EditRequest) (z Zone, err error) {
+	err = m.transact(ctx, "dns.Edit", func(ctx context.Context, u *unit) error {
+		before, err := u.zone(ctx, r.Name, r.Version)
+		if err != nil {
+			return err
+		}
+		z = before.Clone()
+		if err := u.apply(ctx, &z, r.Edits, r.By); err != nil {
+			return err
+		}
+		if err := u.guard(ctx, &before, &z, r.Token); err != nil {
+			return err
+		}
+		return u.revise(ctx, &z, &before, r.By)
+	})
+	if err != nil {
+		return Zone{}, err
+	}
+	return z.Clone(), nil
+}
+
+// guard refuses a change that does much, unless its token is given.
+func (u *unit) guard(ctx context.Context, before, after *Zone, token string) error {
+	was, err := u.published(ctx, before)
+	if err != nil {
+		return err
+	}
+	is, err := u.render(ctx, after)
+	if err != nil {
+		return err
+	}
+	// The serial that it will have is of no importance to who looks at it.
+	next := Revision{Zone: after.Name, Serial: before.Serial + 1, Records: is.Records()}
+	p, err := NewPlan(PlanInput{Zone: after.Name, Observed: was, Revision: next, Guards: u.m.opt.Guards})
+	if err != nil {
+		return err
+	}
+	return approved(p, token)
+}
+
+// published is what a zone's revision has, as a server would tell it.
+func (u *unit) published(ctx context.Context, z *Zone) (Published, error) {
+	e, err := u.render(ctx, z)
+	if _, invalid := errors.AsType[*tierhost.Invalid](err); invalid {
+		err = nil // rules have become stricter since: it is looked at as it is
+	}
+	return Published{Present: true, Serial: z.Serial, Records: e.Records()}, err
+}
+
+// addCustom adds a custom record.
+func (z *Zone) addCustom(r Record, by string, u *unit) RecordID {
+	z.Drawn++
+	id := RecordID("r" + strconv.FormatInt(z.Drawn, 10))
+	z.Custom = append(z.Custom, CustomRecord{ID: id, Record: r, By: by, At: u.now})
+	return id
+}
+
+// apply does the edits on z and finds all that is wrong with them.
+func (u *unit) apply(ctx context.Context, z *Zone, edits []Edit, by string) error {
+	var issues tierhost.Issues
+	checkWord(&issues, "by", by)
+	for i, e := range edits {
+		path := tierhost.Path("edits", i)
+		at := slices.IndexFunc(z.Custom, func(c CustomRecord) bool { return c.ID == e.ID })
+		builtin := strings.Contains(string(e.ID), "/")
+		known := len(issues)
+		switch e.Action {
+		case EditAdd, EditReplace:
+			checkCustom(&issues, tierhost.Path(path, "record"), z.Name, e.Record)
+		case EditDelete, EditDisable, EditEnable, EditRestore, EditRestoreAll:
+		default:
+			issues.Add(tierhost.Path(path, "action"), "unknown_action", "there is no action %.40q", e.Action)
+		}
+		switch e.Action {
+		case EditAdd, EditRestoreAll:
+			if e.ID != "" {
+				issues.Add(tierhost.Path(path, "id"), "not_allowed", "records get their IDs here")
+			}
+		case EditDelete, EditRestore:
+			switch {
+			case builtin && !u.templateEntry(ctx, z, e.ID):
+				issues.Add(tierhost.Path(path, "id"), "no_record", "no template of the zone makes an entry %.255q", e.ID)
+			case !builtin && (at < 0 || e.Action == EditRestore):
+				issues.Add(tierhost.Path(path, "id"), "no_record", "there is no such record %.255q", e.ID)
+			}
+		case EditReplace, EditDisable, EditEnable:
+			if at < 0 {
+				issues.Add(tierhost.Path(path, "id"), "no_record", "there is no custom record %.255q", e.ID)
+			}
+		}
+		if len(issues) > known {
+			continue
+		}
+		switch e.Action {
+		case EditAdd:
+			z.addCustom(e.Record, by, u)
+		case EditReplace:
+			if z.Custom[at].Record != e.Record {
+				z.Custom[at].Record, z.Custom[at].By, z.Custom[at].At = e.Record, by, u.now
+			}
+		case EditDelete:
+			if !builtin {
+				z.Custom = slices.Delete(z.Custom, at, at+1)
+			} else if !slices.Contains(z.Removed, e.ID) {
+				z.Removed = append(z.Removed, e.ID)
+			}
+		case EditDisable, EditEnable:
+			if off := e.Action == EditDisable; z.Custom[at].Disabled != off {
+				z.Custom[at].Disabled, z.Custom[at].By, z.Custom[at].At = off, by, u.now
+			}
+		case EditRestore:
+			z.Removed = slices.DeleteFunc(z.Removed, func(id RecordID) bool { return id == e.ID })
+		case EditRestoreAll:
+			z.Removed = nil
+		}
+	}
+	return issues.Err()
+}
+
+// templateEntry reports whether the templates of a zone make an entry.
+func (u *unit) templateEntry(ctx context.Context, z *Zone, id RecordID) bool {
+	if slices.Contains(z.Removed, id) {
+		return true
+	}
+	e, err := u.render(ctx, z)
+	if err != nil {
+		// What the zone is made from is at fault; it is told when the outcome is rendered.
+		return true
+	}
+	is := func(en Entry) bool { return en.Layer == LayerTemplate && en.ID == string(id) }
+	return slices.ContainsFunc(e.Shown, is) || slices.ContainsFunc(e.Hidden, func(h Hidden) bool { return is(h.Entry) })
+}
+
+// ZoneChange is what becomes of a zone besides its records. A field that is nil stays.
+type ZoneChange struct {
+	Name      Name
+	Version   int64 // the one that was read; 0: any
+	Open      *bool
+	Templates *[]TemplateID // in their latest versions
+	Sets      *[]SetID      // likewise
+	Vars      *Vars
+	// Servers are the name servers, the primary first; an empty list: they are picked
+	// anew. Those that are left are told to remove the zone.
+	Servers *[]ServerID
+	Token   string // as in [EditRequest]
+	By      string
+}
+
+// Change changes what a zone is made from, and where it is published, as [Manager.Edit]
+// changes its records: custom records and deletions stay.
+func (m *Manager) Change(ctx context.Context, r ZoneChange) (z Zone, err error) {
+	var issues tierhost.Issues
+	if r.Vars != nil {
+		checkVars(&issues, "vars", *r.Vars)
+	}
+	checkWord(&issues, "by", r.By)
+	if err := issues.Err(); err != nil {
+		return Zone{}, err
+	}
+	err = m.transact(ctx, "dns.Change", func(ctx context.Context, u *unit) error {
+		before, err := u.zone(ctx, r.Name, r.Version)
+		if err != nil {
+			return err
+		}
+		z = before.Clone()
+		if r.Open != nil {
+			z.Open = *r.Open
+		}
+		if r.Vars != nil {
+			z.Vars = r.Vars.Clone()
+		}
+		if r.Templates != nil {
+			if err := u.referTemplates(ctx, &z, *r.Templates); err != nil {
+				return err
+			}
+		}
+		if r.Sets != nil {
+			if err := u.referSets(ctx, &z, *r.Sets); err != nil {
+				return err
+			}
+		}
+		if r.Servers != nil {
+			s, err := u.settings(ctx, z.Seller)
+			if err != nil {
+				return err
+			}
+			servers, err := u.servers(ctx)
+			if err != nil {
+				return err
+			}
+			if z.Servers, err = choose(servers, &s, *r.Servers, m.opt.Waiver, m.dice.below); err != nil {
+				return err
+			}
+		}
+		if err := u.guard(ctx, &before, &z, r.Token); err != nil {
+			return err
+		}
+		return u.revise(ctx, &z, &before, r.By)
+	})
+	if err != nil {
+		return Zone{}, err
+	}
+	return z.Clone(), nil
+}

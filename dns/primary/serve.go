@@ -1,0 +1,253 @@
+package primary
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/dns/internal/wire"
+)
+
+// Run listens on addresses ("192.0.2.1:53", ":53"), over UDP and TCP, serves there and
+// tells the peers of changes, until ctx ends or a socket fails. It returns when nothing
+// runs any more; the error is that of ctx if that ended it.
+func (s *Server) Run(ctx context.Context, addrs ...string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	var config net.ListenConfig
+	for _, addr := range addrs {
+		l, err := config.Listen(ctx, "tcp", addr)
+		if err != nil {
+			cancel(err)
+			return err
+		}
+		// The same port, also where the address has none.
+		p, err := config.ListenPacket(ctx, "udp", l.Addr().String())
+		if err != nil {
+			_ = l.Close()
+			cancel(err)
+			return err
+		}
+		wg.Go(func() { cancel(s.Serve(ctx, p.(*net.UDPConn), l)) })
+	}
+	wg.Go(func() { _ = s.Notify(ctx) })
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// Serve answers on a socket and a listener until ctx ends or one of them fails, and closes
+// both. Either may be nil. It returns when nothing runs any more. It may be called several
+// times, for several addresses.
+func (s *Server) Serve(ctx context.Context, packets *net.UDPConn, streams net.Listener) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() {
+		if packets != nil {
+			_ = packets.Close()
+		}
+		if streams != nil {
+			_ = streams.Close()
+		}
+	})
+	defer stop()
+	var wg sync.WaitGroup
+	if packets != nil {
+		_ = packets.SetReadBuffer(4 << 20)
+		_ = packets.SetWriteBuffer(4 << 20)
+		for range runtime.GOMAXPROCS(0) {
+			wg.Go(func() { cancel(s.servePackets(packets)) })
+		}
+	}
+	if streams != nil {
+		wg.Go(func() { cancel(s.serveStreams(ctx, streams)) })
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// servePackets answers over UDP until the socket is closed.
+func (s *Server) servePackets(conn *net.UDPConn) error {
+	var (
+		in   [4096]byte // a question with EDNS options and TSIG
+		name [wire.MaxName]byte
+		out  = make([]byte, 0, wire.MaxMessage)
+		q    question
+	)
+	for {
+		n, from, err := conn.ReadFromUDPAddrPort(in[:])
+		if errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		if err != nil {
+			continue // such as an ICMP message about an earlier answer
+		}
+		if from.Port() == 0 {
+			continue
+		}
+		c := client{from: from.Addr()}
+		answer, _ := s.answer(out, in[:n], &q, name[:], &c)
+		if answer == nil {
+			continue
+		}
+		if s.limiter != nil && c.signature == nil && !s.allowed(c.from, nil) {
+			switch s.limiter.take(c.from, s.opt.Clock.Now()) {
+			case drop:
+				continue
+			case truncate:
+				answer = truncated(answer, &q)
+			}
+		}
+		_, _ = conn.WriteToUDPAddrPort(answer, from)
+	}
+}
+
+// truncated cuts an answer to its question.
+func truncated(answer []byte, q *question) []byte {
+	if q.end > len(answer) || q.end == wire.HeaderLen {
+		return answer[:0]
+	}
+	answer = answer[:q.end]
+	answer[2] |= wire.FlagTC >> 8
+	for section := 1; section <= 3; section++ {
+		wire.SetCount(answer, section, 0)
+	}
+	return answer
+}
+
+// conns counts TCP connections.
+type conns struct {
+	mu     sync.Mutex
+	total  int
+	each   map[netip.Addr]int
+	limit  int
+	buffer sync.Pool
+}
+
+func (c *conns) init(limit int) {
+	c.limit, c.each = max(limit, 1), map[netip.Addr]int{}
+	c.buffer.New = func() any { b := make([]byte, 0, wire.MaxMessage+2); return &b }
+}
+
+func (c *conns) enter(addr netip.Addr) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// While there is room nobody is counted: a secondary takes many zones at once.
+	if c.total >= c.limit || c.total >= c.limit/2 && c.each[addr] >= max(c.limit/8, 1) {
+		return false
+	}
+	c.total++
+	c.each[addr]++
+	return true
+}
+
+func (c *conns) leave(addr netip.Addr) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total--
+	if c.each[addr]--; c.each[addr] == 0 {
+		delete(c.each, addr)
+	}
+}
+
+func (s *Server) serveStreams(ctx context.Context, l net.Listener) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		if err != nil { // such as that there are no more file descriptors
+			select {
+			case <-ctx.Done():
+				return err
+			case <-time.After(50 * time.Millisecond):
+			}
+			continue
+		}
+		var from netip.Addr
+		if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+			from = a.AddrPort().Addr().Unmap()
+		}
+		if !s.conns.enter(from) {
+			_ = conn.Close()
+			continue
+		}
+		wg.Go(func() {
+			defer s.conns.leave(from)
+			stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+			defer stop()
+			defer conn.Close()
+			s.serveStream(ctx, conn, from)
+		})
+	}
+}
+
+// serveStream answers the questions of one connection, one after the other.
+func (s *Server) serveStream(ctx context.Context, conn net.Conn, from netip.Addr) {
+	var (
+		length [2]byte
+		name   [wire.MaxName]byte
+		q      question
+	)
+	in, out := s.conns.buffer.Get().(*[]byte), s.conns.buffer.Get().(*[]byte)
+	defer s.conns.buffer.Put(in)
+	defer s.conns.buffer.Put(out)
+	write := func(msg []byte) error {
+		if err := conn.SetWriteDeadline(s.deadline(3)); err != nil {
+			return err
+		}
+		_, err := conn.Write(msg)
+		return err
+	}
+	for {
+		if err := conn.SetReadDeadline(s.deadline(1)); err != nil {
+			return
+		}
+		if _, err := io.ReadFull(conn, length[:]); err != nil {
+			return
+		}
+		msg := (*in)[:binary.BigEndian.Uint16(length[:])]
+		if _, err := io.ReadFull(conn, msg); err != nil {
+			return
+		}
+		c := client{from: from, stream: true}
+		answer, transfer := s.answer((*out)[2:2], msg, &q, name[:], &c)
+		switch {
+		case transfer:
+			select {
+			case s.transfers <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			err := s.transfer(*out, msg, &q, &c, write)
+			<-s.transfers
+			if err != nil {
+				s.opt.Logger.Warn("a transfer was not finished", "to", from, "error", err)
+				return
+			}
+		case answer == nil:
+			return
+		default:
+			framed := append(binary.BigEndian.AppendUint16((*out)[:0:0], uint16(len(answer))), answer...)
+			if write(framed) != nil {
+				return
+			}
+		}
+	}
+}
+
+// deadline is the time by which a socket has to have done something: by the clock of the
+// machine, as sockets have it.
+func (s *Server) deadline(times int) time.Time {
+	return tierhost.SystemClock().Now().Add(time.Duration(times) * s.opt.Idle)
+}

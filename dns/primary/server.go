@@ -1,0 +1,202 @@
+package primary
+
+import (
+	"errors"
+	"hash/maphash"
+	"net/netip"
+	"sync"
+
+	"github.com/tierhost/tierhost/dns/internal/wire"
+)
+
+// Server holds zones in memory and sends them to other name servers, and answers questions
+// if it is public. It is the driver ([dns.NameServer]) of itself. It is safe for concurrent
+// use.
+type Server struct {
+	opt   Options
+	keys  map[string]*wire.Key
+	peers []peer
+	seed  maphash.Seed
+
+	mu      sync.RWMutex
+	zones   map[string]*zone // by name on the wire
+	catalog *catalog         // nil: there is none
+
+	transfers chan struct{} // one for each that may run
+	replays   replays
+	limiter   *limiter
+	notifier  *notifier
+	conns     conns
+}
+
+// zone is a revision of a zone with its history. It does not change: a later revision is
+// another zone in its place.
+type zone struct {
+	now     *snapshot
+	journal []step
+}
+
+// New makes a server without zones. Faults of the options are a *tierhost.Invalid.
+func New(opt Options) (*Server, error) {
+	keys, peers, err := opt.check()
+	if err != nil {
+		return nil, err
+	}
+	opt.setDefaults()
+	s := &Server{opt: opt, keys: keys, peers: peers, seed: maphash.MakeSeed(), zones: map[string]*zone{}}
+	s.transfers = make(chan struct{}, max(opt.Transfers, 1))
+	s.limiter = newLimiter(opt.Rate)
+	s.conns.init(opt.Connections)
+	if s.notifier, err = newNotifier(s); err != nil {
+		return nil, err
+	}
+	if opt.Catalog != "" {
+		if s.catalog, err = newCatalog(s, opt.Catalog); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// find returns the zone that a question is about: that with the longest name that the
+// question's ends with, and the label at which it begins.
+func (s *Server) find(q *question) (z *zone, label int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for i := range q.count + 1 {
+		if z := s.zones[string(q.name[q.labels[i]:])]; z != nil {
+			return z, i
+		}
+	}
+	return nil, 0
+}
+
+// allowed reports whether a client is a peer.
+func (s *Server) allowed(from netip.Addr, key *wire.Key) bool {
+	from = from.Unmap()
+	for _, p := range s.peers {
+		if p.key != key {
+			continue
+		}
+		if len(p.networks) == 0 {
+			return true
+		}
+		for _, n := range p.networks {
+			if n.Contains(from) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// maxUDP is the largest answer over UDP: it fits into one packet of IPv6 everywhere.
+const maxUDP = 1232
+
+// client is who asks, and over what.
+type client struct {
+	from      netip.Addr
+	stream    bool
+	signature *wire.Signature // nil: unsigned
+	mac       []byte
+}
+
+// answer writes the answer to a message into b. nil: there is none. With transfer the
+// answer is that of a transfer, and msg was allowed to ask for one.
+func (s *Server) answer(b, msg []byte, q *question, nameBuf []byte, c *client) (out []byte, transfer bool) {
+	code := q.parse(msg, nameBuf)
+	if code == -2 {
+		return nil, false
+	}
+	var r reply
+	r.begin(b, msg, q)
+	if code >= 0 {
+		r.rcode = code
+		return r.end(wire.MinUDP), false
+	}
+	if q.header.Additionals > 0 {
+		if refused := s.verify(msg, &r, c); refused != nil {
+			return refused, false
+		}
+	}
+	limit := wire.MaxMessage
+	if !c.stream {
+		limit = min(q.size, maxUDP)
+	}
+	if c.signature != nil {
+		limit -= c.signature.Key.SignedLen()
+	}
+	if transfer = s.reply(&r, c); transfer {
+		return nil, true
+	}
+	return s.sign(r.end(limit), c), false
+}
+
+// reply decides what a well-formed question is answered with.
+func (s *Server) reply(r *reply, c *client) (transfer bool) {
+	q := r.q
+	var key *wire.Key
+	if c.signature != nil {
+		key = c.signature.Key
+	}
+	peer := s.allowed(c.from, key)
+	switch {
+	case q.edns && q.vers != 0:
+		r.rcode = wire.RcodeBadVers
+		return false
+	case q.class != wire.ClassIN:
+		r.rcode = wire.RcodeRefused
+		return false
+	case q.rtype == wire.TypeAXFR || q.rtype == wire.TypeIXFR:
+		return s.askTransfer(r, c, peer)
+	case !peer && !s.opt.Public:
+		r.rcode = wire.RcodeRefused
+		return false
+	}
+	if s.catalog != nil && s.catalog.has(q) {
+		if z := s.catalog.zone(); peer && z != nil {
+			r.resolve(z.now, q.count-s.catalog.labels)
+			return false
+		}
+		r.rcode = wire.RcodeRefused
+		return false
+	}
+	z, label := s.find(q)
+	if z == nil {
+		r.rcode = wire.RcodeRefused
+		return false
+	}
+	r.resolve(z.now, label)
+	return false
+}
+
+// verify checks the signature of a message that may have one, and returns the refusal if
+// it is wrong.
+func (s *Server) verify(msg []byte, r *reply, c *client) []byte {
+	now := s.opt.Clock.Now()
+	_, signature, err := wire.Verify(msg, func(name string) *wire.Key { return s.keys[name] }, nil, nil, false, now)
+	if err == nil {
+		c.signature = signature
+		c.mac = append([]byte(nil), signature.MAC...)
+		return nil
+	}
+	if errors.Is(err, wire.ErrUnsigned) {
+		return nil
+	}
+	if signature == nil {
+		r.rcode = wire.RcodeFormErr
+		return r.end(wire.MinUDP)
+	}
+	r.rcode = wire.RcodeNotAuth
+	s.opt.Logger.Warn("a signature is refused", "from", c.from, "reason", err)
+	return signature.Refuse(r.end(wire.MinUDP), err, now)
+}
+
+// sign signs the only answer to a signed question.
+func (s *Server) sign(msg []byte, c *client) []byte {
+	if c.signature == nil {
+		return msg
+	}
+	signed, _ := c.signature.Key.Sign(msg, c.mac, false, s.opt.Clock.Now())
+	return signed
+}
