@@ -118,6 +118,7 @@ func script(v gateways.Verb, s gatewaytest.Situation, less money.Money) fake.Scr
 type model struct {
 	*changed
 	last gatewaytest.Situation // that was scripted
+	over <-chan struct{}       // the test
 }
 
 // harness describes the fake provider, behind a wrapper that may break it.
@@ -132,7 +133,7 @@ func harness(t testing.TB, break_ func(m *model)) gatewaytest.Harness {
 		New: func(t *testing.T) gatewaytest.Site {
 			p := fake.New(fake.Options{Now: func() time.Time { return noon }})
 			p.Put(cardToken, visa)
-			m := &model{changed: through(p)}
+			m := &model{changed: through(p), over: t.Context().Done()}
 			break_(m)
 			incoming := func(r *http.Request, body []byte, err error) gateways.Incoming {
 				require.NoError(t, err)
