@@ -29,6 +29,8 @@ var floors = map[string][]string{
 	// Servers and services know neither prices nor sellers: those are names to them.
 	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement", "internal/worker", "internal/event"},
 	"provisioning/placement": {""},
+	// Money from outside: it knows sellers, customers and what is paid for by name only.
+	"gateways": {"", "money", "storage", "secret", "internal/worker", "internal/event"},
 	// Zones and name servers: sellers and accounts are names to them.
 	"dns": {"", "storage", "secret", "internal/worker", "internal/event"},
 	// What handles that work step by step have in common.
@@ -38,9 +40,9 @@ var floors = map[string][]string{
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
-	"storage/memory":   {"reseller", "reseller/label", "provisioning", "dns"},
-	"storage/sqlite":   {"reseller", "reseller/label", "provisioning", "dns"},
-	"storage/postgres": {"reseller", "reseller/label", "provisioning", "dns"},
+	"storage/memory":   {"reseller", "reseller/label", "provisioning", "dns", "gateways"},
+	"storage/sqlite":   {"reseller", "reseller/label", "provisioning", "dns", "gateways"},
+	"storage/postgres": {"reseller", "reseller/label", "provisioning", "dns", "gateways"},
 	// Conformance suites compare a store with the reference store.
 	"billing/billingtest":          {"billing", "storage/memory", "storage/storagetest/conformance"},
 	"reseller/resellertest":        {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
@@ -54,6 +56,7 @@ var floors = map[string][]string{
 	"provisioning/mysql/mysqltest":  {"internal/testserver"},
 	"dns/dnstest":                   {"dns", "storage/memory", "storage/storagetest/conformance"},
 	"dns/dnstest/daemon":            {"internal/testserver"},
+	"gateways/gatewaytest":          {"gateways", "storage/memory", "storage/storagetest/conformance"},
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.

@@ -7,9 +7,10 @@
 //
 // It needs nothing to be set up. Read it in this order: catalog.go (what is sold),
 // customers.go (who buys), year.go and jobs.go (what happens each day), tables.go (what
-// the books know); then servers.go (where it all goes), resellers.go (who sells besides),
-// news.go (what happens to them) and wholesale.go (what the books know of that); at last
-// zones.go (the zone of one customer, served from this process and asked).
+// the books know); then servers.go (where it all goes), payments.go (how they pay),
+// resellers.go (who sells besides), news.go (what happens to them) and wholesale.go (what
+// the books know of that); at last zones.go (the zone of one customer, served from this
+// process and asked).
 package main
 
 import (

@@ -31,6 +31,7 @@ type state struct {
 	brands    brandState
 	inventory inventoryState
 	services  serviceState
+	gateways  gatewayState
 	dns       dnsState
 }
 
@@ -39,7 +40,7 @@ func New() *Store {
 	s := &Store{turn: make(chan struct{}, 1)}
 	s.committed.Store(&state{
 		outbox: newOutboxState(), billing: newBillingState(), reseller: newResellerState(), brands: newBrandState(),
-		inventory: newInventoryState(), services: newServiceState(), dns: newDNSState(),
+		inventory: newInventoryState(), services: newServiceState(), gateways: newGatewayState(), dns: newDNSState(),
 	})
 	return s
 }

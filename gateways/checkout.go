@@ -1,0 +1,240 @@
+package gateways
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/secret"
+	"github.com/tierhost/tierhost/storage"
+)
+
+// CheckoutRequest asks for a payment on a provider's page.
+type CheckoutRequest struct {
+	Key      string      `json:"-"` // as that of [ChargeRequest]
+	Seller   string      `json:"seller"`
+	Customer string      `json:"customer"`
+	Purpose  string      `json:"purpose,omitempty"`
+	Number   string      `json:"number,omitempty"`
+	Text     string      `json:"text,omitempty"`
+	Amount   money.Money `json:"amount"`
+	Account  AccountID   `json:"account"` // through which, as the customer has chosen
+	Later    bool        `json:"later,omitempty"`
+	Return   string      `json:"return"` // where the customer comes back to, as an absolute URL
+	Cancel   string      `json:"cancel,omitempty"`
+	Notify   string      `json:"notify,omitempty"` // where the provider's notifications go
+	Email    string      `json:"email,omitempty"`
+	Language string      `json:"language,omitempty"`
+}
+
+// Checkout begins a payment on a provider's page. Payment.Action says where the customer
+// has to go. What becomes of it is found out by whoever is first: the customer's return
+// ([Manager.Returned]), a notification, or [Manager.Step].
+//
+// It fails as [Manager.Charge] does, with [ErrNoAccount] if the account is not the
+// seller's or not active, and with tierhost.ErrUnsupported if its gateway has no page.
+func (m *Manager) Checkout(ctx context.Context, q CheckoutRequest) (Payment, error) {
+	const op = "gateways.Checkout"
+	if err := q.check(); err != nil {
+		return Payment{}, err
+	}
+	print := fingerprint("checkout", q)
+	var p Payment
+	var w *work
+	err := m.update(ctx, func(ctx context.Context, u *unit) error {
+		w = nil
+		old, err := u.rows.PaymentByKey(ctx, q.Seller, q.Key)
+		if err == nil {
+			if old.Request != print {
+				return fmt.Errorf("%w: %.128q", ErrKeyReused, q.Key)
+			}
+			p = old
+			return nil
+		}
+		if !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+		at, err := u.rows.Account(ctx, q.Account)
+		if err == nil && (at.Seller != q.Seller || !at.Active) {
+			return ErrNoAccount
+		}
+		if err != nil {
+			return missing(ErrNoAccount, err)
+		}
+		if _, has := As[Web](m.opt.Gateways[at.Gateway]); !has {
+			return tierhost.E("", tierhost.KindUnsupported, "no_page", errors.New("the gateway has no page for customers"))
+		}
+		p = Payment{
+			ID: PaymentID(m.opt.IDs.NewID("pay")), Seller: q.Seller, Customer: q.Customer, Purpose: q.Purpose, Number: q.Number, Text: q.Text,
+			Key: q.Key, Request: print, Amount: q.Amount, Made: u.now, Present: true, Later: q.Later, Lost: money.Zero(q.Amount.Currency()),
+		}
+		if err := m.opt.Gateways[at.Gateway].Capabilities().Check(p.verb(), q.Amount); err != nil {
+			return err
+		}
+		w, err = u.begin(ctx, &p, Attempt{Verb: p.verb(), Account: at.ID, Amount: p.Amount, Until: u.now.Add(m.opt.Page)}, at, nil)
+		return err
+	})
+	if err != nil {
+		if _, invalid := errors.AsType[*tierhost.Invalid](err); invalid {
+			return Payment{}, err
+		}
+		return Payment{}, tierhost.E(op, 0, "", err)
+	}
+	if w == nil {
+		return p, nil
+	}
+	tape := &Tape{}
+	begun, failed := m.beginPage(ctx, w, q, tape)
+	r := Result{Outcome: Pending, Reference: begun.Reference, Action: &begun.Action}
+	p, _, err = m.record(ctx, w, r, failed, tape)
+	return p, err
+}
+
+func (q *CheckoutRequest) check() error {
+	var issues tierhost.Issues
+	for path, text := range map[string]string{"key": q.Key, "customer": q.Customer, "account": string(q.Account), "return": q.Return} {
+		if text == "" {
+			issues.Add(path, "required", "there is none")
+		}
+	}
+	checkPages(&issues, map[string]string{"return": q.Return, "cancel": q.Cancel, "notify": q.Notify})
+	checkTexts(&issues, map[string]string{
+		"key": q.Key, "seller": q.Seller, "customer": q.Customer, "purpose": q.Purpose, "number": q.Number, "text": q.Text,
+		"email": q.Email, "language": q.Language,
+	})
+	checkAmount(&issues, "amount", q.Amount)
+	return issues.Err()
+}
+
+// checkPages adds the faults of what must be absolute URLs of pages.
+func checkPages(issues *tierhost.Issues, pages map[string]string) {
+	for path, text := range pages {
+		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil) {
+			issues.Add(path, "invalid", "this is no absolute URL of a page")
+		}
+	}
+}
+
+// beginPage has the provider prepare a payment on its page.
+func (m *Manager) beginPage(ctx context.Context, w *work, q CheckoutRequest, tape *Tape) (b Begun, err error) {
+	ctx, cancel := context.WithTimeout(ctx, m.opt.Timeout)
+	defer cancel()
+	at, g, err := m.place(ctx, w.account)
+	if err != nil {
+		return Begun{}, tierhost.Fail(tierhost.KindOf(err), tierhost.EffectNone, err)
+	}
+	tape.Hide(at.Secret.Reveal())
+	web, _ := As[Web](g)
+	o, err := m.operation(ctx, w)
+	if err != nil {
+		return Begun{}, tierhost.Fail(tierhost.KindOf(err), tierhost.EffectNone, err)
+	}
+	o.Tape = tape
+	b, err = web.Begin(ctx, at, Checkout{
+		Operation: o, Return: q.Return, Cancel: q.Cancel, Notify: q.Notify, Email: q.Email, Language: q.Language,
+	})
+	return b, tierhost.Classify("gateways", discreetError(err, []secret.Text{at.Secret}))
+}
+
+// Returned is called when a customer comes back from a provider's page, with what the
+// page's URL brings: it finds out what became of the payment and returns it. That the
+// provider does not know yet is a payment that is pending still.
+//
+// It fails with [ErrNoAccount], [ErrNoPayment] for what names no payment of the account,
+// and tierhost.KindInvalid for what names none at all.
+func (m *Manager) Returned(ctx context.Context, account AccountID, query url.Values) (Payment, error) {
+	const op = "gateways.Returned"
+	a, err := m.Account(ctx, account)
+	if err != nil {
+		return Payment{}, tierhost.E(op, 0, "", err)
+	}
+	at, g, err := m.place(ctx, a)
+	if err != nil {
+		return Payment{}, tierhost.E(op, 0, "", err)
+	}
+	web, has := As[Web](g)
+	if !has {
+		return Payment{}, tierhost.E(op, tierhost.KindUnsupported, "no_page", errors.New("the gateway has no page for customers"))
+	}
+	within, cancel := context.WithTimeout(ctx, m.opt.Timeout)
+	id, err := web.Returned(within, at, query)
+	cancel()
+	if err != nil {
+		return Payment{}, tierhost.E(op, 0, "", discreetError(err, []secret.Text{at.Secret}))
+	}
+	return m.Settle(ctx, account, id, "")
+}
+
+// Settle finds out what became of an operation, or of what the provider calls by a
+// reference if the operation is "", and keeps it. It is where the customer's return,
+// notifications, staff and [Manager.Step] meet: in any order, any number of times, money
+// is booked once.
+//
+// It fails with [ErrNoPayment] if no payment through the account has it, with [ErrBusy]
+// while somebody else is finding out, and with what the gateway says if an operation that
+// was given up cannot be looked for: others are looked for again by [Manager.Step].
+func (m *Manager) Settle(ctx context.Context, account AccountID, id OperationID, reference string) (Payment, error) {
+	const op = "gateways.Settle"
+	var p Payment
+	var w *work
+	err := m.update(ctx, func(ctx context.Context, u *unit) (err error) {
+		w = nil
+		if p, id, err = u.about(ctx, account, id, reference); err != nil {
+			return err
+		}
+		a := p.attempt(id)
+		if !a.State.Open() && a.State != AttemptFailed { // what was given up may have worked after all
+			return nil
+		}
+		if p.Lease.Token != "" && u.now.Before(p.Lease.Until) {
+			return ErrBusy
+		}
+		at, err := u.rows.Account(ctx, a.Account)
+		if err != nil {
+			return err
+		}
+		w, err = u.lease(ctx, &p, a.ID, at, nil, true)
+		return err
+	})
+	if err != nil {
+		return Payment{}, tierhost.E(op, 0, "", err)
+	}
+	if w == nil {
+		return p, nil
+	}
+	return m.perform(ctx, w)
+}
+
+// about returns the payment through an account that has an operation or a reference, and
+// the attempt that is meant. Another account's operation is nobody's: two accounts can be
+// one at the provider, which then tells both of every payment.
+func (u *unit) about(ctx context.Context, account AccountID, id OperationID, reference string) (Payment, OperationID, error) {
+	var p Payment
+	var err error
+	if id != "" {
+		p, err = u.rows.PaymentByOperation(ctx, id)
+	} else {
+		p, err = u.rows.PaymentByReference(ctx, account, reference)
+	}
+	if err != nil {
+		return p, id, missing(ErrNoPayment, err)
+	}
+	if id == "" {
+		for _, a := range p.Attempts {
+			if a.Reference == reference {
+				id = a.ID
+			}
+		}
+		if a := p.open(); id == "" && a != nil {
+			id = a.ID
+		}
+	}
+	a := p.attempt(id)
+	if a == nil || a.Account != account {
+		return p, id, ErrNoPayment
+	}
+	return p, id, nil
+}

@@ -1,0 +1,217 @@
+package gateways
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/secret"
+	"github.com/tierhost/tierhost/storage"
+)
+
+// Options are the settings of a [Manager]. The zero value works, for a manager that calls
+// no gateway.
+type Options struct {
+	Clock  tierhost.Clock // nil: the system's
+	IDs    tierhost.IDs   // nil: UUIDs
+	Logger *slog.Logger   // nil: discards
+	// Gateways do the work, by the name that [Account.Gateway] has.
+	Gateways map[string]Gateway
+	// Sealer encrypts the secrets of accounts and the tokens of instruments. nil: there
+	// can be neither.
+	Sealer secret.Sealer
+	// Settler books what has moved. nil: nothing is booked, which suits tests only.
+	Settler Settler
+	// Retry says what becomes of soft declines.
+	Retry RetryRules
+	// Timeout bounds a call of a gateway; 0: 60 seconds.
+	Timeout time.Duration
+	// Lease is how long a worker has a payment before another one may think it dead; 0:
+	// five minutes. It is made longer than Timeout.
+	Lease time.Duration
+	// Doubt is how long after a call a provider that does not know the operation is not
+	// believed: the call may be on its way still; 0: 15 minutes.
+	Doubt time.Duration
+	// Look and LookMost are how long it waits before it looks again what became of an
+	// operation, at first and at the most; 0: one minute, six hours.
+	Look     time.Duration
+	LookMost time.Duration
+	// Page is how long a customer may take on a provider's page, if the provider does not
+	// say; 0: 24 hours.
+	Page time.Duration
+	// Idle is how long [Manager.Run] waits at the most; 0: 30 seconds.
+	Idle time.Duration
+	// Give is after how many looks in vain a payment is parked; 0: 40.
+	Give int
+	// Rand yields numbers in [0,1) for jitter; nil: a generator seeded by the runtime.
+	Rand func() float64
+}
+
+// Manager takes payments. It is safe for concurrent use and starts no goroutine.
+type Manager struct {
+	store Store
+	opt   Options
+}
+
+// New returns a manager on a store. Several managers, in one process or many, may use one
+// store.
+func New(store Store, o Options) (*Manager, error) {
+	if store == nil {
+		return nil, tierhost.E("gateways.New", tierhost.KindInvalid, "no_store", nil)
+	}
+	if o.Clock == nil {
+		o.Clock = tierhost.SystemClock()
+	}
+	if o.IDs == nil {
+		o.IDs = tierhost.UUIDs()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Settler == nil {
+		o.Settler = SettlerFunc(func(context.Context, storage.Tx, Settlement) error { return nil })
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = time.Minute
+	}
+	if o.Lease <= 0 {
+		o.Lease = 5 * time.Minute
+	}
+	o.Lease = max(o.Lease, o.Timeout+outcomeTime)
+	if o.Doubt <= 0 {
+		o.Doubt = 15 * time.Minute
+	}
+	if o.Look <= 0 {
+		o.Look = time.Minute
+	}
+	if o.LookMost <= 0 {
+		o.LookMost = 6 * time.Hour
+	}
+	if o.Page <= 0 {
+		o.Page = 24 * time.Hour
+	}
+	if o.Idle <= 0 {
+		o.Idle = 30 * time.Second
+	}
+	if o.Give <= 0 {
+		o.Give = 40
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
+	o.Retry = o.Retry.withDefaults()
+	return &Manager{store: store, opt: o}, nil
+}
+
+// outcomeTime is how long the outcome of a call may take to be stored when the caller has
+// given up already.
+const outcomeTime = 30 * time.Second
+
+// now is one reading of the clock, as it is kept.
+func (m *Manager) now() time.Time { return m.opt.Clock.Now().UTC().Truncate(time.Microsecond) }
+
+// operationID makes an ID that every provider takes as a key.
+func (m *Manager) operationID(kind string) OperationID {
+	id := []byte(m.opt.IDs.NewID(kind))
+	for i, c := range id {
+		if c == '_' {
+			id[i] = '-'
+		}
+	}
+	return OperationID(id)
+}
+
+// unit is what one transaction does.
+type unit struct {
+	m      *Manager
+	tx     storage.Tx
+	rows   Rows
+	now    time.Time
+	events []*storage.Event
+	vain   error // what was looked for was not found out, and nobody will look again
+}
+
+// update runs fn in a transaction that writes. fn may run several times.
+func (m *Manager) update(ctx context.Context, fn func(ctx context.Context, u *unit) error) error {
+	return m.store.Update(ctx, func(ctx context.Context, tx storage.Tx) error {
+		rows, err := m.store.Gateways(tx)
+		if err != nil {
+			return err
+		}
+		u := &unit{m: m, tx: tx, rows: rows, now: m.now()}
+		if err := fn(ctx, u); err != nil {
+			return err
+		}
+		if len(u.events) == 0 {
+			return nil
+		}
+		outbox, err := m.store.Outbox(tx)
+		if err != nil {
+			return err
+		}
+		return outbox.Append(ctx, u.events)
+	})
+}
+
+// view runs fn in a transaction that reads.
+func (m *Manager) view(ctx context.Context, fn func(ctx context.Context, rows Rows) error) error {
+	return m.store.View(ctx, func(ctx context.Context, tx storage.Tx) error {
+		rows, err := m.store.Gateways(tx)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, rows)
+	})
+}
+
+// missing makes a row that is not there the sentinel of its sort.
+func missing(sentinel, err error) error {
+	if errors.Is(err, storage.ErrNotFound) {
+		return errors.Join(sentinel, err)
+	}
+	return err
+}
+
+// place is an account as its gateway sees it. It opens the account's secret, and is not
+// called within a transaction.
+func (m *Manager) place(ctx context.Context, a Account) (Place, Gateway, error) {
+	g := m.opt.Gateways[a.Gateway]
+	if g == nil {
+		return Place{}, nil, tierhost.E("", tierhost.KindUnsupported, "unknown_gateway", errors.New("there is no gateway "+a.Gateway+" here"))
+	}
+	at := Place{Account: a.ID, Live: a.Live, Config: a.Config}
+	if len(a.Sealed) == 0 {
+		return at, g, nil
+	}
+	plain, err := m.open(ctx, a.Sealed, aboutAccount(a.ID))
+	at.Secret = plain
+	return at, g, err
+}
+
+func aboutAccount(id AccountID) string { return "gateway/" + string(id) + "/secret" }
+func aboutToken(id InstrumentID, at AccountID) string {
+	return "instrument/" + string(id) + "/token/" + string(at)
+}
+
+// open decrypts what the sealer has sealed.
+func (m *Manager) open(ctx context.Context, sealed []byte, about string) (secret.Text, error) {
+	if m.opt.Sealer == nil {
+		return secret.Text{}, tierhost.E("", tierhost.KindPrecondition, "no_sealer", errors.New("there is no Options.Sealer"))
+	}
+	plain, err := m.opt.Sealer.Open(ctx, sealed, about)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	return secret.New(string(plain)), nil
+}
+
+// seal encrypts a secret.
+func (m *Manager) seal(ctx context.Context, s secret.Text, about string) ([]byte, error) {
+	if m.opt.Sealer == nil {
+		return nil, tierhost.E("", tierhost.KindPrecondition, "no_sealer", errors.New("there is no Options.Sealer"))
+	}
+	return m.opt.Sealer.Seal(ctx, []byte(s.Reveal()), about)
+}

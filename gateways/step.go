@@ -1,0 +1,115 @@
+package gateways
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/worker"
+)
+
+// Step brings one payment that is due one call further, and reports whether there was
+// anything to do: it looks up what became of an attempt whose answer was lost or is
+// pending, tries a soft decline or an outage again, and works on notices that failed. Any
+// number of goroutines and processes may call it. What a gateway says is no error of
+// Step, which is one of the store's.
+func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
+	if worked, err := m.stepNotice(ctx); worked || err != nil {
+		return worked, err
+	}
+	var w *work
+	err = m.update(ctx, func(ctx context.Context, u *unit) error {
+		w, worked = nil, false
+		due, err := u.rows.DuePayments(ctx, u.now, 1)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		worked = true
+		w, err = u.take(ctx, due[0])
+		return err
+	})
+	if err != nil || w == nil {
+		return worked, err
+	}
+	_, err = m.perform(ctx, w)
+	return true, err
+}
+
+// take decides what is to be done for a payment that is due, and leases it for that; or
+// does it at once, if nobody has to be asked.
+func (u *unit) take(ctx context.Context, p Payment) (*work, error) {
+	before := p.Phase
+	p.Lease, p.Due = Lease{}, time.Time{}
+	if a := p.open(); a != nil {
+		at, err := u.rows.Account(ctx, a.Account)
+		if err != nil {
+			return nil, err
+		}
+		if g := u.m.opt.Gateways[at.Gateway]; g != nil && !g.Capabilities().Finds && a.State != AttemptPending {
+			u.park(&p, ParkLost, fmt.Sprintf("%s: its worker has ended, and this provider cannot be asked", a.ID))
+			return nil, u.put(ctx, &p, before)
+		}
+		if a.State == AttemptIntended { // its worker has ended
+			a.State = AttemptUnknown
+		}
+		return u.lease(ctx, &p, a.ID, at, nil, true)
+	}
+	if p.Again.IsZero() || u.now.Before(p.Again) {
+		p.Due, p.Phase = p.Again, p.phase()
+		return nil, u.put(ctx, &p, before)
+	}
+	p.Again = time.Time{}
+	i, err := u.rows.Instrument(ctx, p.Instrument)
+	if err != nil {
+		return nil, err
+	}
+	usable, why := i.Usable(u.now)
+	var route []Account
+	if usable {
+		if route, err = u.route(ctx, &p, &i); errors.Is(err, ErrNoGateway) {
+			usable, why = false, "no_gateway"
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case why == "waits":
+		p.Again, p.Due, p.Phase = i.Waits, i.Waits, PhaseWaiting
+		return nil, u.put(ctx, &p, before)
+	case !usable:
+		p.Phase = p.phase()
+		if p.Phase == PhaseFailed {
+			p.Phase = PhaseDeclined
+		}
+		u.tell(&p, PaymentDeclined{
+			Payment: p.ID, Customer: p.Customer, Purpose: p.Purpose, Amount: p.Amount, Instrument: p.Instrument, Card: p.Card, Code: why, Hard: true,
+		})
+		return nil, u.put(ctx, &p, before)
+	}
+	return u.intend(ctx, &p, route[0], &i)
+}
+
+// NextDue returns when there is something to do next that is not yet: a payment to try or to
+// look up, or a notice. The zero time: never, as things are.
+func (m *Manager) NextDue(ctx context.Context) (next time.Time, err error) {
+	err = m.view(ctx, func(ctx context.Context, rows Rows) error {
+		next, err = rows.NextDue(ctx, m.now())
+		return err
+	})
+	return next, err
+}
+
+// Run works until ctx is done, and returns its error: it calls [Manager.Step] as long as
+// there is something to do, then waits until something is due, for [Options.Idle] at the
+// most. When the store fails it logs that and waits as long. A host that wants several
+// calls at once runs several, each in a goroutine of its own.
+func (m *Manager) Run(ctx context.Context) error {
+	return worker.Loop{
+		Step: m.Step, NextDue: m.NextDue, Now: m.now, Idle: m.opt.Idle, Jitter: m.jittered,
+		Failed: func(ctx context.Context, err error) {
+			m.opt.Logger.ErrorContext(ctx, "payments are not worked on", "error", err, "code", tierhost.CodeOf(err))
+		},
+	}.Run(ctx)
+}
