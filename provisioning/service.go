@@ -153,6 +153,9 @@ type Leftover struct {
 	Server      ServerID       `json:"server"`
 	Reservation ReservationRef `json:"reservation,omitzero"` // holds its room there; zero: none does
 	Why         string         `json:"why"`                  // stable code: moved, move_failed, late, orphan
+	// After is until when it is left alone, for whoever still goes to the old place of a
+	// move; zero: it is removed now.
+	After time.Time `json:"after,omitzero"`
 }
 
 // Observed is what was last seen of a service on its server.

@@ -48,6 +48,10 @@ type WorkOptions struct {
 	// Grace is how long a service is kept, suspended, before it is removed; 0: 30 days;
 	// below 0: not at all. A service that was never there is removed at once.
 	Grace time.Duration
+	// MoveGrace is how long the old place of a service that was moved still serves, for
+	// whoever has its old address; 0: 4 hours; below 0: it is removed at once. It is
+	// removed at once also when the service is suspended or removed meanwhile.
+	MoveGrace time.Duration
 	// BeforeRemove is called before a service that was made is removed for good, also when
 	// its order is undone (Removal.Undo): to take a last copy, to look once more whether it is paid. An error of
 	// kind precondition, invalid or unsupported keeps the service, which is parked; with
@@ -86,6 +90,10 @@ func (o WorkOptions) withDefaults() WorkOptions {
 		o.Grace = 30 * 24 * time.Hour
 	}
 	o.Grace = max(o.Grace, 0)
+	if o.MoveGrace == 0 {
+		o.MoveGrace = 4 * time.Hour
+	}
+	o.MoveGrace = max(o.MoveGrace, 0)
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
@@ -102,7 +110,7 @@ func (o WorkOptions) timeout(v Verb) time.Duration {
 
 // patience is how the options bound retries.
 func (o WorkOptions) patience() patience {
-	return patience{attempts: o.Attempts, delay: func(failures int) time.Duration {
+	return patience{attempts: o.Attempts, moveGrace: o.MoveGrace, delay: func(failures int) time.Duration {
 		return o.jittered(doubled(o.First, o.Max, failures))
 	}}
 }

@@ -165,7 +165,7 @@ func (w *World) process(name string) (*process, error) {
 		Work: provisioning.WorkOptions{
 			Sealer: w.opt.Sealer, Lease: lease, Timeout: time.Minute, CopyTimeout: time.Minute, ScanTimeout: time.Hour,
 			Attempts: 6, First: time.Second, Max: time.Minute, Concurrency: w.swarm.perServer, Trip: 3, TripFirst: 10 * time.Second, TripMax: time.Minute,
-			Grace: time.Hour, Rand: w.rnd.Float64,
+			Grace: time.Hour, MoveGrace: []time.Duration{-1, 10 * time.Minute}[w.opt.Seed%2], Rand: w.rnd.Float64,
 		},
 	})
 	p.Manager = m
