@@ -23,14 +23,18 @@ var floors = map[string][]string{
 	"":         {},
 	"money":    {""},
 	"storage":  {""},
-	"billing":  {"", "money", "storage"},
+	"billing":  {"", "money", "storage", "internal/event"},
 	"secret":   {""},
 	"reseller": {"billing"},
 	// Servers and services know neither prices nor sellers: those are names to them.
-	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement"},
+	"provisioning":           {"", "money", "storage", "secret", "provisioning/placement", "internal/worker", "internal/event"},
 	"provisioning/placement": {""},
 	// Zones and name servers: sellers and accounts are names to them.
-	"dns": {"", "storage", "secret"},
+	"dns": {"", "storage", "secret", "internal/worker", "internal/event"},
+	// What handles that work step by step have in common.
+	"internal/worker": {},
+	// Events of packages, made and read in one way.
+	"internal/event": {"", "storage"},
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},

@@ -2,10 +2,9 @@ package billing
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 
-	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/event"
 	"github.com/tierhost/tierhost/money"
 	"github.com/tierhost/tierhost/storage"
 )
@@ -123,57 +122,23 @@ func (CollectionRequested) event() (string, int) { return "billing.collection.re
 // EventData types, by value. An event of another package or of an unknown version is
 // tierhost.ErrUnsupported.
 func DecodeEvent(e storage.Event) (EventData, error) {
-	for _, kind := range []EventData{AccountOpened{}, TrialConverted{}, QuantityChanged{}, PlanChanged{},
-		AccountSuspended{}, AccountResumed{}, AccountClosed{}, AccountParkedEvent{}, DocumentIssued{}, EntryPosted{}, CollectionRequested{}, SellerAppointed{}} {
-		if name, version := kind.event(); name == e.Type && version == e.Version {
-			return decodeAs(kind, e.Data)
-		}
-	}
-	return nil, tierhost.E("billing.DecodeEvent", tierhost.KindUnsupported, "unknown_event",
-		fmt.Errorf("%.60q version %d", e.Type, e.Version))
+	return event.Decode("billing.DecodeEvent", eventForms(), e)
 }
 
-func decodeAs(kind EventData, data json.RawMessage) (EventData, error) {
-	var err error
-	switch v := kind.(type) {
-	case AccountOpened:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case TrialConverted:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case QuantityChanged:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case PlanChanged:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case AccountSuspended:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case SellerAppointed:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case AccountResumed:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case AccountClosed:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case AccountParkedEvent:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case DocumentIssued:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case EntryPosted:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case CollectionRequested:
-		err = json.Unmarshal(data, &v)
-		return v, err
+// eventForms lists all events of this package.
+func eventForms() []event.Form[EventData] {
+	return []event.Form[EventData]{
+		form[AccountOpened](), form[TrialConverted](), form[QuantityChanged](), form[PlanChanged](),
+		form[AccountSuspended](), form[AccountResumed](), form[AccountClosed](), form[AccountParkedEvent](),
+		form[DocumentIssued](), form[EntryPosted](), form[CollectionRequested](), form[SellerAppointed](),
 	}
-	return nil, tierhost.ErrUnsupported
+}
+
+// form is how events with the content T are read.
+func form[T EventData]() event.Form[EventData] {
+	var zero T
+	name, version := zero.event()
+	return event.FormOf(name, version, func(d T) EventData { return d })
 }
 
 // event notes an event; its ID and time are filled in when the rows are written.

@@ -1,11 +1,9 @@
 package dns
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
-	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/event"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -80,26 +78,16 @@ func (DriftFound) event() (string, int)         { return "dns.drift.found", 1 }
 func (BreakerChanged) event() (string, int)     { return "dns.server.breaker", 1 }
 func (AliasChanged) event() (string, int)       { return "dns.alias.changed", 1 }
 
-// eventForm is how one sort of event is read.
-type eventForm struct {
-	name    string
-	version int
-	decode  func(data json.RawMessage) (EventData, error)
-}
-
-func form[T EventData]() eventForm {
+// form is how events with the content T are read.
+func form[T EventData]() event.Form[EventData] {
 	var zero T
 	name, version := zero.event()
-	return eventForm{name, version, func(data json.RawMessage) (EventData, error) {
-		var d T
-		err := json.Unmarshal(data, &d)
-		return d, err
-	}}
+	return event.FormOf(name, version, func(d T) EventData { return d })
 }
 
 // eventForms lists all events of this package.
-func eventForms() []eventForm {
-	return []eventForm{
+func eventForms() []event.Form[EventData] {
+	return []event.Form[EventData]{
 		form[ZoneChanged](), form[ZoneGone](), form[PublicationChanged](), form[DriftFound](), form[BreakerChanged](),
 		form[AliasChanged](),
 	}
@@ -109,22 +97,12 @@ func eventForms() []eventForm {
 // types, by value. An event of another package or of an unknown version is
 // tierhost.ErrUnsupported.
 func DecodeEvent(e storage.Event) (EventData, error) {
-	for _, f := range eventForms() {
-		if f.name == e.Type && f.version == e.Version {
-			return f.decode(e.Data)
-		}
-	}
-	return nil, tierhost.E("dns.DecodeEvent", tierhost.KindUnsupported, "unknown_event",
-		fmt.Errorf("%.60q version %d", e.Type, e.Version))
+	return event.Decode("dns.DecodeEvent", eventForms(), e)
 }
 
 // newEvent makes an event about a subject, such as "zone/example.com", in a seller's
 // books; "": the host's.
 func newEvent(id string, at time.Time, seller, subject string, d EventData) *storage.Event {
 	name, version := d.event()
-	data, err := json.Marshal(d)
-	if err != nil { // values of our own types always marshal
-		data = json.RawMessage("null")
-	}
-	return &storage.Event{ID: id, Type: name, Version: version, At: at, Seller: seller, Subject: subject, Data: data}
+	return event.New(id, at, seller, subject, name, version, d)
 }

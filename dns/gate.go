@@ -3,6 +3,8 @@ package dns
 import (
 	"slices"
 	"time"
+
+	"github.com/tierhost/tierhost/internal/worker"
 )
 
 // Gate is what keeps calls away from a server: the calls that run now, in whatever
@@ -71,7 +73,7 @@ func (g *Gate) leave(token string, answered bool, now time.Time, o *WorkOptions)
 		if g.Failures++; g.Failures >= o.Trip || g.Trips > 0 {
 			opened = g.Trips == 0
 			g.Trips++
-			g.OpenUntil = now.Add(o.jittered(doubled(o.TripFirst, o.TripMax, g.Trips)))
+			g.OpenUntil = now.Add(o.jittered(worker.Doubled(o.TripFirst, o.TripMax, g.Trips)))
 		}
 	}
 	g.refresh(now, o.Concurrency)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/worker"
 )
 
 // PublicationState is how a zone stands on one server.
@@ -129,7 +130,7 @@ func (p *Publication) failed(f Failure, answered bool, retryAfter time.Duration,
 	p.Attempts++
 	p.Failure = &f
 	p.State = PublicationPending
-	p.Due = now.Add(max(o.jittered(doubled(o.First, o.Max, p.Attempts)), retryAfter))
+	p.Due = now.Add(max(o.jittered(worker.Doubled(o.First, o.Max, p.Attempts)), retryAfter))
 	switch {
 	case f.Permanent:
 		p.State, p.Due = PublicationParked, time.Time{}

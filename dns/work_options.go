@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tierhost/tierhost/internal/worker"
 )
 
 // WorkOptions say how zones are brought to their servers. The zero value works.
@@ -68,18 +70,9 @@ func (o WorkOptions) withDefaults() WorkOptions {
 	return o
 }
 
-// doubled returns the n-th wait, from 1.
-func doubled(first, longest time.Duration, n int) time.Duration {
-	d := first
-	for i := 1; i < n && d < longest; i++ {
-		d *= 2
-	}
-	return min(d, longest)
-}
-
 // jittered shortens d at random by up to half, so that rivals spread out.
 func (o *WorkOptions) jittered(d time.Duration) time.Duration {
-	return (d - time.Duration(o.Rand()*float64(d)/2)).Truncate(time.Microsecond)
+	return worker.Jittered(d, o.Rand)
 }
 
 // shortened is a text as stores keep it: one line, valid, of at most 300 bytes.

@@ -317,3 +317,17 @@ func TestUndoAsksBeforeRemove(t *testing.T) {
 	_, there := w.thing("s1", "shop")
 	require.True(t, there || asked > 0, "phase %s, BeforeRemove asked %d times", w.get(id).Phase, asked)
 }
+
+// The room of a service is not another's, however it was found.
+func TestRoomOfAService(t *testing.T) {
+	t.Parallel()
+	w := hire(t, 1, 2)
+	id := w.made("a")
+	o := order("b")
+	o.Services[0].Reservation = w.get(id).Reservation
+	_, err := w.Order(t.Context(), o)
+	require.ErrorIs(t, err, provisioning.ErrFenced)
+	o.Services[0].Reservation.Token--
+	_, err = w.Order(t.Context(), o)
+	require.ErrorIs(t, err, provisioning.ErrFenced)
+}

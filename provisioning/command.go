@@ -117,13 +117,14 @@ func (m *Manager) Move(ctx context.Context, r MoveRequest) (Service, error) {
 			return err
 		}
 		d := t.Demand.Clone()
-		d.service, d.Server = t.ID, r.To
+		d.Server = r.To
 		d.Rules = rulesAmong(d.Rules, nil)
 		d.Exclude = append(d.Exclude, t.Server)
 		for _, l := range t.Leftovers {
 			d.Exclude = append(d.Exclude, l.Server)
 		}
-		got, err := u.reserve(ctx, ReserveRequest{Seller: t.Seller, Account: t.Account, Demands: []Demand{d}, Commit: true},
+		req := ReserveRequest{Seller: t.Seller, Account: t.Account, Demands: []Demand{d}, Commit: true, services: []ServiceID{t.ID}}
+		got, err := u.reserve(ctx, req,
 			func(int) Claim { return Claim{Kind: t.Kind, Name: t.Name} })
 		if err != nil {
 			return err

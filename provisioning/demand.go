@@ -23,6 +23,8 @@ type ReserveRequest struct {
 	Hold time.Duration
 	// Commit has the reservations committed at once, and not held.
 	Commit bool
+
+	services []ServiceID // that will use what is committed, one for each demand; nil: none of ours
 }
 
 // Demand asks for room for one service.
@@ -46,8 +48,6 @@ type Demand struct {
 	// Rules relate the place to others: to servers, and to other demands of the request by
 	// their names. A reservation that breaks one, as a waivable rule allows, is Degraded.
 	Rules []placement.Rule `json:"rules,omitempty"`
-
-	service ServiceID // that will use it
 }
 
 // Clone returns a copy that shares nothing with d.

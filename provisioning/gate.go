@@ -3,6 +3,8 @@ package provisioning
 import (
 	"slices"
 	"time"
+
+	"github.com/tierhost/tierhost/internal/worker"
 )
 
 // Gate is what keeps calls away from a server: the calls that run now, in whatever
@@ -80,6 +82,6 @@ func (g *Gate) note(answered bool, now time.Time, o WorkOptions) (opened, closed
 	}
 	opened = g.Trips == 0
 	g.Trips++
-	g.OpenUntil = now.Add(o.jittered(doubled(o.TripFirst, o.TripMax, g.Trips)))
+	g.OpenUntil = now.Add(o.jittered(worker.Doubled(o.TripFirst, o.TripMax, g.Trips)))
 	return opened, false
 }

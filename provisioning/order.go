@@ -357,12 +357,11 @@ func (u *unit) house(ctx context.Context, homeless []*touched) error {
 	req := ReserveRequest{Seller: homeless[0].Seller, Account: homeless[0].Account, Commit: true}
 	for _, t := range homeless {
 		d := t.Demand.Clone()
-		d.service = t.ID
 		d.Rules = rulesAmong(d.Rules, homeless)
 		for _, l := range t.Leftovers {
 			d.Exclude = append(d.Exclude, l.Server)
 		}
-		req.Demands = append(req.Demands, d)
+		req.Demands, req.services = append(req.Demands, d), append(req.services, t.ID)
 	}
 	got, err := u.reserve(ctx, req, func(i int) Claim { return Claim{Kind: homeless[i].Kind, Name: homeless[i].Name} })
 	if err != nil {

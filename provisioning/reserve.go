@@ -225,11 +225,14 @@ func (b *booking) batch(final bool) LoadBatch {
 		r := Reservation{
 			ID: ReservationID(b.m.opt.IDs.NewID("rsv")), Token: 1, State: ReservationHeld, Turned: 1,
 			Seller: b.q.Seller, Account: b.q.Account, Name: b.q.Demands[i].Name,
-			Service: b.q.Demands[i].service, Kind: s.server.Kind, Group: s.server.Group, Server: s.server.ID, Machine: s.machine,
+			Kind: s.server.Kind, Group: s.server.Group, Server: s.server.ID, Machine: s.machine,
 			Amounts: maps.Clone(s.amounts), Degraded: s.degraded, Made: now, Expires: now.Add(b.q.Hold),
 		}
 		if b.q.Commit {
 			r.State, r.Expires = ReservationCommitted, time.Time{}
+		}
+		if len(b.q.services) > 0 {
+			r.Service = b.q.services[i]
 		}
 		if b.q.Key != "" {
 			r.Key, r.Position, r.Request = b.q.Key, i, b.print

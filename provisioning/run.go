@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/worker"
 )
 
 // NextDue returns when there is something to do next that cannot be done yet: when the
@@ -43,28 +44,10 @@ func (m *Manager) Run(ctx context.Context) error {
 		_, err := m.Step(ctx)
 		return err
 	}
-	for ctx.Err() == nil {
-		worked, err := m.Step(ctx)
-		if worked && err == nil {
-			continue
-		}
-		wait := m.opt.Work.Idle
-		if err == nil {
-			var next time.Time
-			if next, err = m.NextDue(ctx); err == nil && !next.IsZero() {
-				wait = min(wait, max(next.Sub(m.now()), time.Millisecond))
-			}
-		}
-		if err != nil && ctx.Err() == nil {
+	return worker.Loop{
+		Step: m.Step, NextDue: m.NextDue, Now: m.now, Idle: m.opt.Work.Idle, Jitter: m.opt.Work.jittered,
+		Failed: func(ctx context.Context, err error) {
 			m.opt.Logger.ErrorContext(ctx, "services are not worked on", "error", err, "code", tierhost.CodeOf(err))
-			wait = m.opt.Work.Idle
-		}
-		timer := time.NewTimer(m.opt.Work.jittered(wait))
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
-	return ctx.Err()
+		},
+	}.Run(ctx)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/worker"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -274,7 +275,7 @@ func (u *unit) housePending(ctx context.Context, t *touched) error {
 		}
 		t.Operation = &Operation{Verb: VerbPlace, Generation: t.Generation, Begun: u.now, Calls: tries, Failures: tries}
 		t.Failure = failureOf(err, VerbPlace, "", u.now)
-		t.Due = u.now.Add(u.m.opt.Work.jittered(doubled(u.m.opt.Work.First, u.m.opt.Work.Max, tries)))
+		t.Due = u.now.Add(u.m.opt.Work.jittered(worker.Doubled(u.m.opt.Work.First, u.m.opt.Work.Max, tries)))
 		return nil
 	}
 	t.Operation, t.Failure, t.Due = nil, nil, u.now

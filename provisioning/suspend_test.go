@@ -53,16 +53,16 @@ func TestSuspensionsCommuteWithLateCalls(t *testing.T) {
 			switch rapid.IntRange(0, 5).Draw(r, "what") {
 			case 0:
 				_, err := w.Suspend(ctx, id, reason, "")
-				require.NoError(t, err)
+				require.NoError(r, err)
 				reasons[reason] = true
 			case 1:
 				_, err := w.Resume(ctx, id, reason)
-				require.NoError(t, err)
+				require.NoError(r, err)
 				delete(reasons, reason)
 			case 2:
 				spec = rapid.SampledFrom([]string{`{"plan":"gold"}`, `{"plan":"iron"}`}).Draw(r, "spec")
 				_, err := w.Change(ctx, id, []byte(spec))
-				require.NoError(t, err)
+				require.NoError(r, err)
 			case 3:
 				w.clock.Advance(time.Duration(rapid.IntRange(1, 200).Draw(r, "seconds")) * time.Second)
 			case 4:
@@ -71,7 +71,7 @@ func TestSuspensionsCommuteWithLateCalls(t *testing.T) {
 					m = other
 				}
 				_, err := m.Step(ctx)
-				require.NoError(t, err)
+				require.NoError(r, err)
 			case 5:
 				f := fake.Fault{}
 				switch rapid.IntRange(0, 4).Draw(r, "fault") {
@@ -103,16 +103,20 @@ func TestSuspensionsCommuteWithLateCalls(t *testing.T) {
 		}
 		w.days(1)
 		w.driver.Settle() // what is late takes effect now, and a sweep finds it
-		w.clock.Advance(time.Second)
-		_, err := w.Reconcile(ctx, provisioning.ReconcileRequest{Fix: true, Deep: true})
-		require.NoError(t, err)
-		w.days(1)
+		// Faults that are left may hit a sweep, which says so: the next one comes.
+		for skipped := true; skipped; {
+			w.clock.Advance(time.Second)
+			got, err := w.Reconcile(ctx, provisioning.ReconcileRequest{Fix: true, Deep: true})
+			require.NoError(r, err)
+			skipped = len(got.Skipped) > 0
+			w.days(1)
+		}
 		s := w.get(id)
-		require.True(t, s.Phase.Settled(), "%s: %+v", s.Phase, s.Failure)
+		require.True(r, s.Phase.Settled(), "%s: %+v", s.Phase, s.Failure)
 		thing, there := w.thing("s1", "shop")
-		require.True(t, there)
-		require.Equal(t, len(reasons) > 0, thing.Suspended, "%v", maps.Collect(maps.All(reasons)))
-		require.Equal(t, spec == `{"plan":"gold"}`, thing.Plan == "gold")
+		require.True(r, there)
+		require.Equal(r, len(reasons) > 0, thing.Suspended, "%v", maps.Collect(maps.All(reasons)))
+		require.Equal(r, spec == `{"plan":"gold"}`, thing.Plan == "gold")
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/tierhost/tierhost/internal/worker"
 	"github.com/tierhost/tierhost/secret"
 )
 
@@ -111,20 +112,11 @@ func (o WorkOptions) timeout(v Verb) time.Duration {
 // patience is how the options bound retries.
 func (o WorkOptions) patience() patience {
 	return patience{attempts: o.Attempts, moveGrace: o.MoveGrace, delay: func(failures int) time.Duration {
-		return o.jittered(doubled(o.First, o.Max, failures))
+		return o.jittered(worker.Doubled(o.First, o.Max, failures))
 	}}
-}
-
-// doubled returns the n-th wait, from 1.
-func doubled(first, longest time.Duration, n int) time.Duration {
-	d := first
-	for i := 1; i < n && d < longest; i++ {
-		d *= 2
-	}
-	return min(d, longest)
 }
 
 // jittered shortens d at random by up to half, so that rivals spread out.
 func (o WorkOptions) jittered(d time.Duration) time.Duration {
-	return (d - time.Duration(o.Rand()*float64(d)/2)).Truncate(time.Microsecond)
+	return worker.Jittered(d, o.Rand)
 }

@@ -3,11 +3,10 @@ package reseller
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strconv"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/internal/event"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -41,26 +40,21 @@ func (TransferDropped) event() (string, int)     { return "reseller.transfer.dro
 // types, by value. An event of another package or of an unknown version is
 // tierhost.ErrUnsupported.
 func DecodeEvent(e storage.Event) (EventData, error) {
-	for _, kind := range []EventData{CustomerTransferred{}, TransferDropped{}} {
-		if name, version := kind.event(); name == e.Type && version == e.Version {
-			return decodeAs(kind, e.Data)
-		}
-	}
-	return nil, tierhost.E("reseller.DecodeEvent", tierhost.KindUnsupported, "unknown_event",
-		fmt.Errorf("%.60q version %d", e.Type, e.Version))
+	return event.Decode("reseller.DecodeEvent", eventForms(), e)
 }
 
-func decodeAs(kind EventData, data json.RawMessage) (EventData, error) {
-	var err error
-	switch v := kind.(type) {
-	case CustomerTransferred:
-		err = json.Unmarshal(data, &v)
-		return v, err
-	case TransferDropped:
-		err = json.Unmarshal(data, &v)
-		return v, err
+// eventForms lists all events of this package.
+func eventForms() []event.Form[EventData] {
+	return []event.Form[EventData]{
+		form[CustomerTransferred](), form[TransferDropped](),
 	}
-	return nil, tierhost.ErrUnsupported
+}
+
+// form is how events with the content T are read.
+func form[T EventData]() event.Form[EventData] {
+	var zero T
+	name, version := zero.event()
+	return event.FormOf(name, version, func(d T) EventData { return d })
 }
 
 // publish puts an event about an account into the outbox.

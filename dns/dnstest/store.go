@@ -17,23 +17,7 @@ import (
 )
 
 // StoreHarness describes a store to the suite.
-type StoreHarness struct {
-	// New returns an empty store that shares nothing with any other; two or more are
-	// used at once. What has to be closed is closed with t.Cleanup.
-	New func(t *testing.T) dns.Store
-	// Reopen ends s, as the end of the process would, and opens the same data anew.
-	// nil: durability is not tested, which is reported.
-	Reopen func(t *testing.T, s dns.Store) dns.Store
-	// Patience is how long a call may take before it is held to be stuck; 0: 10 s.
-	Patience time.Duration
-}
-
-func (h StoreHarness) patience() time.Duration {
-	if h.Patience > 0 {
-		return h.Patience
-	}
-	return 10 * time.Second
-}
+type StoreHarness = conformance.StoreHarness[dns.Store]
 
 // TestStore runs every rule of dns.Rows against the store.
 func TestStore(t *testing.T, h StoreHarness) {
@@ -55,12 +39,10 @@ func StoreRules() []StoreRule {
 type rowsFunc = func(ctx context.Context, rows dns.Rows) error
 
 // rowsOf describes dns.Rows to the rules of all rows.
-func rowsOf() conformance.Rows[StoreHarness, dns.Store, dns.Rows] {
-	return conformance.Rows[StoreHarness, dns.Store, dns.Rows]{
+func rowsOf() conformance.Rows[dns.Store, dns.Rows] {
+	return conformance.Rows[dns.Store, dns.Rows]{
 		Method: "DNS",
 		Of:     dns.Store.DNS,
-		New:    func(h StoreHarness) func(*testing.T) dns.Store { return h.New },
-		Reopen: func(h StoreHarness) func(*testing.T, dns.Store) dns.Store { return h.Reopen },
 		Calls:  calls,
 		Seed:   seed,
 		Dump:   dump,
@@ -84,23 +66,6 @@ func view(t *conformance.T, st dns.Store, fn rowsFunc) {
 func fails(t *conformance.T, st dns.Store, want error, what string, fn rowsFunc) {
 	t.Helper()
 	rowsOf().Fails(t, st, want, what, fn)
-}
-
-// atOnce runs fn n times at once.
-func atOnce(t *conformance.T, h StoreHarness, n int, fn func(i int)) {
-	t.Helper()
-	var all sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		all.Go(func() {
-			<-start
-			fn(i)
-		})
-	}
-	close(start)
-	if !conformance.Within(h.patience(), all.Wait) {
-		t.Fatalf("%d transactions at once are stuck", n)
-	}
 }
 
 func noon() time.Time { return time.Date(2031, 5, 1, 12, 0, 0, 123456000, time.UTC) }
@@ -202,7 +167,7 @@ func (k kind[V]) rules() []StoreRule {
 				fails(t, st, storage.ErrConflict, "version 2 again", put(at(2)))
 				var mu sync.Mutex
 				won := 0
-				atOnce(t, h, 4, func(int) {
+				h.AtOnce(t, 4, func(int) {
 					err := rowsOf().Tried(t, st, put(k.next(at(2))))
 					mu.Lock()
 					defer mu.Unlock()
@@ -371,7 +336,7 @@ func (e edition[V]) rules() []StoreRule {
 				}
 				var mu sync.Mutex
 				won := 0
-				atOnce(t, h, 4, func(int) {
+				h.AtOnce(t, 4, func(int) {
 					err := rowsOf().Tried(t, st, add(3))
 					mu.Lock()
 					defer mu.Unlock()

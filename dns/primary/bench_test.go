@@ -82,6 +82,7 @@ func median(list []time.Duration) time.Duration {
 // BenchmarkTransfer takes a zone of 100,000 records over TCP, signed, from NSD, Knot and
 // this server, one after the other, and gives the median times and their ratios.
 func BenchmarkTransfer(b *testing.B) {
+	long(b)
 	records := large(b, 100_000)
 	s, own := start(b, primary.Options{Keys: []primary.Key{key}, Peers: []primary.Peer{{Key: key.Name}}})
 	put(b, s, "large.example", nil, records)
@@ -109,6 +110,7 @@ func BenchmarkTransfer(b *testing.B) {
 // BenchmarkQueries has dnsperf ask NSD, Knot and this server about 10,000 names, and gives
 // the answers per second and their ratios.
 func BenchmarkQueries(b *testing.B) {
+	long(b)
 	program, err := exec.LookPath("dnsperf")
 	if err != nil {
 		b.Skip("no dnsperf")
@@ -151,6 +153,7 @@ func BenchmarkQueries(b *testing.B) {
 
 // BenchmarkHeld gives the memory of 100,000 zones of 10 records.
 func BenchmarkHeld(b *testing.B) {
+	long(b)
 	const n = 100_000
 	for range b.N {
 		s, err := primary.New(primary.Options{})
@@ -168,5 +171,14 @@ func BenchmarkHeld(b *testing.B) {
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/zone")
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n/10, "B/record")
 		runtime.KeepAlive(s)
+	}
+}
+
+// long leaves a benchmark out of those that CI only sees to it that they run: it is about
+// zones of 100,000 records and other servers.
+func long(b *testing.B) {
+	b.Helper()
+	if testing.Short() {
+		b.Skip("large")
 	}
 }

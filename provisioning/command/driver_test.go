@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/testserver"
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/command"
 	"github.com/tierhost/tierhost/secret"
@@ -25,7 +26,7 @@ import (
 func says(t testing.TB, lines string, opt command.Options) provisioning.Driver {
 	t.Helper()
 	opt.Script = filepath.Join(t.TempDir(), "script")
-	require.NoError(t, os.WriteFile(opt.Script, []byte("#!/bin/sh\n"+lines+"\n"), 0o700))
+	testserver.Program(t, opt.Script, "#!/bin/sh\n"+lines+"\n")
 	opt.Abilities = command.Abilities{List: true, Probe: true, Password: true, Usage: true, Move: true}
 	d, err := command.New(opt)
 	require.NoError(t, err)
@@ -243,7 +244,7 @@ func TestOptions(t *testing.T) {
 	}
 	dir := t.TempDir()
 	read := filepath.Join(dir, "read")
-	require.NoError(t, os.WriteFile(read, []byte("#!/bin/sh\necho '{\"observation\":{\"presence\":\"partial\",\"matches\":false}}'\n"), 0o700))
+	testserver.Program(t, read, "#!/bin/sh\necho '{\"observation\":{\"presence\":\"partial\",\"matches\":false}}'\n")
 	d, err := command.New(command.Options{Script: "/nowhere", Scripts: map[command.Verb]string{command.Read: read}})
 	require.NoError(t, err)
 	o, err := d.Read(t.Context(), call())

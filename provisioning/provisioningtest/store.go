@@ -2,11 +2,9 @@ package provisioningtest
 
 import (
 	"context"
-
 	"net/netip"
 	"reflect"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,23 +14,7 @@ import (
 )
 
 // StoreHarness describes a store to the suite.
-type StoreHarness struct {
-	// New returns an empty store that shares nothing with any other; two or more are
-	// used at once. What has to be closed is closed with t.Cleanup.
-	New func(t *testing.T) provisioning.Store
-	// Reopen ends s, as the end of the process would, and opens the same data anew.
-	// nil: durability is not tested, which is reported.
-	Reopen func(t *testing.T, s provisioning.Store) provisioning.Store
-	// Patience is how long a call may take before it is held to be stuck; 0: 10 s.
-	Patience time.Duration
-}
-
-func (h StoreHarness) patience() time.Duration {
-	if h.Patience > 0 {
-		return h.Patience
-	}
-	return 10 * time.Second
-}
+type StoreHarness = conformance.StoreHarness[provisioning.Store]
 
 // TestStore runs every rule of provisioning.Rows against the store.
 func TestStore(t *testing.T, h StoreHarness) {
@@ -87,23 +69,6 @@ func fails(t *conformance.T, st provisioning.Store, want error, what string, fn 
 func tried(t *conformance.T, st provisioning.Store, fn rowsFunc) error {
 	t.Helper()
 	return rowsOf().Tried(t, st, fn)
-}
-
-// atOnce runs fn n times at once.
-func atOnce(t *conformance.T, h StoreHarness, n int, fn func(i int)) {
-	t.Helper()
-	var all sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		all.Go(func() {
-			<-start
-			fn(i)
-		})
-	}
-	close(start)
-	if !conformance.Within(h.patience(), all.Wait) {
-		t.Fatalf("%d transactions at once are stuck", n)
-	}
 }
 
 // filled is a row with every field set.

@@ -156,7 +156,7 @@ func addressRules() []StoreRule {
 				}{{1, dedicated, 1}, {2, service, 1}, {3, shared, 3}} {
 					const n = 5
 					got, failed := make([]bool, n), make([]error, n)
-					atOnce(t, h, n, func(i int) {
+					h.AtOnce(t, n, func(i int) {
 						failed[i] = st.Update(t.Context(), inRows(st, func(ctx context.Context, rows provisioning.Rows) (err error) {
 							got[i], err = rows.TakeAddress(ctx, held(c.n, c.kind, fmt.Sprint(i)), c.most)
 							return err
@@ -300,7 +300,7 @@ func addressRules() []StoreRule {
 				const n, each = 4, 4
 				failed := make([]error, n)
 				first := netip.AddrFrom4([4]byte{198, 51, 100, 0})
-				atOnce(t, h, n, func(i int) {
+				h.AtOnce(t, n, func(i int) {
 					for range each {
 						failed[i] = tried(t, st, func(ctx context.Context, rows provisioning.Rows) error {
 							_, last, err := rows.LockPool(ctx, "p")

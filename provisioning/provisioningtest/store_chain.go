@@ -93,7 +93,7 @@ func chainRules() []StoreRule {
 				update(t, st, "no key", putChain(chain("d", "")))
 				update(t, st, "no key again", putChain(chain("e", "")))
 				won := make([]bool, 8)
-				atOnce(t, h, len(won), func(i int) {
+				h.AtOnce(t, len(won), func(i int) {
 					err := tried(t, st, putChain(chain(provisioning.ChainID(fmt.Sprint("x", i)), "wanted")))
 					won[i] = err == nil
 					if err != nil && !errors.Is(err, storage.ErrExists) && !errors.Is(err, storage.ErrConflict) {
@@ -171,7 +171,7 @@ func gateRules() []StoreRule {
 			Check: func(t *conformance.T, h StoreHarness) {
 				st := h.New(t.Test())
 				const n = 8
-				atOnce(t, h, n, func(i int) {
+				h.AtOnce(t, n, func(i int) {
 					for {
 						err := st.Update(t.Context(), inRows(st, func(ctx context.Context, rows provisioning.Rows) error {
 							g, err := rows.LockGate(ctx, "s")
@@ -243,7 +243,7 @@ func sampleRules() []StoreRule {
 			Check: func(t *conformance.T, h StoreHarness) {
 				st := h.New(t.Test())
 				counts := make([]int, 6)
-				atOnce(t, h, len(counts), func(i int) {
+				h.AtOnce(t, len(counts), func(i int) {
 					for n := range 10 {
 						var got []provisioning.SampleKey
 						one, _ := add(sample("a", n), sample("b", n))

@@ -187,7 +187,7 @@ func revisionRules() []StoreRule {
 				st, k := h.New(t.Test()), groupKind()
 				const n, each = 4, 4
 				failed := make([]error, n)
-				atOnce(t, h, n, func(i int) {
+				h.AtOnce(t, n, func(i int) {
 					for range each {
 						failed[i] = tried(t, st, locked(func(ctx context.Context, rows provisioning.Rows) error {
 							all, err := rows.Groups(ctx, "", 100)

@@ -355,7 +355,7 @@ func (k kind[V]) rules() []StoreRule {
 				for _, v := range []V{k.first("new"), two} {
 					const n = 4
 					results := make([]error, n)
-					atOnce(t, h, n, func(i int) {
+					h.AtOnce(t, n, func(i int) {
 						results[i] = tried(t, st, locked(func(ctx context.Context, rows provisioning.Rows) error { return k.put(ctx, rows, v) }))
 					})
 					won := 0

@@ -179,7 +179,7 @@ func reservationRules() []StoreRule {
 					provisioning.ReservationCommitted, provisioning.ReservationReleased, provisioning.ReservationExpired, provisioning.ReservationCommitted,
 				}
 				results := make([]error, len(states))
-				atOnce(t, h, len(states), func(i int) { results[i] = tried(t, st, putReservations(ended(r, states[i], 0))) })
+				h.AtOnce(t, len(states), func(i int) { results[i] = tried(t, st, putReservations(ended(r, states[i], 0))) })
 				won := 0
 				for i, err := range results {
 					if err == nil {
@@ -343,7 +343,7 @@ func reservationRules() []StoreRule {
 				st := h.New(t.Test())
 				const n = 4
 				results := make([]error, n)
-				atOnce(t, h, n, func(i int) {
+				h.AtOnce(t, n, func(i int) {
 					results[i] = tried(t, st, reserve(keyed(provisioning.ReservationID(fmt.Sprint(i)), "k", 0)))
 				})
 				won := 0

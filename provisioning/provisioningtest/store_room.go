@@ -176,7 +176,7 @@ func roomRules() []StoreRule {
 				room(t, st, onMachine("m", ""), 1, map[string]int64{services: capacity + capacity/2})
 				var done [2]atomic.Int64
 				failed := make([]error, n)
-				atOnce(t, h, n, func(i int) {
+				h.AtOnce(t, n, func(i int) {
 					server := provisioning.ServerID("ab"[i%2 : i%2+1])
 					for range each {
 						var result provisioning.LoadResult
@@ -218,7 +218,7 @@ func roomRules() []StoreRule {
 					room(t, st, of, 1, nil)
 				}
 				failed := make([]error, n)
-				atOnce(t, h, n, func(i int) {
+				h.AtOnce(t, n, func(i int) {
 					for j := range each {
 						var all []provisioning.LoadChange
 						for k := range keys {
@@ -250,7 +250,7 @@ func roomRules() []StoreRule {
 					key := onServer("a", dimension)
 					room(t, st, of, int64(2*round+1), nil)
 					results := make([]error, 4)
-					atOnce(t, h, len(results), func(i int) {
+					h.AtOnce(t, len(results), func(i int) {
 						results[i] = tried(t, st, func(ctx context.Context, rows provisioning.Rows) error {
 							if i == 0 {
 								if err := rows.PutRoom(ctx, of, int64(2*round+2), map[string]int64{dimension: 2}, noon()); err != nil {
@@ -306,7 +306,7 @@ func roomRules() []StoreRule {
 				for round := range 8 {
 					room(t, st, a, 1, nil)
 					results := make([]error, 3)
-					atOnce(t, h, len(results), func(i int) {
+					h.AtOnce(t, len(results), func(i int) {
 						results[i] = tried(t, st, func(ctx context.Context, rows provisioning.Rows) error {
 							if i == 0 {
 								return rows.RemoveRoom(ctx, a)

@@ -223,7 +223,7 @@ func serviceRowRules() []StoreRule {
 				update(t, st, "write", putServices(a))
 				var mu sync.Mutex
 				won := 0
-				atOnce(t, h, 8, func(i int) {
+				h.AtOnce(t, 8, func(i int) {
 					err := tried(t, st, putServices(next(a, func(s *provisioning.Service) { s.Lease.Token = fmt.Sprint(i) })))
 					mu.Lock()
 					defer mu.Unlock()
@@ -417,7 +417,7 @@ func nameRowRules() []StoreRule {
 				st := h.New(t.Test())
 				var mu sync.Mutex
 				won := 0
-				atOnce(t, h, 8, func(i int) {
+				h.AtOnce(t, 8, func(i int) {
 					s := service(provisioning.ServiceID(fmt.Sprint("x", i)))
 					s.Name = "wanted"
 					err := tried(t, st, putServices(s))
@@ -506,7 +506,7 @@ func dueRules() []StoreRule {
 				}
 				var mu sync.Mutex
 				leased := map[string]int{}
-				atOnce(t, h, workers, func(i int) {
+				h.AtOnce(t, workers, func(i int) {
 					for range 4 * services {
 						var got string
 						err := st.Update(t.Context(), inRows(st, func(ctx context.Context, rows provisioning.Rows) error {

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -19,12 +18,10 @@ import (
 )
 
 // rowsOf describes provisioning.Rows to the rules of all rows.
-func rowsOf() conformance.Rows[StoreHarness, provisioning.Store, provisioning.Rows] {
-	return conformance.Rows[StoreHarness, provisioning.Store, provisioning.Rows]{
+func rowsOf() conformance.Rows[provisioning.Store, provisioning.Rows] {
+	return conformance.Rows[provisioning.Store, provisioning.Rows]{
 		Method: "Provisioning",
 		Of:     provisioning.Store.Provisioning,
-		New:    func(h StoreHarness) func(*testing.T) provisioning.Store { return h.New },
-		Reopen: func(h StoreHarness) func(*testing.T, provisioning.Store) provisioning.Store { return h.Reopen },
 		Calls:  func() []call { return slices.Concat(inventoryCalls(), serviceCalls()) },
 		Seed: func(t *conformance.T, st provisioning.Store) {
 			t.Helper()

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/testserver"
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/provisioningtest"
 	"github.com/tierhost/tierhost/provisioning/shell"
@@ -239,7 +240,7 @@ printf x >>/shims/count
 [ "$n" -ne "$(/bin/cat /shims/aim)" ] || { : >/shims/hit; kill -KILL 0; }
 PATH=/usr/sbin:/usr/bin:/sbin:/bin exec ` + tool + ` "$@"
 `
-			require.NoError(t, os.WriteFile(dir+"/"+tool, []byte(shim), 0o755))
+			testserver.Program(t, dir+"/"+tool, shim)
 		}
 	}
 	_ = os.Remove(dir + "/hit")

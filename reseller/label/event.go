@@ -1,12 +1,10 @@
 package label
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/internal/event"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -38,32 +36,17 @@ func (BrandRemoved) event() (string, int) { return "label.brand.removed", 1 }
 // types, by value. An event of another package or of an unknown version is
 // tierhost.ErrUnsupported.
 func DecodeEvent(e storage.Event) (EventData, error) {
-	is := func(d EventData) bool {
-		name, version := d.event()
-		return name == e.Type && version == e.Version
-	}
-	switch {
-	case is(BrandChanged{}):
-		var d BrandChanged
-		err := json.Unmarshal(e.Data, &d)
-		return d, err
-	case is(BrandRemoved{}):
-		var d BrandRemoved
-		err := json.Unmarshal(e.Data, &d)
-		return d, err
-	}
-	return nil, tierhost.E("label.DecodeEvent", tierhost.KindUnsupported, "unknown_event",
-		fmt.Errorf("%.60q version %d", e.Type, e.Version))
+	return event.Decode("label.DecodeEvent", []event.Form[EventData]{form[BrandChanged](), form[BrandRemoved]()}, e)
+}
+
+// form is how events with the content T are read.
+func form[T EventData]() event.Form[EventData] {
+	var zero T
+	name, version := zero.event()
+	return event.FormOf(name, version, func(d T) EventData { return d })
 }
 
 func newEvent(id string, at time.Time, seller billing.SellerID, d EventData) *storage.Event {
 	name, version := d.event()
-	data, err := json.Marshal(d)
-	if err != nil { // values of our own types always marshal
-		data = json.RawMessage("null")
-	}
-	return &storage.Event{
-		ID: id, Type: name, Version: version, At: at,
-		Seller: string(seller), Subject: "brand/" + string(seller), Data: data,
-	}
+	return event.New(id, at, string(seller), "brand/"+string(seller), name, version, d)
 }

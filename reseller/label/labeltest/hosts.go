@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/reseller/label"
@@ -57,7 +56,7 @@ func hostRules() []Rule {
 				st := h.New(t.Test())
 				const n = 4
 				results := make([]error, n)
-				atOnce(t, h, n, func(i int) {
+				h.AtOnce(t, n, func(i int) {
 					b := brand(billing.SellerID(fmt.Sprint("s", i)), "shared.example", fmt.Sprintf("%d.example", i))
 					results[i] = st.Update(t.Context(), within(st, func(ctx context.Context, rows label.Rows) error {
 						return rows.PutBrand(ctx, b)
@@ -87,7 +86,7 @@ func hostRules() []Rule {
 					}
 					const n = 4
 					results := make([]error, n)
-					atOnce(t, h, n, func(i int) {
+					h.AtOnce(t, n, func(i int) {
 						results[i] = st.Update(t.Context(), within(st, func(ctx context.Context, rows label.Rows) error {
 							err := rows.PutBrand(ctx, b)
 							if errors.Is(err, storage.ErrConflict) {
@@ -108,22 +107,5 @@ func hostRules() []Rule {
 				}
 			},
 		},
-	}
-}
-
-// atOnce runs fn n times at once.
-func atOnce(t *conformance.T, h Harness, n int, fn func(i int)) {
-	t.Helper()
-	var all sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		all.Go(func() {
-			<-start
-			fn(i)
-		})
-	}
-	close(start)
-	if !conformance.Within(h.patience(), all.Wait) {
-		t.Fatalf("%d transactions at once are stuck", n)
 	}
 }

@@ -14,23 +14,7 @@ import (
 )
 
 // Harness describes a store to the suite.
-type Harness struct {
-	// New returns an empty store that shares nothing with any other; two or more are
-	// used at once. What has to be closed is closed with t.Cleanup.
-	New func(t *testing.T) label.Store
-	// Reopen ends s, as the end of the process would, and opens the same data anew.
-	// nil: durability is not tested, which is reported.
-	Reopen func(t *testing.T, s label.Store) label.Store
-	// Patience is how long a call may take before it is held to be stuck; 0: 10 s.
-	Patience time.Duration
-}
-
-func (h Harness) patience() time.Duration {
-	if h.Patience > 0 {
-		return h.Patience
-	}
-	return 10 * time.Second
-}
+type Harness = conformance.StoreHarness[label.Store]
 
 // TestStore runs every rule of label.Rows against the store.
 func TestStore(t *testing.T, h Harness) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"testing"
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/reseller/label"
@@ -15,12 +14,10 @@ import (
 )
 
 // rowsOf describes label.Rows to the rules of all rows.
-func rowsOf() conformance.Rows[Harness, label.Store, label.Rows] {
-	return conformance.Rows[Harness, label.Store, label.Rows]{
+func rowsOf() conformance.Rows[label.Store, label.Rows] {
+	return conformance.Rows[label.Store, label.Rows]{
 		Method: "Label",
 		Of:     label.Store.Label,
-		New:    func(h Harness) func(*testing.T) label.Store { return h.New },
-		Reopen: func(h Harness) func(*testing.T, label.Store) label.Store { return h.Reopen },
 		Calls: func() []conformance.Call[label.Rows] {
 			return []conformance.Call[label.Rows]{
 				{Name: "PutBrand", Writes: true, Plain: true, Do: func(ctx context.Context, rows label.Rows) error {

@@ -4,22 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"testing"
 	"time"
 
 	"github.com/tierhost/tierhost/storage"
 )
 
 // Rows describes, to the rules that hold for the rows of every package, those that a
-// store S gives within a transaction. H is the harness of the suite.
-type Rows[H any, S storage.OutboxStore, R any] struct {
+// store S gives within a transaction.
+type Rows[S storage.OutboxStore, R any] struct {
 	// Method is what the store's method is called that returns the rows: "Label".
 	Method string
 	// Of calls it.
 	Of func(st S, tx storage.Tx) (R, error)
-	// New and Reopen are those of the harness; Reopen may be nil.
-	New    func(h H) func(t *testing.T) S
-	Reopen func(h H) func(t *testing.T, st S) S
 	// Calls are all methods of the rows, for a store that has what Seed writes. One at
 	// least is Plain.
 	Calls func() []Call[R]
@@ -53,7 +49,7 @@ type strange struct{}
 func (strange) StoreID() any { return "strange" }
 
 // Within has fn run with the rows of a transaction.
-func (r Rows[H, S, R]) Within(st S, fn func(ctx context.Context, rows R) error) func(context.Context, storage.Tx) error {
+func (r Rows[S, R]) Within(st S, fn func(ctx context.Context, rows R) error) func(context.Context, storage.Tx) error {
 	return func(ctx context.Context, tx storage.Tx) error {
 		rows, err := r.Of(st, tx)
 		if err != nil {
@@ -64,20 +60,20 @@ func (r Rows[H, S, R]) Within(st S, fn func(ctx context.Context, rows R) error) 
 }
 
 // Update runs fn in a transaction that commits.
-func (r Rows[H, S, R]) Update(t *T, st S, what string, fn func(ctx context.Context, rows R) error) {
+func (r Rows[S, R]) Update(t *T, st S, what string, fn func(ctx context.Context, rows R) error) {
 	t.Helper()
 	t.OK(st.Update(t.Context(), r.Within(st, fn)), "%s", what)
 }
 
 // View runs fn in a transaction that reads.
-func (r Rows[H, S, R]) View(t *T, st S, fn func(ctx context.Context, rows R) error) {
+func (r Rows[S, R]) View(t *T, st S, fn func(ctx context.Context, rows R) error) {
 	t.Helper()
 	t.OK(st.View(t.Context(), r.Within(st, fn)), "read")
 }
 
 // Fails runs fn, which must fail, in a transaction that is rolled back in any case. The
 // error that the store sees is not the conflict itself, so that it is not run again.
-func (r Rows[H, S, R]) Fails(t *T, st S, want error, what string, fn func(ctx context.Context, rows R) error) {
+func (r Rows[S, R]) Fails(t *T, st S, want error, what string, fn func(ctx context.Context, rows R) error) {
 	t.Helper()
 	var got error
 	err := st.Update(t.Context(), r.Within(st, func(ctx context.Context, rows R) error {
@@ -90,7 +86,7 @@ func (r Rows[H, S, R]) Fails(t *T, st S, want error, what string, fn func(ctx co
 
 // Tried runs fn once in a transaction that is committed if it succeeds: a conflict is not
 // tried again, and returned.
-func (r Rows[H, S, R]) Tried(t *T, st S, fn func(ctx context.Context, rows R) error) error {
+func (r Rows[S, R]) Tried(t *T, st S, fn func(ctx context.Context, rows R) error) error {
 	t.Helper()
 	var got error
 	err := st.Update(t.Context(), r.Within(st, func(ctx context.Context, rows R) error {
@@ -106,17 +102,17 @@ func (r Rows[H, S, R]) Tried(t *T, st S, fn func(ctx context.Context, rows R) er
 }
 
 // Rules are the rules TX-1 to TX-4 and DUR-1.
-func (r Rows[H, S, R]) Rules() []Rule[H] {
-	return []Rule[H]{r.foreign(), r.done(), r.readOnly(), r.rollback(), r.durable()}
+func (r Rows[S, R]) Rules() []Rule[StoreHarness[S]] {
+	return []Rule[StoreHarness[S]]{r.foreign(), r.done(), r.readOnly(), r.rollback(), r.durable()}
 }
 
-func (r Rows[H, S, R]) foreign() Rule[H] {
-	return Rule[H]{
+func (r Rows[S, R]) foreign() Rule[StoreHarness[S]] {
+	return Rule[StoreHarness[S]]{
 		ID: "TX-1", Name: "foreign",
 		Text: r.Method + " refuses a transaction that another store made with storage.ErrForeignTx.",
 		Why:  "Rows written through a transaction of the wrong database are outside of every transaction.",
-		Check: func(t *T, h H) {
-			a, b := r.New(h)(t.Test()), r.New(h)(t.Test())
+		Check: func(t *T, h StoreHarness[S]) {
+			a, b := h.New(t.Test()), h.New(t.Test())
 			var ofA, stranger, none error
 			t.OK(a.Update(t.Context(), func(_ context.Context, tx storage.Tx) error {
 				_, ofA = r.Of(b, tx)
@@ -131,13 +127,13 @@ func (r Rows[H, S, R]) foreign() Rule[H] {
 	}
 }
 
-func (r Rows[H, S, R]) done() Rule[H] {
-	return Rule[H]{
+func (r Rows[S, R]) done() Rule[StoreHarness[S]] {
+	return Rule[StoreHarness[S]]{
 		ID: "TX-2", Name: "done",
 		Text: "Rows of a transaction that has ended refuse everything with storage.ErrTxDone, and so does " + r.Method + ".",
 		Why:  "A goroutine that outlives its transaction must not write into the next user's.",
-		Check: func(t *T, h H) {
-			st := r.New(h)(t.Test())
+		Check: func(t *T, h StoreHarness[S]) {
+			st := h.New(t.Test())
 			r.Seed(t, st)
 			before := r.Dump(t, st)
 			for ending, result := range map[string]error{"commit": nil, "error": ErrRefused} {
@@ -165,13 +161,13 @@ func (r Rows[H, S, R]) done() Rule[H] {
 	}
 }
 
-func (r Rows[H, S, R]) readOnly() Rule[H] {
-	return Rule[H]{
+func (r Rows[S, R]) readOnly() Rule[StoreHarness[S]] {
+	return Rule[StoreHarness[S]]{
 		ID: "TX-3", Name: "read-only",
 		Text: "In a View all reads work, and writes fail with storage.ErrReadOnly and change nothing.",
 		Why:  "Views run on replicas and without locks.",
-		Check: func(t *T, h H) {
-			st := r.New(h)(t.Test())
+		Check: func(t *T, h StoreHarness[S]) {
+			st := h.New(t.Test())
 			r.Seed(t, st)
 			before := r.Dump(t, st)
 			for _, c := range r.Calls() {
@@ -187,13 +183,13 @@ func (r Rows[H, S, R]) readOnly() Rule[H] {
 	}
 }
 
-func (r Rows[H, S, R]) rollback() Rule[H] {
-	return Rule[H]{
+func (r Rows[S, R]) rollback() Rule[StoreHarness[S]] {
+	return Rule[StoreHarness[S]]{
 		ID: "TX-4", Name: "rollback",
 		Text: "When the function fails nothing of what it wrote stays, nor of the events; when it succeeds all does.",
 		Why:  "A row without its event is not heard of; an event without its row is a lie.",
-		Check: func(t *T, h H) {
-			st := r.New(h)(t.Test())
+		Check: func(t *T, h StoreHarness[S]) {
+			st := h.New(t.Test())
 			r.Seed(t, st)
 			before, events := r.Dump(t, st), pending(t, st)
 			write := func(c Call[R], result error) func(ctx context.Context, tx storage.Tx) error {
@@ -248,22 +244,22 @@ func pending[S storage.OutboxStore](t *T, st S) (n int64) {
 	return n
 }
 
-func (r Rows[H, S, R]) durable() Rule[H] {
-	return Rule[H]{
+func (r Rows[S, R]) durable() Rule[StoreHarness[S]] {
+	return Rule[StoreHarness[S]]{
 		ID: "DUR-1", Name: "durable",
 		Text: "What was committed is there after the store was opened anew, and more can be written.",
 		Why:  r.Lost,
-		Skip: func(h H) string {
-			if r.Reopen(h) == nil {
+		Skip: func(h StoreHarness[S]) string {
+			if h.Reopen == nil {
 				return "the harness cannot open a store again"
 			}
 			return ""
 		},
-		Check: func(t *T, h H) {
-			st := r.New(h)(t.Test())
+		Check: func(t *T, h StoreHarness[S]) {
+			st := h.New(t.Test())
 			r.Seed(t, st)
 			before := r.Dump(t, st)
-			st = r.Reopen(h)(t.Test(), st)
+			st = h.Reopen(t.Test(), st)
 			t.Equal(r.Dump(t, st), before, "the store")
 			for _, c := range r.Calls() {
 				if c.Plain {
