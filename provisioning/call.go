@@ -70,7 +70,7 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		in.Password, c.err = m.password(ctx, s)
 		c.unread = c.err != nil
 	case VerbRemove:
-		if op.Server == s.Server && s.Observed.Made && !op.Gone && m.opt.Work.BeforeRemove != nil {
+		if m.opt.Work.BeforeRemove != nil && !op.Gone && s.served(op.Server) {
 			c.err = m.opt.Work.BeforeRemove(ctx, s.Clone())
 			if c.err != nil {
 				c.refused = true

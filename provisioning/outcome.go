@@ -366,7 +366,7 @@ func (s *Service) verified(v *verdict, now time.Time, p patience) {
 // switchOver makes the new place of a move the one that serves.
 func (s *Service) switchOver(now time.Time, v *verdict, p patience) {
 	v.movedFrom = s.Server
-	old := Leftover{Server: s.Server, Reservation: s.Reservation, Why: "moved"}
+	old := Leftover{Server: s.Server, Reservation: s.Reservation, Why: leftMoved}
 	if p.moveGrace > 0 && s.Desired() == DesiredActive {
 		old.After = now.Add(p.moveGrace)
 	}
@@ -467,6 +467,13 @@ func (s *Service) late(on ServerID, oldPassword bool, now time.Time) {
 		s.leave(Leftover{Server: on, Why: "late"})
 	}
 	s.Due = now
+}
+
+// served reports whether a server is where the service is or was, so that what is there may
+// hold what its customer has made.
+func (s *Service) served(server ServerID) bool {
+	return server == s.Server && s.Observed.Made ||
+		slices.ContainsFunc(s.Leftovers, func(l Leftover) bool { return l.Server == server && l.Why == leftMoved })
 }
 
 func (s *Service) leftOn(server ServerID) bool {

@@ -197,15 +197,12 @@ func (s *Service) settle(now time.Time) error {
 	s.Queue = on
 	switch {
 	case verb == "":
-		s.Operation, s.Due = nil, later
+		s.Operation, s.Due = nil, later // what else is done before comes upon it by itself
 		if s.Removal != nil && !s.Removal.Begun {
 			s.Due = s.Removal.At
 		}
 	case s.Due.IsZero():
 		s.Due = now
-	}
-	if !later.IsZero() && later.Before(s.Due) {
-		s.Due = later
 	}
 	// A removal that is to come comes also while something else is being done.
 	if s.Removal != nil && !s.Removal.Begun && s.Removal.At.Before(s.Due) {
