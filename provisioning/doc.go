@@ -49,7 +49,8 @@
 // # Sweeps and usage
 //
 // [Manager.Reconcile] compares what servers hold with what should be there. It reports;
-// what it may put right or remove has to be asked for. [Manager.CollectUsage] reads
+// what it may put right or remove has to be asked for. What is left on a server that is
+// lost is given up by [Manager.AbandonServer]. [Manager.CollectUsage] reads
 // meters, counts each sample once, and gives what was used to a [UsageSink] of the host's
 // in the transaction in which the samples are kept.
 //

@@ -422,7 +422,8 @@ func (s *Service) lost(obs Observation, now time.Time, v *verdict) {
 	}
 }
 
-// removedFrom notes that nothing of the service is left on a server.
+// removedFrom notes that nothing of the service is left on a server: no leftover, or, if
+// there was none, not the service itself.
 func (s *Service) removedFrom(server ServerID, now time.Time, v *verdict) {
 	free := func(r ReservationRef) {
 		if r.ID != "" {

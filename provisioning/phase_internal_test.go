@@ -205,6 +205,7 @@ func (e *explorer) commands(from explored) {
 			s.want(now)
 			return nil
 		})
+		do("abandon", func(s *Service) error { _, _, err := s.abandon(to, now); return err })
 		e.try(from, "a call ends late", func(x *explored) error { x.late(to, false, now); return nil })
 		if from.PasswordAt > 0 {
 			e.try(from, "an old password is set late", func(x *explored) error { x.late(to, true, now); return nil })
