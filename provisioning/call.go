@@ -196,7 +196,7 @@ func (m *Manager) renew(ctx context.Context, t *task) (held bool, err error) {
 			return err
 		}
 		u.clear()
-		g, err := u.rows.LockGate(ctx, t.server)
+		g, err := u.lockGate(ctx, t.server)
 		if err != nil {
 			return err
 		}

@@ -117,6 +117,9 @@ func (m *Manager) Move(ctx context.Context, r MoveRequest) (Service, error) {
 		if done, err := t.movable(r.To); done || err != nil {
 			return err
 		}
+		if err := u.hold(ctx, t); err != nil {
+			return err
+		}
 		d := t.Demand.Clone()
 		d.Server = r.To
 		d.Rules = rulesAmong(d.Rules, nil)

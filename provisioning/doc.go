@@ -30,6 +30,13 @@
 // it is done again. A [Phase] sums up where a service is; the table of phases is in
 // docs/provisioning.md.
 //
+// # Transactions
+//
+// Transactions of this package lock services first, then orders, reservations, loads, and
+// the gates of servers last. Hosts that call it within transactions of their own lock their
+// rows always before that or always after. A [UsageSink] is called with a gate locked, and
+// must not take or give back room.
+//
 // # Failures
 //
 // [Classify] says what an error of a driver means: again later, read first, or a decision
