@@ -329,15 +329,14 @@ func (u *unit) occupy(ctx context.Context, all []*touched, refs []ReservationRef
 		if !has {
 			continue
 		}
-		if r.Service != "" {
-			return fmt.Errorf("%w: reservation %q is that of service %q", ErrFenced, r.ID, r.Service)
-		}
 		at := tierhost.Path("services", t.Position, "reservation")
 		switch {
 		case r.Seller != t.Seller || r.Account != "" && r.Account != t.Account:
 			issues.Add(at, "other_owner", "it is of another customer")
 		case r.Kind != t.Kind:
 			issues.Add(at, "other_kind", "it is room for a %s on %q", r.Kind, r.Server)
+		case r.Service != "":
+			return fmt.Errorf("%w: reservation %q is in use", ErrFenced, r.ID)
 		}
 		r.Service = t.ID
 		r.Token++

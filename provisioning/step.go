@@ -411,9 +411,10 @@ func (u *unit) conflict(ctx context.Context, s *touched, on ServerID, rival Serv
 				other.Due = u.now
 			}
 			op.Check, op.Exists, op.Checks = true, false, 0
+			// Whose it is the log says, not the service, which its own customer may see.
+			u.m.opt.Logger.InfoContext(ctx, "a service waits for the removal of another's leftover", "service", s.ID, "other", rival, "server", on)
 			s.later(op, &Failure{
-				At: u.now, Verb: op.Verb, Server: on, Class: ClassExists, Code: ParkConflict,
-				Text: text + ": it is of " + string(rival) + ", and is to be removed",
+				At: u.now, Verb: op.Verb, Server: on, Class: ClassExists, Code: ParkConflict, Text: text + " and is to be removed",
 			}, 0, u.now, u.m.opt.Work.patience(), v)
 			return nil
 		}
