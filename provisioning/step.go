@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -138,11 +137,11 @@ func (m *Manager) takeOnce(ctx context.Context, passed []ServerID) (got taken, e
 // of the store that pass are left alone.
 func (m *Manager) setAside(ctx context.Context, id ServiceID, cause error) error {
 	switch tierhost.KindOf(cause) {
-	case tierhost.KindInternal, tierhost.KindInvalid, tierhost.KindExists, tierhost.KindNotFound:
+	case tierhost.KindInternal, tierhost.KindInvalid, tierhost.KindExists, tierhost.KindNotFound, tierhost.KindConflict:
 	default:
 		return cause
 	}
-	if id == "" {
+	if id == "" || errors.Is(cause, storage.ErrConflict) {
 		return cause
 	}
 	m.opt.Logger.ErrorContext(ctx, "a service cannot be worked on", "service", id, "error", cause)
@@ -431,8 +430,7 @@ func (m *Manager) probe(ctx context.Context, t *task) error {
 	err := func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				m.opt.Logger.ErrorContext(ctx, "a driver has panicked", "server", t.server, "panic", p, "stack", string(debug.Stack()))
-				err = errPanicked
+				err = m.panicked(ctx, p, tierhost.EffectNone, "server", t.server, "verb", "probe")
 			}
 		}()
 		return prober.Probe(within, t.place)
