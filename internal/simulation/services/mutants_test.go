@@ -207,10 +207,11 @@ func (o deafOutbox) Append(ctx context.Context, events []*storage.Event) error {
 		if !is {
 			continue
 		}
-		old, now := o.store.before[late.Service], []provisioning.Service{}
-		if now, err = o.rows.Services(ctx, []provisioning.ServiceID{late.Service}); err != nil {
+		now, err := o.rows.Services(ctx, []provisioning.ServiceID{late.Service})
+		if err != nil {
 			return err
 		}
+		old := o.store.before[late.Service]
 		old.Version = now[0].Version + 1
 		if err := o.rows.PutServices(ctx, []provisioning.Service{old}); err != nil {
 			return err
