@@ -3,7 +3,6 @@ package provisioning
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -25,17 +24,12 @@ func (m *Manager) call(ctx context.Context, t *task) (c made) {
 	return c
 }
 
-var errPanicked = errors.New("the driver has panicked; the log says where")
-
-// guarded makes the panic of a driver a failure of the call: one service must not end a
-// worker again and again.
+// guarded makes the panic of a driver a failure of the call.
 func (m *Manager) guarded(ctx context.Context, t *task) (c made) {
 	defer func() {
 		if p := recover(); p != nil {
-			m.opt.Logger.ErrorContext(ctx, "a driver has panicked", "service", t.service.ID, "server", t.server,
-				"verb", t.service.Operation.Verb, "panic", p, "stack", string(debug.Stack()))
-			c = made{verb: t.service.Operation.Verb, err: tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown,
-				errPanicked)}
+			c = made{verb: t.service.Operation.Verb, err: m.panicked(ctx, p, tierhost.EffectUnknown,
+				"service", t.service.ID, "server", t.server, "verb", t.service.Operation.Verb)}
 		}
 	}()
 	return m.dispatch(ctx, t)
@@ -51,9 +45,11 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 	if op.Verb == VerbVerify && (!moves || s.Move.WithoutContent) {
 		c.verb = VerbRead // looking at it is all there is
 	}
-	if err := checkSpec(t.driver, s.Kind, s.Name, s.Spec); err != nil && c.verb == VerbEnsure {
-		c.err, c.uncalled = err, true
-		return c
+	if c.verb == VerbEnsure {
+		if c.err = m.checkSpec(ctx, t.driver, s.Kind, s.Name, s.Spec); c.err != nil {
+			c.uncalled = true
+			return c
+		}
 	}
 	in := Call{
 		Operation: op.ID, Server: t.place, Spec: s.Spec,
@@ -70,7 +66,7 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 		in.Password, c.err = m.password(ctx, s)
 		c.unread = c.err != nil
 	case VerbRemove:
-		if op.Server == s.Server && s.Observed.Made && !op.Gone && m.opt.Work.BeforeRemove != nil {
+		if m.opt.Work.BeforeRemove != nil && !op.Gone && s.served(op.Server) {
 			c.err = m.opt.Work.BeforeRemove(ctx, s.Clone())
 			if c.err != nil {
 				c.refused = true
@@ -196,7 +192,7 @@ func (m *Manager) renew(ctx context.Context, t *task) (held bool, err error) {
 			return err
 		}
 		u.clear()
-		g, err := u.rows.LockGate(ctx, t.server)
+		g, err := u.lockGate(ctx, t.server)
 		if err != nil {
 			return err
 		}

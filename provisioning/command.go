@@ -102,9 +102,10 @@ type MoveRequest struct {
 
 // Move brings a service to another server. Room is reserved there at once, and counts on
 // both until the old place is removed. The old place serves until the new one was made,
-// filled and verified; then the new one does (event [ServiceMoved]) and the old one is
-// removed. If it fails for good, what was made there is removed and the service stays as
-// it was (event [MoveFailed]).
+// filled and verified; then the new one does (event [ServiceMoved]), and the old one is
+// removed after [WorkOptions.MoveGrace]. What is suspended is suspended on the new server
+// before its content comes. If it fails for good, what was made there is removed and the
+// service stays as it was (event [MoveFailed]).
 //
 // A service that was not made yet is refused (not_made), and so is one that is being
 // moved (moving), unless to the same server, which changes nothing; that is to be removed
@@ -114,6 +115,9 @@ type MoveRequest struct {
 func (m *Manager) Move(ctx context.Context, r MoveRequest) (Service, error) {
 	return m.alter(ctx, "provisioning.Move", r.Service, func(ctx context.Context, u *unit, t *touched) error {
 		if done, err := t.movable(r.To); done || err != nil {
+			return err
+		}
+		if err := u.hold(ctx, t); err != nil {
 			return err
 		}
 		d := t.Demand.Clone()

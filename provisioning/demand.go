@@ -12,7 +12,7 @@ import (
 // ReserveRequest asks for room for the services of one order: all of it, or none.
 type ReserveRequest struct {
 	// Key makes the request repeatable: the same key with the same request returns what
-	// was reserved. "": no key.
+	// was reserved. It is the seller's: others may use the same. "": no key.
 	Key string
 	// Seller is whose customer it is for, and Account the customer. A seller who has
 	// machines of its own gets room on these only.

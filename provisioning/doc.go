@@ -30,6 +30,13 @@
 // it is done again. A [Phase] sums up where a service is; the table of phases is in
 // docs/provisioning.md.
 //
+// # Transactions
+//
+// Transactions of this package lock services first, then orders, reservations, loads, and
+// the gates of servers last. Hosts that call it within transactions of their own lock their
+// rows always before that or always after. A [UsageSink] is called with a gate locked, and
+// must not take or give back room.
+//
 // # Failures
 //
 // [Classify] says what an error of a driver means: again later, read first, or a decision
@@ -49,7 +56,8 @@
 // # Sweeps and usage
 //
 // [Manager.Reconcile] compares what servers hold with what should be there. It reports;
-// what it may put right or remove has to be asked for. [Manager.CollectUsage] reads
+// what it may put right or remove has to be asked for. What is left on a server that is
+// lost is given up by [Manager.AbandonServer]. [Manager.CollectUsage] reads
 // meters, counts each sample once, and gives what was used to a [UsageSink] of the host's
 // in the transaction in which the samples are kept.
 //

@@ -143,7 +143,7 @@ type PasswordChanger interface {
 type Mover interface {
 	// Copy makes the content of the thing on c.Server what it is on from; Ensure has made
 	// it there before. The thing on from goes on serving and is not changed. Done again it
-	// copies what has changed since.
+	// copies what has changed since. Either may be suspended, and stays so.
 	Copy(ctx context.Context, from Place, c Call) error
 	// Verify reports whether the thing on c.Server can take over from the one on from:
 	// nil if so, tierhost.KindPrecondition if something is missing there.

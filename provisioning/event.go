@@ -24,7 +24,7 @@ func form[T EventData]() event.Form[EventData] {
 func eventForms() []event.Form[EventData] {
 	return []event.Form[EventData]{
 		form[MachineChanged](), form[MachineRemoved](), form[ServerChanged](), form[ServerRemoved](),
-		form[ServiceChanged](), form[ServiceMoved](), form[MoveFailed](), form[ServiceMissing](),
+		form[ServiceChanged](), form[ServiceMoved](), form[MoveFailed](), form[LeftoverAbandoned](), form[ServiceMissing](),
 		form[LateOutcome](), form[ChainChanged](), form[BreakerChanged](), form[DriftFound](),
 		form[NoRoom](), form[AddressesExhausted](), form[RoomExpired](),
 	}

@@ -2,6 +2,7 @@ package provisioning_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -315,7 +316,7 @@ func TestRefusedRemovalLeavesNothingBehind(t *testing.T) {
 }
 
 // A name that is taken by what is left of another of our services is free once that is
-// removed, which is seen to first.
+// removed, which is seen to first. Whose it was, the new customer does not learn.
 func TestNameTakenByALeftover(t *testing.T) {
 	t.Parallel()
 	w := hire(t, 1, 10)
@@ -324,10 +325,56 @@ func TestNameTakenByALeftover(t *testing.T) {
 	require.NoError(t, err)
 	w.days(1)
 	w.driver.Put("s1", fake.Thing{Kind: "web", Name: "shop", Owner: gone, Plan: "gold"}) // a backup was restored
+	w.events()
 	id := w.parking("shop")
+	waited := false
+	for w.get(id).Phase != provisioning.PhaseActive {
+		worked, err := w.Step(t.Context())
+		require.NoError(t, err)
+		if !worked {
+			next, err := w.NextDue(t.Context())
+			require.NoError(t, err)
+			w.clock.Set(next)
+		}
+		s := w.get(id)
+		text, err := json.Marshal(s)
+		require.NoError(t, err)
+		require.NotContains(t, string(text), gone)
+		waited = waited || s.Failure != nil && s.Failure.Code == provisioning.ParkConflict
+	}
+	require.True(t, waited)
 	w.days(1)
 	w.phase(id, provisioning.PhaseActive)
 	w.phase(gone, provisioning.PhaseRemoved)
 	thing, _ := w.thing("s1", "shop")
 	require.Equal(t, id, thing.Owner)
+}
+
+// A name that is a living service's parks the one that comes later, without a word of whose
+// it is.
+func TestNameOfAnotherSellersService(t *testing.T) {
+	t.Parallel()
+	w := hire(t, 1, 10)
+	rival := w.made("shop")
+	o := order("shop")
+	o.Seller, o.Account = "reseller", "r1"
+	_, err := w.Order(t.Context(), o)
+	require.ErrorIs(t, err, provisioning.ErrNameTaken)
+	require.NotContains(t, err.Error(), rival)
+	o.Services[0].Name = "post"
+	o.OnFailure = provisioning.Park
+	w.driver.Put("s1", fake.Thing{Kind: "web", Name: "post", Owner: rival, Plan: "gold"})
+	got, err := w.Order(t.Context(), o)
+	require.NoError(t, err)
+	w.days(1)
+	s := w.phase(got.Services[0].ID, provisioning.PhaseParked)
+	require.Equal(t, provisioning.ParkConflict, s.Parked.Reason)
+	text, err := json.Marshal(s)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), rival)
+	// Nor does who brings another's reservation.
+	o.Services[0].Name, o.Services[0].Reservation = "mine", w.get(rival).Reservation
+	_, err = w.Order(t.Context(), o)
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), rival)
 }

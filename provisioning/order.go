@@ -329,15 +329,14 @@ func (u *unit) occupy(ctx context.Context, all []*touched, refs []ReservationRef
 		if !has {
 			continue
 		}
-		if r.Service != "" {
-			return fmt.Errorf("%w: reservation %q is that of service %q", ErrFenced, r.ID, r.Service)
-		}
 		at := tierhost.Path("services", t.Position, "reservation")
 		switch {
 		case r.Seller != t.Seller || r.Account != "" && r.Account != t.Account:
 			issues.Add(at, "other_owner", "it is of another customer")
 		case r.Kind != t.Kind:
 			issues.Add(at, "other_kind", "it is room for a %s on %q", r.Kind, r.Server)
+		case r.Service != "":
+			return fmt.Errorf("%w: reservation %q is in use", ErrFenced, r.ID)
 		}
 		r.Service = t.ID
 		r.Token++
@@ -445,44 +444,6 @@ func rulesAmong(rules []placement.Rule, all []*touched) []placement.Rule {
 		}
 	}
 	return among
-}
-
-// checkSpecs asks the drivers that are known here what they think of the specs.
-// path is that of the spec of a single one.
-func (u *unit) checkSpecs(ctx context.Context, all []*touched, path string) error {
-	var issues tierhost.Issues
-	for i, t := range all {
-		if t.Server == "" {
-			continue
-		}
-		server, err := u.rows.Server(ctx, t.Server)
-		if err != nil {
-			return err
-		}
-		if err := checkSpec(u.m.opt.Drivers[server.Driver], t.Kind, t.Name, t.Spec); err != nil {
-			inv, ok := errors.AsType[*tierhost.Invalid](err)
-			if !ok {
-				return err
-			}
-			for _, issue := range inv.Issues {
-				at := path
-				if at == "" {
-					at = tierhost.Path("services", i, "spec")
-				}
-				issue.Path = tierhost.Path(at, issue.Path)
-				issues = append(issues, issue)
-			}
-		}
-	}
-	return issues.Err()
-}
-
-// checkSpec asks a driver, which may be nil, what it thinks of a spec.
-func checkSpec(d Driver, kind Kind, name string, spec json.RawMessage) error {
-	if checker, ok := As[SpecChecker](d); ok {
-		return checker.CheckSpec(kind, name, spec)
-	}
-	return nil
 }
 
 // fingerprintOf is a hash of what is ordered. Passwords are left out but for whether there

@@ -48,8 +48,9 @@ type verdict struct {
 
 // patience decides when something is tried again and when it is given up.
 type patience struct {
-	attempts int
-	delay    func(failures int) time.Duration
+	attempts  int
+	moveGrace time.Duration
+	delay     func(failures int) time.Duration
 }
 
 // begin makes the operation for what is to be done next, or goes on with the one that is
@@ -105,7 +106,7 @@ func (s *Service) conclude(c made, now time.Time, p patience) (v verdict) {
 		s.Move.Stage = MoveVerifying
 		s.done()
 	case VerbVerify:
-		s.verified(&v, now)
+		s.verified(&v, now, p)
 	default:
 		op.Acted, op.Check, op.Checks = true, true, 0
 		if op.Verb == VerbEnsure && s.Refused == op.Server {
@@ -171,7 +172,7 @@ func (s *Service) saw(op *Operation, c made, now time.Time, p patience, v *verdi
 			return
 		}
 		if there && obs.Matches {
-			s.ensured(op, obs, now, v)
+			s.ensured(op, obs, now, v, p)
 			return
 		}
 		if op.Verb == VerbVerify {
@@ -192,9 +193,13 @@ func (s *Service) saw(op *Operation, c made, now time.Time, p patience, v *verdi
 			s.Observed.Presence, s.Observed.At = want, now
 			s.done()
 			return
-		case obs.Presence == want:
+		case obs.Presence == want && s.Move.Stage == MoveAligning:
 			s.Move.Presence = want
-			s.switchOver(now, v)
+			s.switchOver(now, v, p)
+			return
+		case obs.Presence == want: // before the content comes
+			s.Move.Presence = want
+			s.done()
 			return
 		case !there && !here: // the new place of a move is gone
 			s.again(now, v)
@@ -331,10 +336,10 @@ func (s *Service) leave(l Leftover) {
 }
 
 // ensured notes that the thing was seen to be as wanted.
-func (s *Service) ensured(op *Operation, obs Observation, now time.Time, v *verdict) {
+func (s *Service) ensured(op *Operation, obs Observation, now time.Time, v *verdict, p patience) {
 	if op.Verb == VerbVerify {
 		s.Move.Presence, s.Move.Facts = obs.Presence, kept(obs.Facts)
-		s.verified(v, now)
+		s.verified(v, now, p)
 		return
 	}
 	if op.Server == s.Server {
@@ -349,19 +354,23 @@ func (s *Service) ensured(op *Operation, obs Observation, now time.Time, v *verd
 }
 
 // verified ends the comparison of a move.
-func (s *Service) verified(v *verdict, now time.Time) {
+func (s *Service) verified(v *verdict, now time.Time, p patience) {
 	s.done()
 	if (s.Move.Presence == Suspended) != (s.Desired() == DesiredSuspended) {
 		s.Move.Stage = MoveAligning
 		return
 	}
-	s.switchOver(now, v)
+	s.switchOver(now, v, p)
 }
 
 // switchOver makes the new place of a move the one that serves.
-func (s *Service) switchOver(now time.Time, v *verdict) {
+func (s *Service) switchOver(now time.Time, v *verdict, p patience) {
 	v.movedFrom = s.Server
-	s.leave(Leftover{Server: s.Server, Reservation: s.Reservation, Why: "moved"})
+	old := Leftover{Server: s.Server, Reservation: s.Reservation, Why: leftMoved}
+	if p.moveGrace > 0 && s.Desired() == DesiredActive {
+		old.After = now.Add(p.moveGrace)
+	}
+	s.leave(old)
 	s.Server, s.Reservation = s.Move.To, s.Move.Reservation
 	s.Observed = Observed{
 		Presence: s.Move.Presence, Facts: s.Move.Facts, At: now, Made: true, SpecAt: s.SpecAt, PasswordAt: s.Move.PasswordAt,
@@ -413,7 +422,8 @@ func (s *Service) lost(obs Observation, now time.Time, v *verdict) {
 	}
 }
 
-// removedFrom notes that nothing of the service is left on a server.
+// removedFrom notes that nothing of the service is left on a server: no leftover, or, if
+// there was none, not the service itself.
 func (s *Service) removedFrom(server ServerID, now time.Time, v *verdict) {
 	free := func(r ReservationRef) {
 		if r.ID != "" {
@@ -458,6 +468,13 @@ func (s *Service) late(on ServerID, oldPassword bool, now time.Time) {
 		s.leave(Leftover{Server: on, Why: "late"})
 	}
 	s.Due = now
+}
+
+// served reports whether a server is where the service is or was, so that what is there may
+// hold what its customer has made.
+func (s *Service) served(server ServerID) bool {
+	return server == s.Server && s.Observed.Made ||
+		slices.ContainsFunc(s.Leftovers, func(l Leftover) bool { return l.Server == server && l.Why == leftMoved })
 }
 
 func (s *Service) leftOn(server ServerID) bool {

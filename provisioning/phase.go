@@ -101,6 +101,9 @@ func (s *Service) next() (Verb, ServerID) {
 		}
 		return VerbEnsure, s.Server
 	case phase == PhaseMoving:
+		if s.Move.Stage != MoveMaking && s.Move.Presence == Present && s.Desired() == DesiredSuspended {
+			return VerbSuspend, s.Move.To // before the content comes, and whoever is to be kept from it
+		}
 		switch s.Move.Stage {
 		case MoveCopying:
 			return VerbCopy, s.Move.To
@@ -113,8 +116,11 @@ func (s *Service) next() (Verb, ServerID) {
 			return VerbResume, s.Move.To
 		}
 		return VerbEnsure, s.Move.To
-	case len(s.Leftovers) > 0:
-		return VerbRemove, s.Leftovers[0].Server
+	}
+	for _, l := range s.Leftovers {
+		if l.After.IsZero() {
+			return VerbRemove, l.Server
+		}
 	}
 	return "", ""
 }
@@ -161,6 +167,22 @@ var follows = map[Phase][]Phase{
 // mayFollow reports whether a service may go from one phase to another at once.
 func mayFollow(from, to Phase) bool { return from == to || slices.Contains(follows[from], to) }
 
+// ripen has those leftovers removed that were left alone long enough, or that are in the
+// way of what is wanted now. It returns when the next one is; zero: none is left alone.
+func (s *Service) ripen(now time.Time) (next time.Time) {
+	for i, l := range s.Leftovers {
+		switch {
+		case l.After.IsZero():
+		case !now.Before(l.After) || s.Desired() != DesiredActive:
+			s.Leftovers = slices.Clone(s.Leftovers)
+			s.Leftovers[i].After = time.Time{}
+		case next.IsZero() || l.After.Before(next):
+			next = l.After
+		}
+	}
+	return next
+}
+
 // settle brings the phase, and what hangs on it, up to date after a change of s. Due is
 // when to try the next thing; settle forgets it if there is none.
 func (s *Service) settle(now time.Time) error {
@@ -168,13 +190,14 @@ func (s *Service) settle(now time.Time) error {
 	s.Leftovers = slices.DeleteFunc(slices.Clip(s.Leftovers), func(l Leftover) bool {
 		return l.Reservation.ID == "" && (l.Server == s.Server || s.Move != nil && l.Server == s.Move.To)
 	})
+	later := s.ripen(now)
 	from := s.Phase
 	s.Phase = s.derive()
 	verb, on := s.next()
 	s.Queue = on
 	switch {
 	case verb == "":
-		s.Operation, s.Due = nil, time.Time{}
+		s.Operation, s.Due = nil, later // what else is done before comes upon it by itself
 		if s.Removal != nil && !s.Removal.Begun {
 			s.Due = s.Removal.At
 		}

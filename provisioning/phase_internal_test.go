@@ -28,7 +28,7 @@ type explorer struct {
 // explored is a state between two calls.
 type explored struct{ Service }
 
-var explorePatience = patience{attempts: 2, delay: func(int) time.Duration { return time.Second }}
+var explorePatience = patience{attempts: 2, moveGrace: time.Hour, delay: func(int) time.Duration { return time.Second }}
 
 // norm makes a state comparable: what does not decide anything is taken out.
 func (x explored) norm() explored {
@@ -73,6 +73,9 @@ func (x explored) norm() explored {
 	slices.SortFunc(s.Leftovers, func(a, b Leftover) int { return strings.Compare(string(a.Server), string(b.Server)) })
 	for i := range s.Leftovers {
 		s.Leftovers[i].Why, s.Leftovers[i].Reservation = "", ReservationRef{}
+		if !s.Leftovers[i].After.IsZero() {
+			s.Leftovers[i].After = time.Unix(2e9, 0).UTC()
+		}
 	}
 	if s.Move != nil {
 		s.Move.Reservation, s.Move.Facts = ReservationRef{}, nil
@@ -85,7 +88,7 @@ func (x explored) norm() explored {
 	if s.Observed.Presence == Partial || s.Observed.Presence == "" {
 		s.Observed.Presence = Absent
 	}
-	if s.Move != nil && s.Move.Stage != MoveAligning {
+	if s.Move != nil && s.Move.Stage == MoveMaking {
 		s.Move.Presence = ""
 	}
 	// The two servers are alike: it is on the first.
@@ -128,6 +131,7 @@ func (x explored) key() string {
 	num(x.Repairs)
 	for _, l := range x.Leftovers {
 		word(string(l.Server))
+		flags(!l.After.IsZero())
 	}
 	if m := x.Move; m != nil {
 		word("move")
@@ -201,6 +205,7 @@ func (e *explorer) commands(from explored) {
 			s.want(now)
 			return nil
 		})
+		do("abandon", func(s *Service) error { _, _, err := s.abandon(to, now); return err })
 		e.try(from, "a call ends late", func(x *explored) error { x.late(to, false, now); return nil })
 		if from.PasswordAt > 0 {
 			e.try(from, "an old password is set late", func(x *explored) error { x.late(to, true, now); return nil })
@@ -215,6 +220,9 @@ func (e *explorer) commands(from explored) {
 			x.beginRemoval(now)
 			return nil
 		})
+	}
+	if slices.ContainsFunc(from.Leftovers, func(l Leftover) bool { return !l.After.IsZero() }) {
+		e.try(from, "the old place has served long enough", func(x *explored) error { x.ripen(time.Unix(3e9, 0)); return nil })
 	}
 	if from.Waiting {
 		e.try(from, "its turn comes", func(x *explored) error { x.Waiting = false; return nil })
@@ -416,6 +424,11 @@ func TestEveryStateLeadsToWhatIsWanted(t *testing.T) {
 				calls := 0
 				for ; s.Phase != PhaseParked; calls++ {
 					verb, on := s.next()
+					if verb == "" && len(s.Leftovers) > 0 {
+						require.False(t, s.Due.IsZero(), "nobody comes for the old place of %+v", s)
+						require.NoError(t, s.settle(s.Due))
+						continue
+					}
 					if verb == "" {
 						break
 					}

@@ -95,7 +95,7 @@ func (m *Manager) scan(ctx context.Context, op string, only []ServerID, skipped 
 				return err
 			}
 			gate, err = rows.Gate(ctx, id)
-			switch at = (site{place, driver}); {
+			switch at = (site{place, m.guard(driver, id)}); {
 			case driver == nil:
 				why = "no_driver"
 			case status == StatusDown:

@@ -28,8 +28,8 @@ type Reservation struct {
 	State ReservationState `json:"state"`
 	// Turned is the token with which it came into its state.
 	Turned int64 `json:"turned"`
-	// Key and Position name it in the request that made it; Request is what the request
-	// was. Without a key, all are empty.
+	// Key and Position name it in the request of its seller that made it; Request is what
+	// the request was. Without a key, all are empty.
 	Key      string `json:"key,omitempty"`
 	Position int    `json:"position,omitempty"`
 	Request  string `json:"request,omitempty"`
@@ -99,9 +99,9 @@ type ReservationRows interface {
 	PutReservations(ctx context.Context, rs []Reservation) error
 	// ReservationsByID returns those of the IDs that are there, by ID.
 	ReservationsByID(ctx context.Context, ids []ReservationID) ([]Reservation, error)
-	// ReservationsByKey returns those that were made with the key, which is not empty, by
-	// Position.
-	ReservationsByKey(ctx context.Context, key string) ([]Reservation, error)
+	// ReservationsByKey returns those of a seller that were made with the key, which is
+	// not empty, by Position.
+	ReservationsByKey(ctx context.Context, seller, key string) ([]Reservation, error)
 	// ReservationsDue returns up to limit reservations that are held and whose Expires is
 	// not after now, by Expires and ID.
 	ReservationsDue(ctx context.Context, now time.Time, limit int) ([]Reservation, error)

@@ -166,7 +166,7 @@ func (b *booking) book(ctx context.Context, rows Rows) (done Reserved, err error
 
 // made returns what was reserved with the key.
 func (b *booking) made(ctx context.Context, op string, rows Rows) (Reserved, error) {
-	made, err := rows.ReservationsByKey(ctx, b.q.Key)
+	made, err := rows.ReservationsByKey(ctx, b.q.Seller, b.q.Key)
 	if err != nil || len(made) == 0 {
 		return Reserved{}, err
 	}

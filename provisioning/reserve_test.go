@@ -190,7 +190,6 @@ func TestReserveWithAKey(t *testing.T) {
 		return err
 	}))
 	for _, change := range []func(*provisioning.ReserveRequest){
-		func(q *provisioning.ReserveRequest) { q.Seller = "x" },
 		func(q *provisioning.ReserveRequest) { q.Account = "x" },
 		func(q *provisioning.ReserveRequest) { q.Hold = time.Hour },
 		func(q *provisioning.ReserveRequest) { q.Commit = true },
@@ -223,6 +222,34 @@ func TestReserveWithAKey(t *testing.T) {
 	require.True(t, again.Replayed)
 	s.sound()
 	require.Equal(t, int64(1), s.used("s1", provisioning.DimensionServices))
+}
+
+// A key is its seller's: another with the same key gets room of its own, whatever it asks
+// for, and learns nothing.
+func TestReserveWithTheKeyOfAnotherSeller(t *testing.T) {
+	t.Parallel()
+	s := open(t, provisioning.Options{})
+	s.web(1, 10)
+	ctx := t.Context()
+	seen := map[provisioning.ReservationID]string{}
+	for _, seller := range []string{"", "host", "shop", "sho"} {
+		q := one("web")
+		q.Key, q.Seller = "cart-17", seller
+		if seller == "shop" {
+			q.Account, q.Hold = "anna", time.Hour
+		}
+		got, err := s.Reserve(ctx, q)
+		require.NoError(t, err)
+		require.False(t, got.Replayed)
+		again, err := s.Reserve(ctx, q)
+		require.NoError(t, err)
+		require.True(t, again.Replayed)
+		require.Equal(t, got.Reservations, again.Reservations)
+		require.Equal(t, seller, again.Reservations[0].Seller)
+		require.NotContains(t, seen, got.Reservations[0].ID)
+		seen[got.Reservations[0].ID] = seller
+	}
+	require.EqualValues(t, 4, s.used("s1", provisioning.DimensionServices))
 }
 
 // One key at once, many times: one reservation.

@@ -148,11 +148,17 @@ type Move struct {
 	Rounds int `json:"rounds,omitempty"`
 }
 
+// leftMoved is why something is left on the server from which a service has moved.
+const leftMoved = "moved"
+
 // Leftover is a server on which something of a service may still be.
 type Leftover struct {
 	Server      ServerID       `json:"server"`
 	Reservation ReservationRef `json:"reservation,omitzero"` // holds its room there; zero: none does
-	Why         string         `json:"why"`                  // stable code: moved, move_failed, late, orphan
+	Why         string         `json:"why"`                  // stable code: moved, move_failed, move_cancelled, late, orphan
+	// After is until when the old place of a move is left alone ([WorkOptions.MoveGrace]);
+	// zero: it is removed now.
+	After time.Time `json:"after,omitzero"`
 }
 
 // Observed is what was last seen of a service on its server.

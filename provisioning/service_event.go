@@ -38,6 +38,17 @@ type MoveFailed struct {
 	Text    string    `json:"text,omitempty"`
 }
 
+// LeftoverAbandoned is the event "provisioning.service.abandoned": what is left of a
+// service on a server was given up by staff ([Manager.Abandon]), and is not removed there.
+type LeftoverAbandoned struct {
+	Service ServiceID `json:"service"`
+	Kind    Kind      `json:"kind"`
+	Name    string    `json:"name"`
+	Account string    `json:"account"`
+	Server  ServerID  `json:"server"`
+	Reason  string    `json:"reason"` // staff's words
+}
+
 // ServiceMissing is the event "provisioning.service.missing": a thing that should be
 // there was not found, and is made anew. Its content is lost unless the host restores it.
 type ServiceMissing struct {
@@ -84,11 +95,12 @@ type DriftFound struct {
 	Finding Finding `json:"finding"`
 }
 
-func (ServiceChanged) event() (string, int) { return "provisioning.service.changed", 1 }
-func (ServiceMoved) event() (string, int)   { return "provisioning.service.moved", 1 }
-func (MoveFailed) event() (string, int)     { return "provisioning.service.move_failed", 1 }
-func (ServiceMissing) event() (string, int) { return "provisioning.service.missing", 1 }
-func (LateOutcome) event() (string, int)    { return "provisioning.service.late_outcome", 1 }
-func (ChainChanged) event() (string, int)   { return "provisioning.chain.changed", 1 }
-func (BreakerChanged) event() (string, int) { return "provisioning.server.breaker", 1 }
-func (DriftFound) event() (string, int)     { return "provisioning.drift.found", 1 }
+func (ServiceChanged) event() (string, int)    { return "provisioning.service.changed", 1 }
+func (ServiceMoved) event() (string, int)      { return "provisioning.service.moved", 1 }
+func (MoveFailed) event() (string, int)        { return "provisioning.service.move_failed", 1 }
+func (LeftoverAbandoned) event() (string, int) { return "provisioning.service.abandoned", 1 }
+func (ServiceMissing) event() (string, int)    { return "provisioning.service.missing", 1 }
+func (LateOutcome) event() (string, int)       { return "provisioning.service.late_outcome", 1 }
+func (ChainChanged) event() (string, int)      { return "provisioning.chain.changed", 1 }
+func (BreakerChanged) event() (string, int)    { return "provisioning.server.breaker", 1 }
+func (DriftFound) event() (string, int)        { return "provisioning.drift.found", 1 }

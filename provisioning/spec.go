@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -30,4 +31,48 @@ func DecodeSpec[T any](spec json.RawMessage) (T, error) {
 		issues.Add("", "bad_spec", "something follows the spec")
 	}
 	return v, issues.Err()
+}
+
+// checkSpecs asks the drivers that are known here what they think of the specs.
+// path is that of the spec of a single one.
+func (u *unit) checkSpecs(ctx context.Context, all []*touched, path string) error {
+	var issues tierhost.Issues
+	for i, t := range all {
+		if t.Server == "" {
+			continue
+		}
+		server, err := u.rows.Server(ctx, t.Server)
+		if err != nil {
+			return err
+		}
+		if err := u.m.checkSpec(ctx, u.m.opt.Drivers[server.Driver], t.Kind, t.Name, t.Spec); err != nil {
+			inv, ok := errors.AsType[*tierhost.Invalid](err)
+			if !ok {
+				return err
+			}
+			for _, issue := range inv.Issues {
+				at := path
+				if at == "" {
+					at = tierhost.Path("services", i, "spec")
+				}
+				issue.Path = tierhost.Path(at, issue.Path)
+				issues = append(issues, issue)
+			}
+		}
+	}
+	return issues.Err()
+}
+
+// checkSpec asks a driver, which may be nil, what it thinks of a spec.
+func (m *Manager) checkSpec(ctx context.Context, d Driver, kind Kind, name string, spec json.RawMessage) (err error) {
+	checker, ok := As[SpecChecker](d)
+	if !ok {
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = m.panicked(ctx, p, tierhost.EffectNone, "kind", kind, "verb", "check_spec")
+		}
+	}()
+	return checker.CheckSpec(kind, name, spec)
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -66,16 +66,18 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 // take leases what is to be done next. Work that needs no call is done in the same
 // transaction; then there is no task.
 func (m *Manager) take(ctx context.Context) (t *task, worked bool, err error) {
-	for tries := 1; ; tries++ {
-		var tried ServiceID
-		t, worked, tried, err = m.takeOnce(ctx)
+	var passed []ServerID
+	for tries := 1; ; {
+		got, err := m.takeOnce(ctx, passed)
 		switch {
+		case err == nil && got.passed != "":
+			passed = append(passed, got.passed)
 		case err == nil:
-			return t, worked, nil
+			return got.task, got.worked, nil
 		case errors.Is(err, ErrNameTaken) && tries < namesTried:
-			// Somebody took the name since it was seen to be free: the next try sees that.
+			tries++ // somebody took the name since it was seen to be free: the next try sees that
 		default:
-			return nil, false, m.setAside(ctx, tried, err)
+			return nil, false, m.setAside(ctx, got.tried, err)
 		}
 	}
 }
@@ -83,18 +85,28 @@ func (m *Manager) take(ctx context.Context) (t *task, worked bool, err error) {
 // namesTried is how often a place is looked for while others take the name there.
 const namesTried = 5
 
-// takeOnce is take, and tells which service was tried last.
-func (m *Manager) takeOnce(ctx context.Context) (t *task, worked bool, tried ServiceID, err error) {
+// taken is what a look for something to do has led to.
+type taken struct {
+	task   *task
+	worked bool
+	tried  ServiceID // the last one that was looked at
+	// passed is a server that was passed over by its gate, which is locked: the
+	// transaction ends with it, because room is never changed after a gate is locked.
+	passed ServerID
+}
+
+// takeOnce is take in one transaction, past the servers given.
+func (m *Manager) takeOnce(ctx context.Context, passed []ServerID) (got taken, err error) {
 	token := m.opt.IDs.NewID("lease")
 	err = m.transact(ctx, func(ctx context.Context, u *unit) error {
-		t, worked, tried = nil, false, ""
+		got = taken{}
 		closed, err := closedGates(ctx, u.rows, u.now)
 		if err != nil {
 			return err
 		}
-		except := make([]ServerID, len(closed))
-		for i, g := range closed {
-			except[i] = g.Server
+		except := slices.Clone(passed)
+		for _, g := range closed {
+			except = append(except, g.Server)
 		}
 		for {
 			due, err := u.rows.DueServices(ctx, u.now, except, 1)
@@ -102,18 +114,22 @@ func (m *Manager) takeOnce(ctx context.Context) (t *task, worked bool, tried Ser
 				return err
 			}
 			var pass ServerID
-			tried = due[0].ID
-			if t, pass, err = u.lease(ctx, due[0], token); err != nil {
+			got.tried = due[0].ID
+			if got.task, pass, err = u.lease(ctx, due[0], token); err != nil {
 				return err
 			}
-			if pass == "" {
-				worked = true
+			switch {
+			case pass == "":
+				got.worked = true
+				return nil
+			case u.gated:
+				got.passed = pass
 				return nil
 			}
 			except = append(except, pass)
 		}
 	})
-	return t, worked, tried, err
+	return got, err
 }
 
 // setAside parks a service whose record cannot be worked on, so that it does not hold up
@@ -121,11 +137,11 @@ func (m *Manager) takeOnce(ctx context.Context) (t *task, worked bool, tried Ser
 // of the store that pass are left alone.
 func (m *Manager) setAside(ctx context.Context, id ServiceID, cause error) error {
 	switch tierhost.KindOf(cause) {
-	case tierhost.KindInternal, tierhost.KindInvalid, tierhost.KindExists, tierhost.KindNotFound:
+	case tierhost.KindInternal, tierhost.KindInvalid, tierhost.KindExists, tierhost.KindNotFound, tierhost.KindConflict:
 	default:
 		return cause
 	}
-	if id == "" {
+	if id == "" || errors.Is(cause, storage.ErrConflict) {
 		return cause
 	}
 	m.opt.Logger.ErrorContext(ctx, "a service cannot be worked on", "service", id, "error", cause)
@@ -193,7 +209,7 @@ func (u *unit) lease(ctx context.Context, due Service, token string) (t *task, p
 		}
 		return nil, on, nil
 	}
-	g, err := u.rows.LockGate(ctx, on)
+	g, err := u.lockGate(ctx, on)
 	if err != nil {
 		return nil, "", err
 	}
@@ -323,7 +339,7 @@ func (u *unit) clear() { u.services, u.chains, u.freed, u.events = nil, nil, nil
 
 // leave gives the slot of a task back.
 func (u *unit) leave(ctx context.Context, t *task) error {
-	g, err := u.rows.LockGate(ctx, t.server)
+	g, err := u.lockGate(ctx, t.server)
 	if err != nil {
 		return err
 	}
@@ -335,7 +351,7 @@ func (u *unit) leave(ctx context.Context, t *task) error {
 // pass gives the slot of a task back and tells the circuit breaker how it went.
 func (u *unit) pass(ctx context.Context, t *task, answered bool) error {
 	o := u.m.opt.Work
-	g, err := u.rows.LockGate(ctx, t.server)
+	g, err := u.lockGate(ctx, t.server)
 	if err != nil {
 		return err
 	}
@@ -394,9 +410,10 @@ func (u *unit) conflict(ctx context.Context, s *touched, on ServerID, rival Serv
 				other.Due = u.now
 			}
 			op.Check, op.Exists, op.Checks = true, false, 0
+			// Whose it is the log says, not the service, which its own customer may see.
+			u.m.opt.Logger.InfoContext(ctx, "a service waits for the removal of another's leftover", "service", s.ID, "other", rival, "server", on)
 			s.later(op, &Failure{
-				At: u.now, Verb: op.Verb, Server: on, Class: ClassExists, Code: ParkConflict,
-				Text: text + ": it is of " + string(rival) + ", and is to be removed",
+				At: u.now, Verb: op.Verb, Server: on, Class: ClassExists, Code: ParkConflict, Text: text + " and is to be removed",
 			}, 0, u.now, u.m.opt.Work.patience(), v)
 			return nil
 		}
@@ -413,8 +430,7 @@ func (m *Manager) probe(ctx context.Context, t *task) error {
 	err := func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				m.opt.Logger.ErrorContext(ctx, "a driver has panicked", "server", t.server, "panic", p, "stack", string(debug.Stack()))
-				err = errPanicked
+				err = m.panicked(ctx, p, tierhost.EffectNone, "server", t.server, "verb", "probe")
 			}
 		}()
 		return prober.Probe(within, t.place)

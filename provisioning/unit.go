@@ -14,6 +14,11 @@ import (
 
 // unit is what one transaction does to services: those that it touches are loaded once,
 // settled and written once, with all that follows from it.
+//
+// Transactions lock rows in one order, so that no two wait for each other: services,
+// orders, reservations, loads, and gates last. A transaction that has locked a gate
+// changes no room after it, and one that takes room for a service that is there already
+// writes the service first (hold).
 type unit struct {
 	m      *Manager
 	tx     storage.Tx
@@ -25,6 +30,7 @@ type unit struct {
 	chains   []*touchedChain
 	freed    []ReservationRef
 	events   []*storage.Event
+	gated    bool // a gate is locked
 }
 
 // touched is a service as it was and as it is now.
@@ -79,6 +85,19 @@ func (u *unit) service(ctx context.Context, id ServiceID) (*touched, error) {
 		return nil, fmt.Errorf("%w: %.128q", ErrNoService, id)
 	}
 	return u.touch(found[0]), nil
+}
+
+// hold keeps others from writing a service until the transaction ends, before anything is
+// locked that comes after services.
+func (u *unit) hold(ctx context.Context, t *touched) error {
+	t.Version++
+	return u.rows.PutServices(ctx, []Service{t.Service})
+}
+
+// lockGate locks the gate of a server, which is the last that a transaction locks.
+func (u *unit) lockGate(ctx context.Context, server ServerID) (Gate, error) {
+	u.gated = true
+	return u.rows.LockGate(ctx, server)
 }
 
 // touch takes up a service that was read in the transaction.
@@ -187,6 +206,9 @@ func (u *unit) flush(ctx context.Context) error {
 // vacate gives the room of services back. It is theirs whatever its token: a host may have
 // changed its size meanwhile.
 func (u *unit) vacate(ctx context.Context) error {
+	if u.gated {
+		return tierhost.E("provisioning", tierhost.KindInternal, "room_after_gate", errors.New("room is freed after a gate was locked"))
+	}
 	found, err := reservations(ctx, "", u.rows, u.freed)
 	if err != nil {
 		return err

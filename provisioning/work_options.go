@@ -49,10 +49,20 @@ type WorkOptions struct {
 	// Grace is how long a service is kept, suspended, before it is removed; 0: 30 days;
 	// below 0: not at all. A service that was never there is removed at once.
 	Grace time.Duration
+	// MoveGrace is how long the old place of a service that was moved is left alone and
+	// serves whoever still has its old address; 0: 4 hours; below 0: it is removed at once.
+	// What is written there after the copy is in no other place: BeforeRemove can take it
+	// over. The grace ends when the service is to be suspended or removed, as the old place
+	// would stay usable.
+	MoveGrace time.Duration
 	// BeforeRemove is called before a service that was made is removed for good, also when
-	// its order is undone (Removal.Undo): to take a last copy, to look once more whether it is paid. An error of
-	// kind precondition, invalid or unsupported keeps the service, which is parked; with
-	// any other it is tried again later. It may be called several times for one removal.
+	// its order is undone (Removal.Undo), and before the old place of one that was moved
+	// is: to take a last copy, to look once more whether it is paid. s.Operation.Server is
+	// the server on which it is removed; if that is not s.Server it is an old place. An error
+	// of kind precondition, invalid or unsupported keeps what is there and has the service
+	// parked, which serves on if it was an old place; with any other it is tried again
+	// later. It is called outside of transactions, and may be called several times for one
+	// removal.
 	BeforeRemove func(ctx context.Context, s Service) error
 
 	// Rand yields numbers in [0,1) for waits; nil: a generator seeded by the runtime. It
@@ -87,6 +97,10 @@ func (o WorkOptions) withDefaults() WorkOptions {
 		o.Grace = 30 * 24 * time.Hour
 	}
 	o.Grace = max(o.Grace, 0)
+	if o.MoveGrace == 0 {
+		o.MoveGrace = 4 * time.Hour
+	}
+	o.MoveGrace = max(o.MoveGrace, 0)
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
@@ -103,7 +117,7 @@ func (o WorkOptions) timeout(v Verb) time.Duration {
 
 // patience is how the options bound retries.
 func (o WorkOptions) patience() patience {
-	return patience{attempts: o.Attempts, delay: func(failures int) time.Duration {
+	return patience{attempts: o.Attempts, moveGrace: o.MoveGrace, delay: func(failures int) time.Duration {
 		return o.jittered(worker.Doubled(o.First, o.Max, failures))
 	}}
 }

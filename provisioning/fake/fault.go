@@ -18,6 +18,8 @@ type Fault struct {
 	// Half: the call does its work in part. Without After it fails with
 	// tierhost.EffectPartial.
 	Half bool
+	// Lost: the call succeeds, and nothing is as it has said.
+	Lost bool
 	// Twice: the call is delivered twice.
 	Twice bool
 	// Late, above 0: the call fails as one that did not answer in time, and takes effect
@@ -152,6 +154,9 @@ func (d *Driver) take(c provisioning.Call, f Fault, effect func(s *server, half 
 	run := func() error {
 		before := s.copyOf(c)
 		err := effect(s, f.Half)
+		if f.Lost {
+			s.restore(c, before)
+		}
 		s.changed(c, before, d.lag)
 		return err
 	}

@@ -96,6 +96,13 @@ func (s *server) copyOf(c provisioning.Call) *Thing {
 	return t.clone()
 }
 
+// restore makes the thing of a call what it was.
+func (s *server) restore(c provisioning.Call, before *Thing) {
+	if s.remove(c); before != nil {
+		s.things[keyOf(c)] = before.clone()
+	}
+}
+
 func (t *Thing) clone() *Thing {
 	c := *t
 	c.meters = map[string]*meter{}

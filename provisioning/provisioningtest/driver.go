@@ -193,7 +193,7 @@ var needs = map[string]func(Features) bool{
 	"LIS-1": lists, "LIS-2": lists,
 	"SPC-1": checksSpecs, "SPC-2": checksSpecs,
 	"USE-1": measures, "USE-2": measures, "USE-3": measures,
-	"MOV-1": moves, "MOV-2": moves, "MOV-3": moves,
+	"MOV-1": moves, "MOV-2": moves, "MOV-3": moves, "MOV-4": moves,
 }
 
 func passwords(f Features) bool   { return f.Passwords }

@@ -63,6 +63,28 @@ func moveRules() []DriverRule {
 				s.kept(old, "after a copy from it by another")
 			},
 		},
+		{
+			ID: "MOV-4", Name: "suspended",
+			Text: "Copy and Verify work with suspended things, on either server, and leave them suspended.",
+			Why:  "A suspended customer is suspended on the new server before the content comes, so that it is usable nowhere.",
+			Check: func(t *conformance.T, h DriverHarness) {
+				s := begin(t, h)
+				m, old, c, pw := s.moving()
+				s.do("Suspend", suspend, old)
+				s.do("Suspend", suspend, c)
+				t.Is(m.Verify(t.Context(), old.Server, c), tierhost.ErrPrecondition, "Verify before Copy")
+				t.OK(m.Copy(t.Context(), old.Server, c), "Copy")
+				t.OK(m.Verify(t.Context(), old.Server, c), "Verify")
+				for _, at := range []provisioning.Call{old, c} {
+					s.kept(at, "after Copy")
+					s.there(at, provisioning.Suspended, "after Copy")
+					s.refused(at, pw, "after Copy")
+				}
+				s.do("Resume", resume, c)
+				s.works(c, pw, "resumed on the new server")
+				s.kept(c, "resumed on the new server")
+			},
+		},
 	}
 }
 

@@ -64,7 +64,7 @@ func TestBareSite(t *testing.T) {
 	}
 	report = conformance.Record(t, h, provisioningtest.DriverRules())
 	for _, id := range []string{"ENS-4", "ENS-6", "ISO-1", "SUS-3", "REM-3", "REM-5", "OWN-2", "OWN-3", "SEC-2", "CUT-1", "CUT-2", "CUT-3", "CUT-4", "CUT-5", "CTX-2",
-		"PRB-2", "USE-2", "USE-3", "MOV-1", "MOV-2", "MOV-3"} {
+		"PRB-2", "USE-2", "USE-3", "MOV-1", "MOV-2", "MOV-3", "MOV-4"} {
 		if len(report.Failed[id]) == 0 {
 			t.Errorf("rule %s passes without what it needs", id)
 		}
@@ -560,6 +560,15 @@ var mutants = []struct {
 	})},
 	{"verifies nothing", "MOV-2", around(func(d *changed) {
 		d.verify = func(context.Context, provisioning.Place, provisioning.Call) error { return nil }
+	})},
+	{"has what it copied used", "MOV-4", around(func(d *changed) {
+		d.copy = func(ctx context.Context, from provisioning.Place, c provisioning.Call) error {
+			if err := d.model.Copy(ctx, from, c); err != nil {
+				return err
+			}
+			_, err := d.model.Resume(ctx, c)
+			return err
+		}
 	})},
 	{"copies over another's", "MOV-3", func(f *faults) { f.adopts = adoptAll }},
 }

@@ -38,6 +38,7 @@ type storeFaults struct {
 
 	putReservations func(ctx context.Context, rows provisioning.Rows, all []provisioning.Reservation) error
 	byID            func(all []provisioning.Reservation) []provisioning.Reservation
+	byKey           func(ctx context.Context, rows provisioning.Rows, seller, key string) ([]provisioning.Reservation, error)
 	due             func(ctx context.Context, rows provisioning.Rows, now time.Time, limit int) ([]provisioning.Reservation, error)
 	reservationQ    func(q *provisioning.ReservationQuery)
 	listed          func(all []provisioning.Reservation) []provisioning.Reservation
@@ -254,6 +255,13 @@ func (r brokenRows) ReservationsByID(ctx context.Context, ids []provisioning.Res
 		all = r.f.byID(all)
 	}
 	return all, err
+}
+
+func (r brokenRows) ReservationsByKey(ctx context.Context, seller, key string) ([]provisioning.Reservation, error) {
+	if r.f.byKey != nil {
+		return r.f.byKey(ctx, r.Rows, seller, key)
+	}
+	return r.Rows.ReservationsByKey(ctx, seller, key)
 }
 
 func (r brokenRows) ReservationsDue(ctx context.Context, now time.Time, limit int) ([]provisioning.Reservation, error) {

@@ -471,6 +471,19 @@ func reservationMutants() []storeMutant {
 		{"asks for no server", "RESERVATION-6", func(f *storeFaults) {
 			f.reservationQ = func(q *provisioning.ReservationQuery) { q.Server = "" }
 		}},
+		{"has keys of all sellers", "RESERVATION-6", func(f *storeFaults) {
+			f.byKey = func(ctx context.Context, rows provisioning.Rows, seller, key string) ([]provisioning.Reservation, error) {
+				var all []provisioning.Reservation
+				for _, s := range []string{"", "shop", "sho"} {
+					some, err := rows.ReservationsByKey(ctx, s, key)
+					if err != nil {
+						return nil, err
+					}
+					all = append(all, some...)
+				}
+				return all, nil
+			}
+		}},
 		{"purges without a limit", "RESERVATION-7", func(f *storeFaults) {
 			f.purge = func(ctx context.Context, rows provisioning.Rows, before time.Time, limit int) (int, error) {
 				return rows.PurgeReservations(ctx, before, max(limit, 0)*100)

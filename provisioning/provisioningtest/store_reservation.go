@@ -26,6 +26,13 @@ func keyed(id provisioning.ReservationID, key string, position int) provisioning
 	return r
 }
 
+// keyedOf is one of a seller's.
+func keyedOf(seller string, id provisioning.ReservationID, key string, position int) provisioning.Reservation {
+	r := keyed(id, key, position)
+	r.Seller = seller
+	return r
+}
+
 // ended is the next state of a reservation.
 func ended(r provisioning.Reservation, state provisioning.ReservationState, at time.Duration) provisioning.Reservation {
 	r.Token++
@@ -94,7 +101,7 @@ func reservationRules() []StoreRule {
 					got, err := rows.ReservationsByID(ctx, []provisioning.ReservationID{"b", "x", "a", "b"})
 					t.OK(err, "ReservationsByID")
 					t.Equal(got, []provisioning.Reservation{bare, full}, "by ID")
-					got, err = rows.ReservationsByKey(ctx, full.Key)
+					got, err = rows.ReservationsByKey(ctx, full.Seller, full.Key)
 					t.OK(err, "ReservationsByKey")
 					t.Equal(got, []provisioning.Reservation{full}, "by key")
 					got, err = rows.ReservationsDue(ctx, bare.Expires, 10)
@@ -231,14 +238,15 @@ func reservationRules() []StoreRule {
 		},
 		{
 			ID: "RESERVATION-6", Name: "list",
-			Text: "Reservations returns those of the server and in the state asked for, by ID, after the one given, no more than the limit; ReservationsByKey those of the key, by position.",
+			Text: "Reservations returns those of the server and in the state asked for, by ID, after the one given, no more than the limit; ReservationsByKey those of the key of a seller, by position. Each seller has keys of its own.",
 			Why:  "What is on a server would be overlooked when it is drained.",
 			Check: func(t *conformance.T, h StoreHarness) {
 				st := h.New(t.Test())
 				other := reservation("d", 0)
 				other.Server = "t"
 				b, e := reservation("b", 0), reservation("e", 0)
-				update(t, st, "reserve", reserve(reservation("a", 0), b, keyed("C", "k", 2), other, e, keyed("f", "k", 0), keyed("g", "k", 1), keyed("h", "kk", 0)))
+				update(t, st, "reserve", reserve(reservation("a", 0), b, keyed("C", "k", 2), other, e, keyed("f", "k", 0), keyed("g", "k", 1), keyed("h", "kk", 0),
+					keyedOf("shop", "i", "k", 0), keyedOf("sho", "j", "pk", 0)))
 				update(t, st, "end", putReservations(ended(b, provisioning.ReservationReleased, 0), ended(e, provisioning.ReservationCommitted, 0)))
 				view(t, st, func(ctx context.Context, rows provisioning.Rows) error {
 					for _, x := range []struct {
@@ -247,12 +255,12 @@ func reservationRules() []StoreRule {
 						limit int
 						want  []string
 					}{
-						{provisioning.ReservationQuery{}, "", 10, []string{"C", "a", "b", "d", "e", "f", "g", "h"}},
+						{provisioning.ReservationQuery{}, "", 10, []string{"C", "a", "b", "d", "e", "f", "g", "h", "i", "j"}},
 						{provisioning.ReservationQuery{}, "C", 2, []string{"a", "b"}},
 						{provisioning.ReservationQuery{}, "", 0, nil},
 						{provisioning.ReservationQuery{}, "", -1, nil},
 						{provisioning.ReservationQuery{Server: "t"}, "", 10, []string{"d"}},
-						{provisioning.ReservationQuery{Server: "s"}, "b", 10, []string{"e", "f", "g", "h"}},
+						{provisioning.ReservationQuery{Server: "s"}, "b", 10, []string{"e", "f", "g", "h", "i", "j"}},
 						{provisioning.ReservationQuery{State: provisioning.ReservationCommitted}, "", 10, []string{"e"}},
 						{provisioning.ReservationQuery{Server: "s", State: provisioning.ReservationReleased}, "", 10, []string{"b"}},
 						{provisioning.ReservationQuery{Server: "S"}, "", 10, nil},
@@ -263,12 +271,18 @@ func reservationRules() []StoreRule {
 						}
 						t.Equal(reservationIDs(got), x.want, "up to %d of %+v after %q", x.limit, x.q, x.after)
 					}
-					got, err := rows.ReservationsByKey(ctx, "k")
-					t.Equal(reservationIDs(got), []string{"f", "g", "C"}, "by key")
-					t.OK(err, "ReservationsByKey")
-					got, err = rows.ReservationsByKey(ctx, "K")
-					t.Equal(len(got), 0, "by another key")
-					return err
+					for _, x := range []struct {
+						seller, key string
+						want        []string
+					}{
+						{"", "k", []string{"f", "g", "C"}}, {"shop", "k", []string{"i"}}, {"", "K", nil}, {"shop", "kk", nil}, {"Shop", "k", nil},
+						{"sho", "pk", []string{"j"}}, {"shop", "pk", nil},
+					} {
+						got, err := rows.ReservationsByKey(ctx, x.seller, x.key)
+						t.OK(err, "ReservationsByKey")
+						t.Equal(reservationIDs(got), x.want, "of %q by the key %q", x.seller, x.key)
+					}
+					return nil
 				})
 			},
 		},
@@ -298,6 +312,12 @@ func reservationRules() []StoreRule {
 				purge(3*time.Second, 10, 1, "c", "d", "e")
 				purge(time.Hour, 10, 1, "d", "e")
 				update(t, st, "reserve with the key", reserve(keyed("a", "k", 0)))
+				update(t, st, "reserve with the key of another seller", reserve(keyedOf("shop", "b", "k", 0)))
+				update(t, st, "purge", func(ctx context.Context, rows provisioning.Rows) error {
+					got, err := rows.ReservationsByKey(ctx, "", "k")
+					t.Equal(reservationIDs(got), []string{"a"}, "by the key")
+					return err
+				})
 			},
 		},
 		{
@@ -316,7 +336,7 @@ func reservationRules() []StoreRule {
 				t.Equal(conformance.Text(reservations(t, st)), want, "after a change of what was given")
 				update(t, st, "read", func(ctx context.Context, rows provisioning.Rows) error {
 					byID, err1 := rows.ReservationsByID(ctx, []provisioning.ReservationID{"a"})
-					byKey, err2 := rows.ReservationsByKey(ctx, "k")
+					byKey, err2 := rows.ReservationsByKey(ctx, "", "k")
 					due, err3 := rows.ReservationsDue(ctx, noon().Add(time.Hour), 1)
 					list, err4 := rows.Reservations(ctx, provisioning.ReservationQuery{}, "", 1)
 					for _, got := range [][]provisioning.Reservation{byID, byKey, due, list} {

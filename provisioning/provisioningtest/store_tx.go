@@ -116,7 +116,9 @@ func inventoryCalls() []call {
 		reads("ReservationsByID", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.ReservationsByID(ctx, []provisioning.ReservationID{"r"}))
 		}),
-		reads("ReservationsByKey", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.ReservationsByKey(ctx, "k")) }),
+		reads("ReservationsByKey", func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.ReservationsByKey(ctx, "", "k"))
+		}),
 		reads("ReservationsDue", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.ReservationsDue(ctx, noon(), 1))
 		}),
@@ -227,7 +229,7 @@ func inventoryTxRules() []StoreRule {
 					of, err := rows.LoadsOf(ctx, onMachine("n", ""))
 					t.OK(err, "LoadsOf")
 					t.Equal(of, []provisioning.Load{load(onMachine("n", services), 1, 1, 1)}, "the loads")
-					made, err := rows.ReservationsByKey(ctx, "n")
+					made, err := rows.ReservationsByKey(ctx, "", "n")
 					t.OK(err, "ReservationsByKey")
 					t.Equal(reservationIDs(made), []string{"n"}, "by key")
 					taken, err := rows.TakeAddress(ctx, held(5, provisioning.AddressShared, "n"), 9)

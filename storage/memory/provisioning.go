@@ -46,7 +46,7 @@ func newInventoryState() inventoryState {
 
 		reservations: newTree[provisioning.ReservationID, provisioning.Reservation](cmp.Compare[provisioning.ReservationID]),
 		keyed: newTree[reservationKey, provisioning.ReservationID](func(a, b reservationKey) int {
-			return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.position, b.position))
+			return cmp.Or(cmp.Compare(a.seller, b.seller), cmp.Compare(a.key, b.key), cmp.Compare(a.position, b.position))
 		}),
 		due:   newTree[reservationTime, struct{}](compareTimes),
 		ended: newTree[reservationTime, struct{}](compareTimes),
@@ -68,10 +68,10 @@ type writtenKey struct {
 	server  provisioning.ServerID
 }
 
-// reservationKey is Key and Position of a reservation that has a key.
+// reservationKey is Seller, Key and Position of a reservation that has a key.
 type reservationKey struct {
-	key      string
-	position int
+	seller, key string
+	position    int
 }
 
 type reservationTime struct {

@@ -62,14 +62,14 @@ func (r inventoryRows) ReservationsByID(
 	return all, nil
 }
 
-func (r inventoryRows) ReservationsByKey(ctx context.Context, key string) ([]provisioning.Reservation, error) {
+func (r inventoryRows) ReservationsByKey(ctx context.Context, seller, key string) ([]provisioning.Reservation, error) {
 	if err := r.tx.reading(ctx); err != nil {
 		return nil, err
 	}
 	st := r.inventory()
 	var all []provisioning.Reservation
-	for k, id := range st.keyed.after(reservationKey{key, -1}) {
-		if k.key != key {
+	for k, id := range st.keyed.after(reservationKey{seller, key, -1}) {
+		if k.seller != seller || k.key != key {
 			break
 		}
 		x, _ := st.reservations.get(id)
@@ -126,7 +126,7 @@ func (r inventoryRows) PurgeReservations(ctx context.Context, before time.Time, 
 	}
 	for _, k := range old {
 		x, _ := st.reservations.get(k.id)
-		st.keyed.delete(r.tx.own, reservationKey{x.Key, x.Position})
+		st.keyed.delete(r.tx.own, reservationKey{x.Seller, x.Key, x.Position})
 		st.reservations.delete(r.tx.own, k.id)
 		st.ended.delete(r.tx.own, k)
 	}

@@ -104,7 +104,7 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, b provisioning.LoadBatch
 	}
 	result.Loads = loads
 	for _, x := range b.Reservations {
-		key := reservationKey{x.Key, x.Position}
+		key := reservationKey{x.Seller, x.Key, x.Position}
 		if st.reservations.has(x.ID) || x.Key != "" && st.keyed.has(key) {
 			return provisioning.LoadResult{}, r.tx.abort(fmt.Errorf("reservation %.128q: %w", x.ID, storage.ErrConflict))
 		}

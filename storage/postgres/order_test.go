@@ -51,8 +51,15 @@ func twoServers(t *testing.T, d provisioning.Driver) *provisioning.Manager {
 	s := reopen(t, dsn, postgres.Options{Schema: schema})
 	m, err := provisioning.New(s, provisioning.Options{Drivers: map[string]provisioning.Driver{"": d}})
 	require.NoError(t, err)
+	twoServersOf(t, m)
+	return m
+}
+
+// twoServersOf gives a manager the servers s1 and s2 for web, on a machine each.
+func twoServersOf(t *testing.T, m *provisioning.Manager) {
+	t.Helper()
 	ctx := t.Context()
-	_, err = m.PutGroup(ctx, provisioning.Group{ID: "web", Kind: "web"})
+	_, err := m.PutGroup(ctx, provisioning.Group{ID: "web", Kind: "web"})
 	require.NoError(t, err)
 	for i := 1; i <= 2; i++ {
 		mid := provisioning.MachineID(fmt.Sprint("m", i))
@@ -61,7 +68,6 @@ func twoServers(t *testing.T, d provisioning.Driver) *provisioning.Manager {
 		_, err = m.PutServer(ctx, provisioning.Server{ID: provisioning.ServerID(fmt.Sprint("s", i)), Machine: mid, Group: "web"})
 		require.NoError(t, err)
 	}
-	return m
 }
 
 func TestBadSamplesStopNothing(t *testing.T) {

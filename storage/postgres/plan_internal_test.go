@@ -201,7 +201,7 @@ func TestPlans(t *testing.T) {
 		"loads of a server":         {s.sql.inventory.rooms.of, "'s/s77'", "provisioning_loads_pkey", 6},
 		"loads":                     {s.sql.inventory.rooms.page, "'s/s5', '', '2000-01-01', 100", "provisioning_loads_pkey", 110},
 		"reservations by ID":        {s.sql.inventory.reservations.byID, "ARRAY['r7', 'r888']", "provisioning_reservations_pkey", 12},
-		"reservations of a key":     {s.sql.inventory.reservations.byKey, "'k770'", "provisioning_reservations_key", 6},
+		"reservations of a key":     {s.sql.inventory.reservations.byKey, "'k770', ''", "provisioning_reservations_key", 6},
 		"reservations that are due": {s.sql.inventory.reservations.due, "'2030-01-01 01:00', 20", "provisioning_reservations_due", 60},
 		"reservations that ended":   {s.sql.inventory.reservations.purge, "'2030-01-01 00:10', 20", "provisioning_reservations_ended", 400},
 		"reservations of a server": {

@@ -15,7 +15,7 @@ import (
 type reservationStatements struct {
 	update *statement // id, token, doc, state, server, key, position, expires, ended: the token if it is written
 	byID   *statement // ids
-	byKey  *statement // key
+	byKey  *statement // key, seller
 	due    *statement // now, limit
 	purge  *statement // before, limit
 }
@@ -28,7 +28,7 @@ func newReservationStatements(x sqlText) reservationStatements {
 			ended = CASE WHEN $4::text IN ('held', 'committed') THEN NULL ELSE $9::timestamptz END
 			WHERE id = $1::text AND token = $2::bigint - 1 RETURNING token`),
 		byID:  x.statement(from + "id = ANY ($1::text[]) ORDER BY id"),
-		byKey: x.statement(from + "key = $1::text ORDER BY position"),
+		byKey: x.statement(from + "key = $1::text AND coalesce(doc ->> 'seller', '') = $2::text ORDER BY position"),
 		due:   x.statement(from + "state = 'held' AND expires <= $1::timestamptz ORDER BY expires, id LIMIT $2::bigint"),
 		purge: x.statement(`WITH gone AS (DELETE FROM {{schema}}.provisioning_reservations WHERE id IN (
 			SELECT id FROM {{schema}}.provisioning_reservations WHERE ended < $1::timestamptz ORDER BY ended, id LIMIT $2::bigint)
@@ -79,9 +79,9 @@ func (r inventoryRows) ReservationsByID(
 }
 
 // ReservationsByKey implements [provisioning.ReservationRows].
-func (r inventoryRows) ReservationsByKey(ctx context.Context, key string) ([]provisioning.Reservation, error) {
+func (r inventoryRows) ReservationsByKey(ctx context.Context, seller, key string) ([]provisioning.Reservation, error) {
 	var p params
-	p.text(key)
+	p.text(key).text(seller)
 	return versionedRows[provisioning.Reservation](ctx, r, "postgres.ReservationsByKey", r.sql().reservations.byKey, p)
 }
 

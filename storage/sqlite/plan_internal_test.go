@@ -101,7 +101,7 @@ func TestPlans(t *testing.T) {
 		{"loads of a server", queryLoadsOf, "provisioning_loads USING PRIMARY KEY (holder=?)", false},
 		{"loads", queryLoads, "provisioning_loads USING PRIMARY KEY ((holder,dimension)>(?,?))", false},
 		{"reservation", queryReservation, "provisioning_reservations USING PRIMARY KEY (id=?)", false},
-		{"reservations of a key", queryReservationsKeyed, "INDEX provisioning_reservations_key (key=?)", false},
+		{"reservations of a key", queryReservationsKeyed, "INDEX provisioning_reservations_key (key=? AND <expr>=?)", false},
 		{"reservations that are due", queryReservationsDue, "INDEX provisioning_reservations_due (expires<?)", false},
 		{"reservations that ended", queryReservationsPurge, "COVERING INDEX provisioning_reservations_ended (ended<?)", false},
 		{

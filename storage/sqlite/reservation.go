@@ -17,7 +17,7 @@ const (
 
 	selectReservations     = `SELECT doc FROM provisioning_reservations `
 	queryReservation       = selectReservations + `WHERE id = ?`
-	queryReservationsKeyed = selectReservations + `WHERE key = ? ORDER BY position`
+	queryReservationsKeyed = selectReservations + `WHERE key = ? AND ifnull(json_extract(doc, '$.seller'), '') = ? ORDER BY position`
 	queryReservationsDue   = selectReservations + `WHERE state = 'held' AND expires <= ? ORDER BY expires, id LIMIT ?`
 	queryReservationUpdate = `UPDATE provisioning_reservations SET token = ?1, doc = ?2, state = ?3, server = ?4, key = ?5,
 position = ?6, expires = ?7, ended = ?8 WHERE id = ?9 AND token = ?1 - 1`
@@ -91,11 +91,14 @@ func (r inventoryRows) ReservationsByID(
 }
 
 // ReservationsByKey implements [provisioning.ReservationRows].
-func (r inventoryRows) ReservationsByKey(ctx context.Context, key string) ([]provisioning.Reservation, error) {
+func (r inventoryRows) ReservationsByKey(ctx context.Context, seller, key string) ([]provisioning.Reservation, error) {
 	if err := r.reading(ctx); err != nil {
 		return nil, err
 	}
-	return page[provisioning.Reservation](ctx, r, "ReservationsByKey", queryReservationsKeyed, r.key(key))
+	b := r.work.misc.start()
+	b.string(key)
+	b.string(seller)
+	return page[provisioning.Reservation](ctx, r, "ReservationsByKey", queryReservationsKeyed, b)
 }
 
 // ReservationsDue implements [provisioning.ReservationRows].

@@ -51,29 +51,34 @@ func (w *World) command(ctx context.Context) {
 		w.order(ctx)
 		return
 	}
-	s := all[w.rnd.IntN(len(all))]
+	w.commandFor(ctx, all[w.rnd.IntN(len(all))].ID)
+}
+
+// commandFor asks for something else for a service.
+func (w *World) commandFor(ctx context.Context, id provisioning.ServiceID) {
 	w.Stats["command"]++
+	var err error
 	switch n := w.rnd.IntN(13); n {
 	case 0, 1:
-		_, err = w.front.Suspend(ctx, s.ID, []string{"unpaid", "abuse"}[n], "")
+		_, err = w.front.Suspend(ctx, id, []string{"unpaid", "abuse"}[n], "")
 	case 2, 3:
-		_, err = w.front.Resume(ctx, s.ID, []string{"unpaid", ""}[n-2])
+		_, err = w.front.Resume(ctx, id, []string{"unpaid", ""}[n-2])
 	case 4, 5:
-		_, err = w.front.Change(ctx, s.ID, w.spec())
+		_, err = w.front.Change(ctx, id, w.spec())
 	case 6:
-		_, err = w.front.ChangePassword(ctx, s.ID, secret.New(canary+w.ids.NewID("pw")))
+		_, err = w.front.ChangePassword(ctx, id, secret.New(canary+w.ids.NewID("pw")))
 	case 7, 8:
-		_, err = w.front.Move(ctx, provisioning.MoveRequest{Service: s.ID})
+		_, err = w.front.Move(ctx, provisioning.MoveRequest{Service: id})
 	case 9:
-		_, err = w.front.CancelMove(ctx, s.ID)
+		_, err = w.front.CancelMove(ctx, id)
 	case 10:
-		_, err = w.front.Remove(ctx, provisioning.RemoveRequest{Service: s.ID, Reason: "cancelled", Now: w.odds(2)})
+		_, err = w.front.Remove(ctx, provisioning.RemoveRequest{Service: id, Reason: "cancelled", Now: w.odds(2)})
 	case 11:
-		_, err = w.front.Undo(ctx, s.ID)
+		_, err = w.front.Undo(ctx, id)
 	case 12:
-		_, err = w.front.Retry(ctx, s.ID)
+		_, err = w.front.Retry(ctx, id)
 	}
-	w.failed("command for "+string(s.ID), err)
+	w.failed("command for "+string(id), err)
 }
 
 func (w *World) spec() json.RawMessage {

@@ -130,6 +130,96 @@ func (d blind) Read(ctx context.Context, c provisioning.Call) (provisioning.Obse
 	return o, err
 }
 
+// trusting believes of a suspension that has succeeded that the thing is suspended.
+type trusting struct {
+	*fake.Driver
+	suspended map[string]bool // by server and service
+}
+
+func (d trusting) Suspend(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
+	o, err := d.Driver.Suspend(ctx, c)
+	d.suspended[string(c.Server.Server)+" "+string(c.Service.ID)] = err == nil
+	return o, err
+}
+
+func (d trusting) Read(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
+	o, err := d.Driver.Read(ctx, c)
+	of := string(c.Server.Server) + " " + string(c.Service.ID)
+	if err == nil && d.suspended[of] && o.Presence == provisioning.Present {
+		o.Presence = provisioning.Suspended
+	}
+	delete(d.suspended, of)
+	return o, err
+}
+
+// deaf is a store in which a call that comes back late changes nothing.
+type deaf struct {
+	provisioning.Store
+	before map[provisioning.ServiceID]provisioning.Service // the last write of each
+}
+
+func (s deaf) Provisioning(tx storage.Tx) (provisioning.Rows, error) {
+	rows, err := s.Store.Provisioning(tx)
+	return deafRows{rows, s}, err
+}
+
+func (s deaf) Outbox(tx storage.Tx) (storage.Outbox, error) {
+	outbox, err := s.Store.Outbox(tx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.Provisioning(tx)
+	return deafOutbox{outbox, rows, s}, err
+}
+
+type deafRows struct {
+	provisioning.Rows
+	store deaf
+}
+
+func (r deafRows) PutServices(ctx context.Context, all []provisioning.Service) error {
+	for _, s := range all {
+		old, err := r.Rows.Services(ctx, []provisioning.ServiceID{s.ID})
+		if err != nil {
+			return err
+		}
+		delete(r.store.before, s.ID)
+		if len(old) > 0 {
+			r.store.before[s.ID] = old[0]
+		}
+	}
+	return r.Rows.PutServices(ctx, all)
+}
+
+type deafOutbox struct {
+	storage.Outbox
+	rows  provisioning.Rows
+	store deaf
+}
+
+func (o deafOutbox) Append(ctx context.Context, events []*storage.Event) error {
+	for _, e := range events {
+		d, err := provisioning.DecodeEvent(*e)
+		if err != nil {
+			return err
+		}
+		late, is := d.(provisioning.LateOutcome)
+		if !is {
+			continue
+		}
+		now, err := o.rows.Services(ctx, []provisioning.ServiceID{late.Service})
+		if err != nil {
+			return err
+		}
+		old := o.store.before[late.Service]
+		old.Version = now[0].Version + 1
+		if err := o.rows.PutServices(ctx, []provisioning.Service{old}); err != nil {
+			return err
+		}
+	}
+	return o.Outbox.Append(ctx, events)
+}
+
 // ruthless takes the names of others. (One that removes what is of others on request is
 // not asked to: a name that was taken is not the service's to remove.)
 type ruthless struct{ *fake.Driver }
@@ -210,9 +300,18 @@ func TestFaultsAreNoticed(t *testing.T) {
 				}
 			})
 		}, 20, []string{"is suspended, and on"}},
+		{"suspensions are not looked at", func(o *services.Options) {
+			suspended := map[string]bool{} // whichever worker looks
+			o.Driver = func(d *fake.Driver) provisioning.Driver { return trusting{d, suspended} }
+		}, 200, []string{"is suspended, and on", "only the sweep has noticed", "still finds something"}},
+		{"what comes late is ignored", func(o *services.Options) {
+			o.Store = func(st provisioning.Store) provisioning.Store {
+				return deaf{st, map[provisioning.ServiceID]provisioning.Service{}}
+			}
+		}, 200, []string{"only the sweep has noticed", "that nobody knows of", "has the password"}},
 		{"what was under way is not looked at", func(o *services.Options) {
 			o.Store = writing(func(s *provisioning.Service) { s.Recheck = false })
-		}, 50, []string{"still finds something"}},
+		}, 50, []string{"still finds something", "is active, and on"}},
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()

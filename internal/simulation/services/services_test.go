@@ -129,10 +129,10 @@ func happened(t *testing.T, sum map[string]int) {
 	for of, all := range map[string][]string{
 		"store ": {"unreachable", "fails at commit", "conflict", "answer lost"},
 		"driver ": {
-			"unreachable", "unknown before", "unknown after", "half", "twice", "throttled", "refused", "unclassified", "late", "sick",
+			"unreachable", "unknown before", "unknown after", "half", "twice", "lost", "throttled", "refused", "unclassified", "late", "sick",
 		},
 		"": {
-			"lag", "nested", "death", "outage", "status down", "vandalism", "restored", "foreigner", "order replayed",
+			"lag", "nested", "overtaken", "death", "outage", "status down", "vandalism", "restored", "foreigner", "order replayed",
 		},
 		"end ":    {"active", "suspended", "removed", "pending", "parked"},
 		"parked ": {provisioning.ParkPermanent, provisioning.ParkAttempts, provisioning.ParkConflict},

@@ -112,6 +112,11 @@ func New(ctx context.Context, st provisioning.Store, o Options) (*World, error) 
 	if w.odds(3) {
 		s.lag = 1 + w.rnd.IntN(3)
 	}
+	if w.odds(8) {
+		// Nothing but calls that fail or take longer than their leases: whatever comes of
+		// them is found without a sweep.
+		*s = swarm{driver: s.driver, nesting: 0.4, perServer: s.perServer}
+	}
 	w.calm = true
 	if err := w.build(ctx); err != nil {
 		return nil, err
@@ -165,7 +170,7 @@ func (w *World) process(name string) (*process, error) {
 		Work: provisioning.WorkOptions{
 			Sealer: w.opt.Sealer, Lease: lease, Timeout: time.Minute, CopyTimeout: time.Minute, ScanTimeout: time.Hour,
 			Attempts: 6, First: time.Second, Max: time.Minute, Concurrency: w.swarm.perServer, Trip: 3, TripFirst: 10 * time.Second, TripMax: time.Minute,
-			Grace: time.Hour, Rand: w.rnd.Float64,
+			Grace: time.Hour, MoveGrace: []time.Duration{-1, 10 * time.Minute}[w.opt.Seed%2], Rand: w.rnd.Float64,
 		},
 	})
 	p.Manager = m
@@ -246,7 +251,13 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 		w.calls = append(w.calls, r)
 	}
 	var f fake.Fault
-	f.Meanwhile = func(ctx context.Context) { w.meanwhile(ctx, p) }
+	f.Meanwhile = func(ctx context.Context) {
+		if !scan && p != w.front && !w.calm && w.swarm.nesting > 0 && w.odds(12) {
+			w.overtake(ctx, p, c.Service)
+			return
+		}
+		w.meanwhile(ctx, p)
+	}
 	f.Afterwards = func(ctx context.Context) { w.meanwhile(ctx, p) }
 	if w.sick[c.Server] && c.Verb != provisioning.VerbRead && !scan {
 		w.Stats["driver sick"]++
@@ -257,7 +268,7 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 		return w.ending(f, r)
 	}
 	what := ""
-	switch w.rnd.IntN(9) {
+	switch w.rnd.IntN(10) {
 	case 0:
 		what, f.Before = "unreachable", fake.ErrUnreachable
 	case 1:
@@ -273,13 +284,18 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 	case 6:
 		what, f.After = "unclassified", errInjected // that says nothing of its kind
 	case 7:
-		if w.odds(2) && c.Verb != provisioning.VerbRead {
+		if c.Verb != provisioning.VerbRead {
 			what, f.Before = "refused", fake.ErrRefused
 		}
 	case 8:
 		if w.swarm.late && c.Verb != provisioning.VerbRead {
 			what, f.Late = "late", 1+w.rnd.IntN(30)
 			w.unsure[c.Service] = w.unsure[c.Service] || c.Verb == provisioning.VerbRemove || c.Password
+		}
+	case 9:
+		if c.Verb != provisioning.VerbRead && c.Verb != provisioning.VerbPassword { // which nobody can read
+			what, f.Lost = "lost", true
+			w.unsure[c.Service] = w.unsure[c.Service] || c.Password
 		}
 	}
 	if what != "" {
@@ -291,8 +307,8 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 // ending has the call taken off the list when it is over: after the last thing that
 // happens during it.
 func (w *World) ending(f fake.Fault, r *running) fake.Fault {
-	if f.Before != nil || f.After != nil || f.Half || f.Twice || f.Late > 0 {
-		w.trace("  before %v, after %v, half %t, twice %t, late %d", f.Before, f.After, f.Half, f.Twice, f.Late)
+	if f.Before != nil || f.After != nil || f.Half || f.Twice || f.Lost || f.Late > 0 {
+		w.trace("  before %v, after %v, half %t, twice %t, lost %t, late %d", f.Before, f.After, f.Half, f.Twice, f.Lost, f.Late)
 	}
 	end := func() {
 		for i, x := range w.calls {
@@ -342,6 +358,23 @@ func (w *World) meanwhile(ctx context.Context, p *process) {
 		default:
 			w.step(ctx, w.workers[w.rnd.IntN(len(w.workers))], p)
 		}
+	}
+}
+
+// overtake has others go on with a service during a call that takes longer than its lease,
+// after something else was asked for.
+func (w *World) overtake(ctx context.Context, p *process, id provisioning.ServiceID) {
+	if w.depth > 0 || id == "" {
+		return
+	}
+	w.depth++
+	defer func() { w.depth-- }()
+	w.Stats["overtaken"]++
+	ctx = context.WithoutCancel(ctx)
+	w.clock.Advance(lease + time.Duration(w.rnd.Int64N(int64(time.Minute))))
+	w.commandFor(ctx, id)
+	for range 12 {
+		w.step(ctx, w.workers[w.rnd.IntN(len(w.workers))], p)
 	}
 }
 
