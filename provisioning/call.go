@@ -14,7 +14,7 @@ import (
 // call does what a task says. It returns only what the driver said: whatever fails here
 // is a failure of the call.
 func (m *Manager) call(ctx context.Context, t *task) (c made) {
-	ctx, cancel := context.WithTimeout(ctx, m.opt.Work.timeout(t.service.Operation.Verb))
+	ctx, cancel := context.WithTimeout(ctx, m.opt.Work.timeout(t.verb()))
 	defer cancel()
 	stop := m.heartbeat(ctx, t, cancel)
 	defer stop()
@@ -33,8 +33,8 @@ func (m *Manager) guarded(ctx context.Context, t *task) (c made) {
 	defer func() {
 		if p := recover(); p != nil {
 			m.opt.Logger.ErrorContext(ctx, "a driver has panicked", "service", t.service.ID, "server", t.server,
-				"verb", t.service.Operation.Verb, "panic", p, "stack", string(debug.Stack()))
-			c = made{verb: t.service.Operation.Verb, err: tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown,
+				"verb", t.verb(), "panic", p, "stack", string(debug.Stack()))
+			c = made{verb: t.verb(), err: tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown,
 				errPanicked)}
 		}
 	}()
@@ -43,10 +43,7 @@ func (m *Manager) guarded(ctx context.Context, t *task) (c made) {
 
 func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 	s, op := &t.service, t.service.Operation
-	c.verb = op.Verb
-	if t.read {
-		c.verb = VerbRead
-	}
+	c.verb = t.verb()
 	mover, moves := As[Mover](t.driver)
 	if op.Verb == VerbVerify && (!moves || s.Move.WithoutContent) {
 		c.verb = VerbRead // looking at it is all there is
@@ -84,6 +81,8 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 	}
 	c.password = in.Password.Reveal() != ""
 	switch c.verb {
+	case VerbUsage:
+		c.samples, c.err = m.lastReading(ctx, t, in)
 	case VerbRead:
 		c.obs, c.err = t.driver.Read(ctx, in)
 	case VerbEnsure:
@@ -145,7 +144,7 @@ func (m *Manager) password(ctx context.Context, s *Service) (secret.Text, error)
 // it and waits for that.
 func (m *Manager) heartbeat(ctx context.Context, t *task, cancel context.CancelFunc) (stop func()) {
 	o := m.opt.Work
-	if o.timeout(t.service.Operation.Verb) < o.Lease {
+	if o.timeout(t.verb()) < o.Lease {
 		return func() {}
 	}
 	done := make(chan struct{})

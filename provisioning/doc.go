@@ -51,7 +51,8 @@
 // [Manager.Reconcile] compares what servers hold with what should be there. It reports;
 // what it may put right or remove has to be asked for. [Manager.CollectUsage] reads
 // meters, counts each sample once, and gives what was used to a [UsageSink] of the host's
-// in the transaction in which the samples are kept.
+// in the transaction in which the samples are kept. Before something is removed its meters
+// are read once more, and counted by the next collection ([Stay]).
 //
 // # Secrets
 //

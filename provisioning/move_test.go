@@ -61,7 +61,7 @@ func TestMove(t *testing.T) {
 		}
 		break
 	}
-	require.Equal(t, "ensure read copy verify read read remove read", w.verbs(&seen))
+	require.Equal(t, "ensure read copy verify read read usage remove read", w.verbs(&seen))
 	s := w.phase(id, provisioning.PhaseActive)
 	require.Equal(t, other, s.Server)
 	require.Empty(t, w.driver.Things(old))

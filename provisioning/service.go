@@ -53,6 +53,9 @@ type Service struct {
 	// call took effect after its lease had ended.
 	Leftovers []Leftover `json:"leftovers,omitempty"`
 
+	// Arrivals are the servers on which something of it may be, and since when.
+	Arrivals []Arrival `json:"arrivals,omitempty"`
+
 	// Touched: a driver was called for it on Server.
 	Touched bool `json:"touched,omitempty"`
 	// Observed is what was last seen on Server.
@@ -253,7 +256,7 @@ func (s Service) Clone() Service {
 	if s.Move = cloned(s.Move); s.Move != nil {
 		s.Move.Facts = bytes.Clone(s.Move.Facts)
 	}
-	s.Leftovers = slices.Clone(s.Leftovers)
+	s.Leftovers, s.Arrivals = slices.Clone(s.Leftovers), slices.Clone(s.Arrivals)
 	s.Demand = s.Demand.Clone()
 	s.Observed.Facts = bytes.Clone(s.Observed.Facts)
 	s.Operation, s.Failure, s.Parked = cloned(s.Operation), cloned(s.Failure), cloned(s.Parked)

@@ -24,6 +24,7 @@ type unit struct {
 	services []*touched
 	chains   []*touchedChain
 	freed    []ReservationRef
+	stays    []Stay // written apart, under the gate of their server
 	events   []*storage.Event
 }
 

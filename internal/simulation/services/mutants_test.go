@@ -71,7 +71,9 @@ func (r noGates) LockGate(ctx context.Context, on provisioning.ServerID) (provis
 type noLeases struct{ provisioning.Rows }
 
 func (r noLeases) DueServices(ctx context.Context, now time.Time, except []provisioning.ServerID, limit int) ([]provisioning.Service, error) {
-	return r.Rows.DueServices(ctx, now.Add(2*time.Minute), except, limit)
+	found, err := r.Rows.DueServices(ctx, now.Add(2*time.Minute), except, 1000)
+	found = slices.DeleteFunc(found, func(s provisioning.Service) bool { return s.Due.After(now) })
+	return found[:min(len(found), limit)], err
 }
 
 // roomy believes that servers hold more than they do.

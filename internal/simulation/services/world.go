@@ -225,7 +225,7 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 	w.happened++
 	w.trace("%s %s: %s %s on %s, operation %s", w.clock.Now().Format("15:04:05"), p.name, c.Verb, c.Service, c.Server, c.Operation)
 	now := w.clock.Now()
-	scan := c.Verb == fake.VerbList || c.Verb == fake.VerbUsage || c.Operation == "" && c.Service != ""
+	scan := c.Verb == fake.VerbList || c.Verb == fake.VerbUsage && c.Service == "" || c.Operation == "" && c.Service != ""
 	if !scan && c.Verb != fake.VerbProbe && p != w.front {
 		here := 1
 		for _, r := range w.calls {
