@@ -137,7 +137,7 @@ func TestMoveMeetsOtherWishes(t *testing.T) {
 	w.move(id)
 	w.step(w.Manager, true)
 	w.step(w.Manager, true)
-	_, err = w.Change(ctx, id, []byte(`{"plan":"iron"}`))
+	_, err = w.Change(ctx, provisioning.ChangeRequest{Service: id, Spec: []byte(`{"plan":"iron"}`)})
 	require.NoError(t, err)
 	_, err = w.ChangePassword(ctx, id, secret.New("another"))
 	require.NoError(t, err)

@@ -47,7 +47,10 @@ type Service struct {
 	Demand Demand `json:"demand"`
 	// Reservation is what holds its room on Server; it is committed.
 	Reservation ReservationRef `json:"reservation,omitzero"`
-	Move        *Move          `json:"move,omitempty"`
+	// Oversized: its reservations hold more than Demand says, as the thing may still take
+	// what it took before a change.
+	Oversized bool  `json:"oversized,omitempty"`
+	Move      *Move `json:"move,omitempty"`
 	// Leftovers are other servers on which something of it may still be, which is to be
 	// removed: the old place after a move, the new one after a failed move, wherever a
 	// call took effect after its lease had ended.

@@ -211,7 +211,7 @@ func TestLife(t *testing.T) {
 	require.Empty(t, w.verbs(&seen), "there is another reason")
 	w.phase(id, provisioning.PhaseSuspended)
 
-	_, err = w.Change(ctx, id, json.RawMessage(` {"plan": "iron", "quota": 7} `))
+	_, err = w.Change(ctx, provisioning.ChangeRequest{Service: id, Spec: json.RawMessage(` {"plan": "iron", "quota": 7} `)})
 	require.NoError(t, err)
 	w.phase(id, provisioning.PhaseChanging)
 	w.work()

@@ -327,7 +327,7 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 }
 
 // clear forgets what was written.
-func (u *unit) clear() { u.services, u.chains, u.freed, u.events = nil, nil, nil, nil }
+func (u *unit) clear() { u.services, u.chains, u.freed, u.resized, u.events = nil, nil, nil, nil, nil }
 
 // leave gives the slot of a task back.
 func (u *unit) leave(ctx context.Context, t *task) error {
@@ -370,6 +370,9 @@ func (u *unit) conclude(ctx context.Context, s *touched, t *task, c made) error 
 	}
 	u.free(v.freed...)
 	if err := u.part(ctx, s, t.server, v); err != nil {
+		return err
+	}
+	if err := u.shrink(ctx, s); err != nil {
 		return err
 	}
 	if v.missing {

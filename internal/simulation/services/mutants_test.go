@@ -212,6 +212,9 @@ func TestFaultsAreNoticed(t *testing.T) {
 				}
 			})
 		}, 20, []string{"is suspended, and on"}},
+		{"room that is too large is forgotten", func(o *services.Options) {
+			o.Store = writing(func(s *provisioning.Service) { s.Oversized = false })
+		}, 20, []string{"should take"}},
 		{"what was under way is not looked at", func(o *services.Options) {
 			o.Store = writing(func(s *provisioning.Service) { s.Recheck = false })
 		}, 50, []string{"still finds something"}},

@@ -193,7 +193,7 @@ func (w *World) build(ctx context.Context) (err error) {
 		for _, k := range w.kinds {
 			s := provisioning.Server{
 				ID: provisioning.ServerID(fmt.Sprintf("%s%d", k, i)), Machine: machine, Group: provisioning.GroupID(k), Driver: "fake",
-				Capacity: map[string]int64{provisioning.DimensionServices: int64(2 + w.rnd.IntN(3))},
+				Capacity: map[string]int64{provisioning.DimensionServices: int64(2 + w.rnd.IntN(3)), "disk": 200},
 			}
 			if _, err := w.front.PutServer(ctx, s); err != nil {
 				return err
