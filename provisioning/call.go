@@ -13,7 +13,7 @@ import (
 // call does what a task says. It returns only what the driver said: whatever fails here
 // is a failure of the call.
 func (m *Manager) call(ctx context.Context, t *task) (c made) {
-	ctx, cancel := context.WithTimeout(ctx, m.opt.Work.timeout(t.service.Operation.Verb))
+	ctx, cancel := context.WithTimeout(ctx, m.opt.Work.timeout(t.verb()))
 	defer cancel()
 	stop := m.heartbeat(ctx, t, cancel)
 	defer stop()
@@ -28,8 +28,8 @@ func (m *Manager) call(ctx context.Context, t *task) (c made) {
 func (m *Manager) guarded(ctx context.Context, t *task) (c made) {
 	defer func() {
 		if p := recover(); p != nil {
-			c = made{verb: t.service.Operation.Verb, err: m.panicked(ctx, p, tierhost.EffectUnknown,
-				"service", t.service.ID, "server", t.server, "verb", t.service.Operation.Verb)}
+			c = made{verb: t.verb(), err: m.panicked(ctx, p, tierhost.EffectUnknown,
+				"service", t.service.ID, "server", t.server, "verb", t.verb())}
 		}
 	}()
 	return m.dispatch(ctx, t)
@@ -37,10 +37,7 @@ func (m *Manager) guarded(ctx context.Context, t *task) (c made) {
 
 func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 	s, op := &t.service, t.service.Operation
-	c.verb = op.Verb
-	if t.read {
-		c.verb = VerbRead
-	}
+	c.verb = t.verb()
 	mover, moves := As[Mover](t.driver)
 	if op.Verb == VerbVerify && (!moves || s.Move.WithoutContent) {
 		c.verb = VerbRead // looking at it is all there is
@@ -80,6 +77,8 @@ func (m *Manager) dispatch(ctx context.Context, t *task) (c made) {
 	}
 	c.password = in.Password.Reveal() != ""
 	switch c.verb {
+	case VerbUsage:
+		c.samples, c.err = m.lastReading(ctx, t, in)
 	case VerbRead:
 		c.obs, c.err = t.driver.Read(ctx, in)
 	case VerbEnsure:
@@ -141,7 +140,7 @@ func (m *Manager) password(ctx context.Context, s *Service) (secret.Text, error)
 // it and waits for that.
 func (m *Manager) heartbeat(ctx context.Context, t *task, cancel context.CancelFunc) (stop func()) {
 	o := m.opt.Work
-	if o.timeout(t.service.Operation.Verb) < o.Lease {
+	if o.timeout(t.verb()) < o.Lease {
 		return func() {}
 	}
 	done := make(chan struct{})

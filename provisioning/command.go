@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -21,19 +22,44 @@ import (
 // allow them (codes removal_begun, not_made, …); and with storage.ErrConflict, after some
 // tries, if others keep changing the service.
 
-// Change gives a service another spec, as JSON of its driver's type. The same spec again
-// changes nothing. It fails with a [*tierhost.Invalid] for one that the driver refuses.
-func (m *Manager) Change(ctx context.Context, id ServiceID, spec json.RawMessage) (Service, error) {
+// ChangeRequest asks for a service to be changed, such as after a change of plan.
+type ChangeRequest struct {
+	Service ServiceID
+	// Spec is what the thing is to be like, as JSON of its driver's type; nil: as it is.
+	Spec json.RawMessage
+	// Amounts are what the service takes of its server from then on, and of the one that
+	// it moves to, as in a [Demand]; nil: what it takes now.
+	Amounts map[string]int64
+}
+
+// Change gives a service another spec, other room, or both. What is the same changes
+// nothing.
+//
+// More room is taken at once, in the same transaction; if the server or its machine has
+// not got it, the change fails with [ErrNoCapacity]. Room that is no longer needed is given
+// back when a read has shown that the thing is as wanted: until then it may still be in
+// use. It fails with a [*tierhost.Invalid] for a spec that the driver refuses.
+func (m *Manager) Change(ctx context.Context, r ChangeRequest) (Service, error) {
 	const op = "provisioning.Change"
 	var c checker
-	c.config("spec", spec)
+	c.config("spec", r.Spec)
+	c.amounts("amounts", r.Amounts)
 	if err := c.Err(); err != nil {
 		return Service{}, err
 	}
-	spec = compact(spec)
-	return m.alter(ctx, op, id, func(ctx context.Context, u *unit, t *touched) error {
+	spec := compact(r.Spec)
+	return m.alter(ctx, op, r.Service, func(ctx context.Context, u *unit, t *touched) error {
+		if spec == nil {
+			spec = t.Spec
+		}
 		if err := t.change(spec, u.now); err != nil {
 			return err
+		}
+		if r.Amounts != nil {
+			t.Demand.Amounts = maps.Clone(r.Amounts)
+			if err := u.refit(ctx, t); err != nil {
+				return err
+			}
 		}
 		return u.checkSpecs(ctx, []*touched{t}, "spec")
 	})

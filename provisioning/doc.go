@@ -59,7 +59,8 @@
 // what it may put right or remove has to be asked for. What is left on a server that is
 // lost is given up by [Manager.AbandonServer]. [Manager.CollectUsage] reads
 // meters, counts each sample once, and gives what was used to a [UsageSink] of the host's
-// in the transaction in which the samples are kept.
+// in the transaction in which the samples are kept. Before something is removed its meters
+// are read once more, and counted by the next collection ([Stay]).
 //
 // # Secrets
 //

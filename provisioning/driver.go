@@ -172,16 +172,16 @@ const (
 // Sample is one reading of one meter of one thing.
 type Sample struct {
 	// Service is the ID that the thing carries; "" where Name has to do.
-	Service ServiceID
-	Kind    Kind
-	Name    string
-	Meter   string // such as "disk_bytes"; the host maps it to a resource
-	Metric  Metric
-	Value   decimal.Decimal // not negative
+	Service ServiceID       `json:"service,omitempty"`
+	Kind    Kind            `json:"kind"`
+	Name    string          `json:"name"`
+	Meter   string          `json:"meter"` // such as "disk_bytes"; the host maps it to a resource
+	Metric  Metric          `json:"metric"`
+	Value   decimal.Decimal `json:"value"` // not negative
 	// Epoch changes when a counter starts anew (a boot, a rotated log). "" if the server
 	// does not tell: a value below the last one then counts as a reset.
-	Epoch string
-	At    time.Time // when it was read, by the server's clock
+	Epoch string    `json:"epoch,omitempty"`
+	At    time.Time `json:"at"` // when it was read, by the server's clock
 }
 
 // UsageReader is implemented by drivers that measure.
@@ -190,6 +190,15 @@ type UsageReader interface {
 	// present reading, and where the server keeps history every reading since the given
 	// time, oldest first. An error is yielded once and ends the sequence.
 	Usage(ctx context.Context, on Place, kind Kind, since time.Time) iter.Seq2[Sample, error]
+}
+
+// MeterReader is implemented by drivers that can measure one thing with less effort than
+// all of a server. It is asked before the thing is removed; without it [UsageReader] is,
+// and what it yields of others is left.
+type MeterReader interface {
+	// ReadMeters yields what Usage yields of one thing, in the same order. That it is not
+	// there is no error.
+	ReadMeters(ctx context.Context, c Call, since time.Time) iter.Seq2[Sample, error]
 }
 
 // As finds an ability of a driver: on d itself, or on what it wraps, by a method

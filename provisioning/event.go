@@ -25,7 +25,7 @@ func eventForms() []event.Form[EventData] {
 	return []event.Form[EventData]{
 		form[MachineChanged](), form[MachineRemoved](), form[ServerChanged](), form[ServerRemoved](),
 		form[ServiceChanged](), form[ServiceMoved](), form[MoveFailed](), form[LeftoverAbandoned](), form[ServiceMissing](),
-		form[LateOutcome](), form[ChainChanged](), form[BreakerChanged](), form[DriftFound](),
+		form[UsageLost](), form[LateOutcome](), form[ChainChanged](), form[BreakerChanged](), form[DriftFound](),
 		form[NoRoom](), form[AddressesExhausted](), form[RoomExpired](),
 	}
 }

@@ -127,7 +127,7 @@ func TestMissing(t *testing.T) {
 			return err
 		}, "suspend ensure read suspend read", provisioning.PhaseSuspended, true},
 		{"changed", func(w *works, id provisioning.ServiceID) error {
-			_, err := w.Change(w.t.Context(), id, []byte(`{"plan":"iron"}`))
+			_, err := w.Change(w.t.Context(), provisioning.ChangeRequest{Service: id, Spec: []byte(`{"plan":"iron"}`)})
 			return err
 		}, "read ensure read", provisioning.PhaseActive, true},
 		{"removed", func(w *works, id provisioning.ServiceID) error {

@@ -22,6 +22,9 @@ type Gate struct {
 	// ClosedUntil is how long no call may begin: stores find gates by it. The zero time:
 	// calls may begin.
 	ClosedUntil time.Time `json:"closed_until,omitzero"`
+	// Forgotten is before when samples of the server are no longer remembered: older ones
+	// count no more.
+	Forgotten time.Time `json:"forgotten,omitzero"`
 }
 
 // Clone returns a copy that shares no memory with g.

@@ -5,7 +5,7 @@ import "time"
 // Verb is what an operation asks of a driver.
 type Verb string
 
-// The verbs. Each but the last three is followed by a read that shows that it worked.
+// The verbs. The first four are followed by a read that shows that it worked.
 const (
 	VerbEnsure   Verb = "ensure"
 	VerbSuspend  Verb = "suspend"
@@ -16,6 +16,7 @@ const (
 	VerbCopy     Verb = "copy"     // copy the content to the server of a move
 	VerbVerify   Verb = "verify"   // compare the two places of a move
 	VerbPlace    Verb = "place"    // find a server; no driver is called
+	VerbUsage    Verb = "usage"    // read the meters, before a removal
 )
 
 // Operation is one thing that is being done: as many calls of a driver as it takes until
@@ -43,4 +44,6 @@ type Operation struct {
 	Exists bool `json:"exists,omitempty"`
 	// Gone: the read before a removal has seen nothing of ours.
 	Gone bool `json:"gone,omitempty"`
+	// Measured: the meters were read before a removal, or that was given up.
+	Measured bool `json:"measured,omitempty"`
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tierhost/tierhost"
@@ -340,6 +341,9 @@ func (u *unit) occupy(ctx context.Context, all []*touched, refs []ReservationRef
 		}
 		r.Service = t.ID
 		r.Token++
+		if t.Demand.Amounts == nil { // it moves with what it has
+			t.Demand.Amounts = maps.Clone(r.Amounts)
+		}
 		t.Server, t.Reservation = r.Server, r.Ref()
 		used = append(used, r)
 	}

@@ -30,11 +30,15 @@ type made struct {
 	// WorkOptions.BeforeRemove that refused; unread: the password could not be opened.
 	uncalled, refused, unread bool
 	// ended: the worker was told to end in the middle of the call.
-	ended bool
+	ended   bool
+	samples []Sample // what VerbUsage has read
 }
 
-// read reports whether the call could not have changed anything.
+// read reports whether the call has looked at the thing.
 func (c made) read() bool { return c.verb == VerbRead }
+
+// harmless reports whether the call could not have changed anything.
+func (c made) harmless() bool { return c.verb == VerbRead || c.verb == VerbUsage }
 
 // verdict is what else follows from an outcome.
 type verdict struct {
@@ -44,6 +48,9 @@ type verdict struct {
 	moveFailed ServerID         // it stays where it is
 	conflict   bool             // the name is somebody else's, whom rival names if known
 	rival      ServiceID
+	last       []Sample // what was read before a removal
+	unread     bool     // it could not be read
+	ended      []Stay   // on servers on which nothing is left
 }
 
 // patience decides when something is tried again and when it is given up.
@@ -68,6 +75,9 @@ func (s *Service) begin(verb Verb, on ServerID, now time.Time, newID func() stri
 		s.Operation = op
 	}
 	op.Calls++
+	if verb == VerbEnsure {
+		s.arrive(on, now)
+	}
 	s.Touched = s.Touched || on == s.Server
 	read = verb == VerbRead || op.Check && checkable(verb)
 	op.Check = true
@@ -87,7 +97,11 @@ func (s *Service) conclude(c made, now time.Time, p patience) (v verdict) {
 	if op == nil || op.Generation != s.Generation {
 		// What was wanted has changed meanwhile. The call may have had an effect.
 		s.Operation = nil
-		s.Recheck = s.Recheck || !c.read()
+		s.Recheck = s.Recheck || !c.harmless()
+		return v
+	}
+	if c.verb == VerbUsage {
+		s.measured(op, c, now, p, &v)
 		return v
 	}
 	if c.err != nil {
@@ -431,6 +445,7 @@ func (s *Service) removedFrom(server ServerID, now time.Time, v *verdict) {
 		}
 	}
 	s.done()
+	s.depart(server, now, v)
 	for i, l := range s.Leftovers {
 		if l.Server == server {
 			free(l.Reservation)

@@ -69,7 +69,7 @@ func TestPasswordOfTheCustomersOwn(t *testing.T) {
 	thing, _ := w.driver.Thing("s1", "web", "shop")
 	thing.Password = "the customer's own"
 	w.driver.Put("s1", thing)
-	_, err = w.Change(t.Context(), id, []byte(`{"plan":"iron"}`))
+	_, err = w.Change(t.Context(), provisioning.ChangeRequest{Service: id, Spec: []byte(`{"plan":"iron"}`)})
 	require.NoError(t, err)
 	w.days(1)
 	thing, _ = w.driver.Thing("s1", "web", "shop")

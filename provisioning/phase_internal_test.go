@@ -69,7 +69,7 @@ func (x explored) norm() explored {
 		s.Parked = &Parking{Reason: "parked"}
 	}
 	s.Due, s.Queue = time.Time{}, ""
-	s.Reservation, s.Demand = ReservationRef{}, Demand{}
+	s.Reservation, s.Demand, s.Arrivals = ReservationRef{}, Demand{}, nil
 	slices.SortFunc(s.Leftovers, func(a, b Leftover) int { return strings.Compare(string(a.Server), string(b.Server)) })
 	for i := range s.Leftovers {
 		s.Leftovers[i].Why, s.Leftovers[i].Reservation = "", ReservationRef{}
@@ -146,7 +146,7 @@ func (x explored) key() string {
 		word(string(op.Server))
 		num(op.Failures)
 		num(op.Checks)
-		flags(op.Check, op.Acted, op.Exists, op.Gone)
+		flags(op.Check, op.Acted, op.Exists, op.Gone, op.Measured)
 	}
 	return string(b)
 }
@@ -250,6 +250,7 @@ func (e *explorer) calls(from explored) {
 	begun := explored{from.Service.Clone()}
 	reading := begun.begin(verb, on, e.now, func() string { return "" })
 	e.to(from, begun, "the worker ends in a call")
+	measuring := !reading && begun.unmeasured()
 	if reading {
 		verb = VerbRead
 	}
@@ -269,8 +270,15 @@ func (e *explorer) calls(from explored) {
 	for _, asked := range inner.queue {
 		e.try(asked, "something was asked for during the call", func(x *explored) error { conclude(x, succeeds); return nil })
 	}
-	if !reading {
+	if !reading { // whose driver may have no meters
 		outcome(string(verb)+" succeeds", succeeds)
+	}
+	if measuring {
+		outcome("the meters are read", made{verb: VerbUsage})
+		for class, err := range failures {
+			outcome(fmt.Sprintf("the meters are not read: %s", class), made{verb: VerbUsage, err: err})
+		}
+		outcome("the worker is told to end while it reads the meters", made{verb: VerbUsage, err: failures[ClassUnknown], ended: true})
 	}
 	if reading || verb == VerbVerify { // which is a read with a driver that cannot
 		for _, presence := range []Presence{Absent, Present, Suspended, Partial} {
@@ -356,8 +364,11 @@ type honest map[ServerID]Observation
 
 func (h honest) call(s *Service, op Operation, read bool) made {
 	c := made{verb: op.Verb}
-	if read {
+	switch {
+	case read:
 		c.verb = VerbRead
+	case s.unmeasured():
+		c.verb = VerbUsage
 	}
 	o := h[op.Server]
 	there := o.Presence == Present || o.Presence == Suspended

@@ -16,6 +16,8 @@ type Reading struct {
 	Value   decimal.Decimal
 	Epoch   string
 	At      time.Time
+	// Stay is the number of the stay on the server in which it was read.
+	Stay int64
 }
 
 // SampleKey tells one sample from all others.

@@ -69,8 +69,8 @@ type site struct {
 // scan calls fn for each server that can be looked at. What fn says of the server rather
 // than of the store or ctx has it skipped.
 func (m *Manager) scan(ctx context.Context, op string, only []ServerID, skipped map[ServerID]string, fn func(ctx context.Context, at site) error) error {
-	if m.tx != nil {
-		return tierhost.E(op, tierhost.KindUnsupported, "in_transaction", errors.New("drivers are called outside of transactions"))
+	if err := m.outside(op); err != nil {
+		return err
 	}
 	ids := only
 	if len(ids) == 0 {

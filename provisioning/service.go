@@ -47,11 +47,17 @@ type Service struct {
 	Demand Demand `json:"demand"`
 	// Reservation is what holds its room on Server; it is committed.
 	Reservation ReservationRef `json:"reservation,omitzero"`
-	Move        *Move          `json:"move,omitempty"`
+	// Oversized: its reservations hold more than Demand says, as the thing may still take
+	// what it took before a change.
+	Oversized bool  `json:"oversized,omitempty"`
+	Move      *Move `json:"move,omitempty"`
 	// Leftovers are other servers on which something of it may still be, which is to be
 	// removed: the old place after a move, the new one after a failed move, wherever a
 	// call took effect after its lease had ended.
 	Leftovers []Leftover `json:"leftovers,omitempty"`
+
+	// Arrivals are the servers on which something of it may be, and since when.
+	Arrivals []Arrival `json:"arrivals,omitempty"`
 
 	// Touched: a driver was called for it on Server.
 	Touched bool `json:"touched,omitempty"`
@@ -259,7 +265,7 @@ func (s Service) Clone() Service {
 	if s.Move = cloned(s.Move); s.Move != nil {
 		s.Move.Facts = bytes.Clone(s.Move.Facts)
 	}
-	s.Leftovers = slices.Clone(s.Leftovers)
+	s.Leftovers, s.Arrivals = slices.Clone(s.Leftovers), slices.Clone(s.Arrivals)
 	s.Demand = s.Demand.Clone()
 	s.Observed.Facts = bytes.Clone(s.Observed.Facts)
 	s.Operation, s.Failure, s.Parked = cloned(s.Operation), cloned(s.Failure), cloned(s.Parked)

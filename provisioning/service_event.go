@@ -59,6 +59,19 @@ type ServiceMissing struct {
 	Server  ServerID  `json:"server"`
 }
 
+// UsageLost is the event "provisioning.service.usage_lost": the meters of a service could
+// not be read before it was removed from a server. What it has used there since the last
+// reading that was counted may be lost.
+type UsageLost struct {
+	Service ServiceID `json:"service"`
+	Kind    Kind      `json:"kind"`
+	Name    string    `json:"name"`
+	Account string    `json:"account"`
+	Server  ServerID  `json:"server"`
+	Since   time.Time `json:"since,omitzero"` // the zero time: it was never read there
+	Text    string    `json:"text"`           // why
+}
+
 // LateOutcome is the event "provisioning.service.late_outcome": a call ended after its
 // worker had lost the lease. What it did is looked for and put right.
 type LateOutcome struct {
@@ -100,6 +113,7 @@ func (ServiceMoved) event() (string, int)      { return "provisioning.service.mo
 func (MoveFailed) event() (string, int)        { return "provisioning.service.move_failed", 1 }
 func (LeftoverAbandoned) event() (string, int) { return "provisioning.service.abandoned", 1 }
 func (ServiceMissing) event() (string, int)    { return "provisioning.service.missing", 1 }
+func (UsageLost) event() (string, int)         { return "provisioning.service.usage_lost", 1 }
 func (LateOutcome) event() (string, int)       { return "provisioning.service.late_outcome", 1 }
 func (ChainChanged) event() (string, int)      { return "provisioning.chain.changed", 1 }
 func (BreakerChanged) event() (string, int)    { return "provisioning.server.breaker", 1 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ServiceRows are the services, chains, gates and readings within one transaction.
+// ServiceRows are the services, chains, gates and what was measured within one transaction.
 // Values given and returned are copies: neither side MUST see later changes of the
 // other's. All fields MUST come back equal, where an empty list or map may come back as
 // none and JSON with other white space; times are kept to the microsecond, in UTC. Every
@@ -65,21 +65,7 @@ type ServiceRows interface {
 	// is after the instant, in order of the server's bytes; the zero time: all.
 	Gates(ctx context.Context, closedAt time.Time, after ServerID, limit int) ([]Gate, error)
 
-	// AddSamples adds those samples that are not there yet and returns which they are,
-	// in the order given. One that is given twice is added once.
-	AddSamples(ctx context.Context, samples []SampleKey) ([]SampleKey, error)
-	// PurgeSamples deletes samples taken before the instant, at most limit of them, and
-	// returns how many.
-	PurgeSamples(ctx context.Context, before time.Time, limit int) (int, error)
-	// PutReadings inserts or replaces readings by service, server and meter. Metric,
-	// Value (to any precision), Epoch and At are as they were given.
-	PutReadings(ctx context.Context, readings []Reading) error
-	// Readings returns the readings of the given services, in no order.
-	Readings(ctx context.Context, services []ServiceID) ([]Reading, error)
-	// PutCollected notes that the samples of a kind on a server are collected up to a time.
-	PutCollected(ctx context.Context, server ServerID, kind Kind, until time.Time) error
-	// Collected returns what was noted last, or the zero time.
-	Collected(ctx context.Context, server ServerID, kind Kind) (time.Time, error)
+	UsageRows
 }
 
 // ServiceQuery says which services are meant. A field that is not set does not matter.

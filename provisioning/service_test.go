@@ -211,7 +211,7 @@ func TestLife(t *testing.T) {
 	require.Empty(t, w.verbs(&seen), "there is another reason")
 	w.phase(id, provisioning.PhaseSuspended)
 
-	_, err = w.Change(ctx, id, json.RawMessage(` {"plan": "iron", "quota": 7} `))
+	_, err = w.Change(ctx, provisioning.ChangeRequest{Service: id, Spec: json.RawMessage(` {"plan": "iron", "quota": 7} `)})
 	require.NoError(t, err)
 	w.phase(id, provisioning.PhaseChanging)
 	w.work()
@@ -237,7 +237,7 @@ func TestLife(t *testing.T) {
 	require.Equal(t, "suspend read", w.verbs(&seen), "it is kept, suspended")
 	w.phase(id, provisioning.PhaseSuspended)
 	w.days(2)
-	require.Equal(t, "read remove read", w.verbs(&seen), "it is looked at before")
+	require.Equal(t, "read usage remove read", w.verbs(&seen), "it is looked at before, and its meters are read")
 	s = w.phase(id, provisioning.PhaseRemoved)
 	require.Empty(t, s.Server)
 	require.Nil(t, s.Password)

@@ -26,6 +26,7 @@ type task struct {
 	driver  Driver
 	service Service // as leased; none for a probe
 	read    bool
+	measure bool // the meters are read, before a removal
 	probe   bool
 }
 
@@ -44,8 +45,8 @@ type task struct {
 // refused (tierhost.ErrUnsupported).
 func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 	const op = "provisioning.Step"
-	if m.tx != nil {
-		return false, tierhost.E(op, tierhost.KindUnsupported, "in_transaction", errors.New("drivers are called outside of transactions"))
+	if err := m.outside(op); err != nil {
+		return false, err
 	}
 	t, worked, err := m.take(ctx)
 	if err != nil || t == nil {
@@ -229,6 +230,9 @@ func (u *unit) lease(ctx context.Context, due Service, token string) (t *task, p
 	} else {
 		touched := u.touch(due)
 		t.read = touched.begin(verb, on, u.now, func() string { return u.m.opt.IDs.NewID("op") })
+		if _, measures := As[UsageReader](driver); measures {
+			t.measure = !t.read && touched.unmeasured()
+		}
 		touched.Lease = t.lease
 		t.service = touched.Service.Clone()
 		if s.Move != nil && on == s.Move.To {
@@ -309,7 +313,7 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 			return err
 		}
 		if s.Lease.Token != t.lease.Token {
-			if !c.read() {
+			if !c.harmless() {
 				s.late(t.server, c.password && t.service.PasswordAt < s.PasswordAt, u.now)
 				u.event(&s.Service, LateOutcome{Service: s.ID, Server: t.server, Verb: c.verb, Begun: t.begun})
 			}
@@ -324,18 +328,22 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 		}
 		u.clear()
 		// After the service, as when it is leased: so nobody waits for the other.
+		if err := u.putStays(ctx, t.server); err != nil {
+			return err
+		}
 		if c.uncalled || c.ended { // which says nothing about the server
 			return u.leave(ctx, t)
 		}
-		if c.err != nil && (c.verb == VerbCopy || c.verb == VerbVerify) {
-			return u.leave(ctx, t) // the old server may be the one that does not answer
+		if c.err != nil && (c.verb == VerbCopy || c.verb == VerbVerify || c.verb == VerbUsage) {
+			// The old server may be the one that does not answer, and meters may be slow.
+			return u.leave(ctx, t)
 		}
 		return u.pass(ctx, t, !unanswered(c.err))
 	})
 }
 
 // clear forgets what was written.
-func (u *unit) clear() { u.services, u.chains, u.freed, u.events = nil, nil, nil, nil }
+func (u *unit) clear() { u.services, u.chains, u.freed, u.resized, u.events = nil, nil, nil, nil, nil }
 
 // leave gives the slot of a task back.
 func (u *unit) leave(ctx context.Context, t *task) error {
@@ -377,6 +385,12 @@ func (u *unit) conclude(ctx context.Context, s *touched, t *task, c made) error 
 		}
 	}
 	u.free(v.freed...)
+	if err := u.part(ctx, s, t.server, v); err != nil {
+		return err
+	}
+	if err := u.shrink(ctx, s); err != nil {
+		return err
+	}
 	if v.missing {
 		u.event(&s.Service, ServiceMissing{Service: s.ID, Kind: s.Kind, Name: s.Name, Account: s.Account, Server: t.server})
 	}

@@ -61,7 +61,7 @@ func TestSuspensionsCommuteWithLateCalls(t *testing.T) {
 				delete(reasons, reason)
 			case 2:
 				spec = rapid.SampledFrom([]string{`{"plan":"gold"}`, `{"plan":"iron"}`}).Draw(r, "spec")
-				_, err := w.Change(ctx, id, []byte(spec))
+				_, err := w.Change(ctx, provisioning.ChangeRequest{Service: id, Spec: []byte(spec)})
 				require.NoError(r, err)
 			case 3:
 				w.clock.Advance(time.Duration(rapid.IntRange(1, 200).Draw(r, "seconds")) * time.Second)
@@ -146,7 +146,9 @@ func TestCommandsAreRefused(t *testing.T) {
 	for _, do := range []func() (provisioning.Service, error){
 		func() (provisioning.Service, error) { return w.Suspend(ctx, id, "unpaid", "") },
 		func() (provisioning.Service, error) { return w.Resume(ctx, id, "") },
-		func() (provisioning.Service, error) { return w.Change(ctx, id, []byte(`{"plan":"iron"}`)) },
+		func() (provisioning.Service, error) {
+			return w.Change(ctx, provisioning.ChangeRequest{Service: id, Spec: []byte(`{"plan":"iron"}`)})
+		},
 		func() (provisioning.Service, error) { return w.Undo(ctx, id) },
 		func() (provisioning.Service, error) {
 			return w.Move(ctx, provisioning.MoveRequest{Service: id})
@@ -165,7 +167,7 @@ func TestCommandsAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, provisioning.ErrNoService)
 	_, err = w.Suspend(ctx, id, "", "")
 	require.Equal(t, []string{"reason: required"}, issues(t, err))
-	_, err = w.Change(ctx, id, []byte(`{`))
+	_, err = w.Change(ctx, provisioning.ChangeRequest{Service: id, Spec: []byte(`{`)})
 	require.Equal(t, []string{"spec: invalid_json"}, issues(t, err))
 }
 
@@ -178,7 +180,7 @@ func TestSpecsAreChecked(t *testing.T) {
 	_, err := w.Order(t.Context(), o)
 	require.ElementsMatch(t, []string{"services[0].spec.quota: negative", "services[0].spec.plan: required"}, issues(t, err))
 	id := w.made("shop")
-	_, err = w.Change(t.Context(), id, []byte(`{"quota":-1}`))
+	_, err = w.Change(t.Context(), provisioning.ChangeRequest{Service: id, Spec: []byte(`{"quota":-1}`)})
 	require.Equal(t, []string{"spec.quota: negative"}, issues(t, err))
 	require.EqualValues(t, 1, w.get(id).Generation)
 }

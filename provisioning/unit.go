@@ -29,6 +29,8 @@ type unit struct {
 	services []*touched
 	chains   []*touchedChain
 	freed    []ReservationRef
+	resized  []resized
+	stays    []Stay // written apart, under the gate of their server
 	events   []*storage.Event
 	gated    bool // a gate is locked
 }
@@ -190,6 +192,11 @@ func (u *unit) flush(ctx context.Context) error {
 				Chain: c.ID, Account: c.Account, From: c.before, To: c.State,
 				Failed: c.Failed, Reason: c.Reason, Leftovers: c.Leftovers,
 			}))
+		}
+	}
+	if len(u.resized) > 0 {
+		if err := u.resize(ctx); err != nil {
+			return err
 		}
 	}
 	if len(u.freed) > 0 {

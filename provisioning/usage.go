@@ -12,10 +12,26 @@ import (
 )
 
 // UsageSink takes what services have used, such as into a customer's account. The host
-// implements it. RecordUsage is called in the transaction in which the samples are kept:
-// when it fails, or the transaction does, they count as not read, and come again. A
-// transaction may run several times. Records of earlier days come first. The Key of a record is the same whenever it comes
-// again, and no other record has it.
+// implements it.
+//
+//   - Transaction: RecordUsage is called in the transaction in which the samples are kept,
+//     and writes in it, if it writes to the same store. When it fails, or the transaction
+//     does, the samples count as not read and come again: no later sample of theirs is
+//     counted before, and [Manager.CollectUsage] returns the error. It MUST NOT commit, roll
+//     back or keep tx, and what it does outside of the store it MUST be able to do again.
+//   - Again: a transaction may run several times before it is committed, so RecordUsage may
+//     get records that it has had, one call in one transaction. Once committed, none comes
+//     again. Key names a record: whatever happens it is the same for the same record, and
+//     no other record has it. A sink that does not write to the store, or not in tx, keeps
+//     the keys and leaves out what it has.
+//   - Locks: the gate of the server is locked, so records of one server come one call after
+//     the other, in any number of processes; those of different servers may come at the same
+//     time, with records of the same accounts. Two calls that wait for each other's locks
+//     end as storage.ErrConflict of one, whose transaction runs again; who locks in one
+//     order, such as that of the accounts' IDs, avoids it. RecordUsage does not wait for
+//     anything but the store: workers wait for the gate meanwhile.
+//   - Order: in one call, records of earlier days come first. Those of another call may be
+//     of earlier days still: a server that did not answer is caught up later.
 type UsageSink interface {
 	RecordUsage(ctx context.Context, tx storage.Tx, records []UsageRecord) error
 }
@@ -60,14 +76,27 @@ type UsageReport struct {
 	Samples  int // that drivers have reported
 	Records  int // that were given to the sink
 	Repeated int // samples that were known
-	Late     int // samples of counters, older than one that counted: it holds what they say
-	Bad      int // samples from more than an hour ahead, below 0, or of endless digits
-	Foreign  int // samples of what is no service of ours
-	Resets   int // counters that started anew
+	// Late are samples of counters that are older than one that counted, which holds what
+	// they say; and samples older than what [Manager.PurgeSamples] has left to compare with.
+	Late    int
+	Bad     int // samples from more than an hour ahead, below 0, or of endless digits
+	Foreign int // samples of what is no service of ours
+	Resets  int // counters that started anew
 	// Fell counts counters that fell within an epoch, as after the restoration of a
 	// backup. They count from there, and nothing for the fall.
 	Fell    int
 	Skipped map[ServerID]string // as in [Reconciled]
+}
+
+// add adds up what was counted.
+func (r *UsageReport) add(c UsageReport) {
+	r.Samples += c.Samples
+	r.Records += c.Records
+	r.Repeated += c.Repeated
+	r.Late += c.Late
+	r.Foreign += c.Foreign
+	r.Resets += c.Resets
+	r.Fell += c.Fell
 }
 
 // clockSkew is how far ahead of ours the clock of a server may be.
@@ -77,7 +106,11 @@ const clockSkew = time.Hour
 // used since the last time to the sink. Each sample counts once, however often it is
 // reported. A counter that starts anew (another epoch, or, where the server has no epochs,
 // a smaller value) counts from 0, and its first reading counts in full: the thing was made
-// with it at 0.
+// with it at 0. With each stay of a service on a server its counters begin anew, and a
+// sample that names no service is of the one that had the name there when it was taken.
+//
+// What was read before things were removed ([Manager.Step]) is counted first, also for
+// servers that are not there any more.
 //
 // A server that fails is skipped and the others are read; what it reported before it
 // failed counts. An error is one of the store, the sink or ctx. Two that collect at the
@@ -90,6 +123,12 @@ func (m *Manager) CollectUsage(ctx context.Context, r UsageRequest) (UsageReport
 	}
 	if r.Zone == nil {
 		r.Zone = time.UTC
+	}
+	if err := m.outside(op); err != nil {
+		return report, err
+	}
+	if err := m.countStays(ctx, r, &report); err != nil {
+		return report, named(op, err)
 	}
 	err := m.scan(ctx, op, r.Servers, report.Skipped, func(ctx context.Context, at site) error {
 		reader, ok := As[UsageReader](at.driver)
@@ -105,6 +144,13 @@ func (m *Manager) CollectUsage(ctx context.Context, r UsageRequest) (UsageReport
 // countable reports whether a value can be counted with.
 func countable(d decimal.Decimal) bool {
 	return !d.IsNegative() && d.Exponent() >= -18 && d.Exponent() <= 18 && d.NumDigits() <= 36
+}
+
+// fit reports whether a sample can be counted, and gives it the form in which it is kept.
+func (m *Manager) fit(s *Sample) bool {
+	s.At = s.At.UTC().Truncate(time.Microsecond)
+	s.Epoch = shortened(s.Epoch)
+	return !s.At.After(m.now().Add(clockSkew)) && countable(s.Value) && storable(string(s.Service), string(s.Kind), s.Name, s.Meter)
 }
 
 // collect reads one server.
@@ -129,10 +175,7 @@ func (m *Manager) collect(ctx context.Context, r UsageRequest, at Place, reader 
 			return &driverFailure{tierhost.Classify("provisioning.usage", err)}
 		}
 		report.Samples++
-		sample.At = sample.At.UTC().Truncate(time.Microsecond)
-		sample.Epoch = shortened(sample.Epoch)
-		if sample.At.After(m.now().Add(clockSkew)) || !countable(sample.Value) ||
-			!storable(string(sample.Service), string(sample.Kind), sample.Name, sample.Meter) {
+		if !m.fit(&sample) {
 			report.Bad++
 			continue
 		}

@@ -4,15 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
-
-	"github.com/tierhost/tierhost/storage"
 )
 
 // count keeps a batch of samples of a server and gives the sink what they mean.
@@ -22,105 +20,107 @@ func (m *Manager) count(ctx context.Context, r UsageRequest, at Place, batch []S
 	}
 	var counted UsageReport
 	err := m.transact(ctx, func(ctx context.Context, u *unit) error {
-		c := counting{u: u, r: r, at: at, services: map[ServiceID]Service{}, last: map[SampleKey]Reading{}}
 		// Two that count the same server take turns: each counts from what the other has read.
-		if _, err := u.rows.LockGate(ctx, at.Server); err != nil {
-			return err
-		}
-		if err := c.load(ctx, batch); err != nil {
-			return err
-		}
-		added, err := u.rows.AddSamples(ctx, c.keys)
+		gate, err := u.rows.LockGate(ctx, at.Server)
 		if err != nil {
 			return err
 		}
-		fresh := make(map[SampleKey]bool, len(added))
-		for _, k := range added {
-			fresh[k] = true
+		c := newCounting(u, r, at.Server)
+		c.forgotten = gate.Forgotten
+		all := make([]sampled, len(batch))
+		for i, s := range batch {
+			all[i].Sample = s
 		}
-		for i, s := range c.samples {
-			if !fresh[c.keys[i]] {
-				c.report.Repeated++
-				continue
-			}
-			delete(fresh, c.keys[i]) // the same sample may come twice at once
-			c.sample(s)
-		}
-		counted = c.report
-		counted.Records = len(c.records)
-		if err := u.rows.PutReadings(ctx, c.changed()); err != nil || len(c.records) == 0 {
-			return err
-		}
-		// Earlier days first: books settle a month when something of the next is recorded.
-		slices.SortStableFunc(c.records, func(a, b UsageRecord) int { return strings.Compare(a.Day, b.Day) })
-		return r.Sink.RecordUsage(ctx, u.tx, c.records)
-	})
-	if err != nil {
+		counted, err = c.count(ctx, all)
 		return err
+	})
+	if err == nil {
+		report.add(counted)
 	}
-	report.Records += counted.Records
-	report.Repeated += counted.Repeated
-	report.Late += counted.Late
-	report.Foreign += counted.Foreign
-	report.Resets += counted.Resets
-	report.Fell += counted.Fell
-	return nil
+	return err
 }
 
-// counting is what becomes of a batch of samples.
+// sampled is a sample, and the stay in which it was taken.
+type sampled struct {
+	Sample
+	stay int64
+}
+
+// counting is what becomes of a batch of samples. The gate of the server is locked.
 type counting struct {
 	u  *unit
 	r  UsageRequest
-	at Place
+	on ServerID
+	// last: they were read before removals, of services and stays that are known.
+	last      bool
+	forgotten time.Time
 
-	samples  []Sample // of our services, with their IDs
+	samples  []sampled // of our services, with their IDs
 	keys     []SampleKey
 	services map[ServiceID]Service
-	last     map[SampleKey]Reading // by service, server and meter
+	readings map[SampleKey]Reading // by service, server and meter
 	order    []SampleKey           // of the readings that have changed
 
 	records []UsageRecord
 	report  UsageReport
 }
 
-// load finds the services of the samples, and what was read of them last.
-func (c *counting) load(ctx context.Context, batch []Sample) error {
-	var ids []ServiceID
-	for i, s := range batch {
-		if s.Service == "" {
-			svc, err := c.u.rows.ServiceByName(ctx, Claim{c.at.Server, s.Kind, s.Name})
-			if err != nil && !errors.Is(err, storage.ErrNotFound) {
-				return err
-			}
-			batch[i].Service = svc.ID
-			s.Service = svc.ID
-		}
-		if _, seen := c.services[s.Service]; !seen && s.Service != "" {
-			c.services[s.Service] = Service{}
-			ids = append(ids, s.Service)
-		}
+func newCounting(u *unit, r UsageRequest, on ServerID) *counting {
+	return &counting{u: u, r: r, on: on, services: map[ServiceID]Service{}, readings: map[SampleKey]Reading{}}
+}
+
+func (c *counting) count(ctx context.Context, batch []sampled) (UsageReport, error) {
+	if err := c.load(ctx, batch); err != nil {
+		return c.report, err
 	}
-	found, err := c.u.rows.Services(ctx, ids)
+	added, err := c.u.rows.AddSamples(ctx, c.keys)
 	if err != nil {
+		return c.report, err
+	}
+	fresh := make(map[SampleKey]bool, len(added))
+	for _, k := range added {
+		fresh[k] = true
+	}
+	for i, s := range c.samples {
+		if !fresh[c.keys[i]] {
+			c.report.Repeated++
+			continue
+		}
+		delete(fresh, c.keys[i]) // the same sample may come twice at once
+		c.sample(s)
+	}
+	c.report.Records = len(c.records)
+	if err := c.u.rows.PutReadings(ctx, c.changed()); err != nil || len(c.records) == 0 {
+		return c.report, err
+	}
+	// Earlier days first: books settle a month when something of the next is recorded.
+	slices.SortStableFunc(c.records, func(a, b UsageRecord) int { return strings.Compare(a.Day, b.Day) })
+	return c.report, c.r.Sink.RecordUsage(ctx, c.u.tx, c.records)
+}
+
+// load finds the services of the samples, their stays, and what was read of them last.
+func (c *counting) load(ctx context.Context, batch []sampled) error {
+	if err := c.attribute(ctx, batch); err != nil {
 		return err
 	}
-	for _, s := range found {
-		c.services[s.ID] = s
-	}
-	readings, err := c.u.rows.Readings(ctx, ids)
+	readings, err := c.u.rows.Readings(ctx, slices.Collect(maps.Keys(c.services)))
 	if err != nil {
 		return err
 	}
 	for _, x := range readings {
-		c.last[SampleKey{Service: x.Service, Server: x.Server, Meter: x.Meter}] = x
+		c.readings[SampleKey{Service: x.Service, Server: x.Server, Meter: x.Meter}] = x
 	}
 	for _, s := range batch {
 		if c.services[s.Service].ID == "" || len(s.Meter) > maxName || s.Meter == "" {
 			c.report.Foreign++
 			continue
 		}
+		if s.At.Before(c.forgotten) {
+			c.report.Late++
+			continue
+		}
 		c.samples = append(c.samples, s)
-		c.keys = append(c.keys, SampleKey{Service: s.Service, Server: c.at.Server, Meter: s.Meter, At: s.At})
+		c.keys = append(c.keys, SampleKey{Service: s.Service, Server: c.on, Meter: s.Meter, At: s.At})
 	}
 	return nil
 }
@@ -132,19 +132,22 @@ func (c *counting) changed() []Reading {
 	for _, k := range c.order {
 		if !seen[k] {
 			seen[k] = true
-			all = append(all, c.last[k])
+			all = append(all, c.readings[k])
 		}
 	}
 	return all
 }
 
 // sample counts a sample that is new.
-func (c *counting) sample(s Sample) {
-	k := SampleKey{Service: s.Service, Server: c.at.Server, Meter: s.Meter}
-	last, known := c.last[k]
-	late := known && !s.At.After(last.At)
+func (c *counting) sample(s sampled) {
+	k := SampleKey{Service: s.Service, Server: c.on, Meter: s.Meter}
+	last, known := c.readings[k]
+	if known && s.stay > last.Stay {
+		last, known = Reading{}, false // its counters have begun anew
+	}
+	late := known && (s.stay < last.Stay || !s.At.After(last.At))
 	if s.Metric != Counter {
-		if c.services[s.Service].Server != c.at.Server {
+		if c.services[s.Service].Server != c.on && !c.last {
 			c.report.Foreign++ // half of a move: the customer has it once
 			return
 		}
@@ -187,18 +190,18 @@ func (c *counting) sample(s Sample) {
 }
 
 // keep notes the last reading of a meter.
-func (c *counting) keep(k SampleKey, s Sample) {
-	c.last[k] = Reading{
-		Service: s.Service, Server: c.at.Server, Meter: s.Meter, Metric: s.Metric, Value: s.Value, Epoch: s.Epoch, At: s.At,
+func (c *counting) keep(k SampleKey, s sampled) {
+	c.readings[k] = Reading{
+		Service: s.Service, Server: c.on, Meter: s.Meter, Metric: s.Metric, Value: s.Value, Epoch: s.Epoch, At: s.At, Stay: s.stay,
 	}
 	c.order = append(c.order, k)
 }
 
-func (c *counting) record(s Sample, quantity decimal.Decimal, since time.Time, day, part string) {
+func (c *counting) record(s sampled, quantity decimal.Decimal, since time.Time, day, part string) {
 	svc := c.services[s.Service]
 	c.records = append(c.records, UsageRecord{
-		Key: usageKey(s, c.at.Server, part), Service: svc.ID, Kind: svc.Kind, Name: svc.Name, Seller: svc.Seller, Account: svc.Account,
-		Server: c.at.Server, Meter: s.Meter, Metric: s.Metric, Quantity: quantity, Day: day, Since: since, At: s.At,
+		Key: usageKey(s.Sample, c.on, part), Service: svc.ID, Kind: svc.Kind, Name: svc.Name, Seller: svc.Seller, Account: svc.Account,
+		Server: c.on, Meter: s.Meter, Metric: s.Metric, Quantity: quantity, Day: day, Since: since, At: s.At,
 	})
 }
 

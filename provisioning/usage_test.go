@@ -132,9 +132,15 @@ func TestCountersThatStartAnew(t *testing.T) {
 
 // samples is a driver that reports what a test says.
 type samples struct {
-	*fake.Driver
+	unmetered
 	all  []provisioning.Sample
 	fail error
+}
+
+// unmetered is the fake driver without its MeterReader.
+type unmetered struct {
+	provisioning.Driver
+	provisioning.Mover
 }
 
 func (d *samples) Usage(context.Context, provisioning.Place, provisioning.Kind, time.Time) iter.Seq2[provisioning.Sample, error] {
@@ -150,16 +156,28 @@ func (d *samples) Usage(context.Context, provisioning.Place, provisioning.Kind, 
 	}
 }
 
+func withoutMeters(d provisioning.Driver) unmetered { return unmetered{d, d.(*fake.Driver)} }
+
 // metered has one web account on a server that reports what the test says.
 func metered(t *testing.T) (*works, *samples) {
 	t.Helper()
 	var d *samples
 	w := hire(t, 1, 10, func(o *provisioning.Options) {
-		d = &samples{Driver: o.Drivers[""].(*fake.Driver)}
+		d = &samples{unmetered: withoutMeters(o.Drivers[""])}
 		o.Drivers[""] = d
 	})
 	w.made("shop")
 	return w, d
+}
+
+// only is the service that there is.
+func (w *works) only() (only provisioning.Service) {
+	w.t.Helper()
+	for x, err := range w.Services(w.t.Context(), provisioning.ServiceQuery{}) {
+		require.NoError(w.t, err)
+		only = x
+	}
+	return only
 }
 
 func counter(value int64, epoch string, at time.Time) provisioning.Sample {
@@ -273,9 +291,10 @@ func TestSpreadAddsUp(t *testing.T) {
 		at := from.Add(time.Duration(rapid.Int64Range(1, 40*24*3600).Draw(r, "long")) * time.Second)
 		quantity := decimal.New(rapid.Int64Range(1, 1e12).Draw(r, "quantity"), int32(rapid.IntRange(-3, 3).Draw(r, "scale")))
 		w.clock.Set(at)
-		last := counter(0, "", at)
+		first, last := counter(0, "", from), counter(0, "", at)
+		first.Service, last.Service = w.only().ID, w.only().ID
 		last.Value = quantity
-		d.all = []provisioning.Sample{counter(0, "", from), last}
+		d.all = []provisioning.Sample{first, last}
 		w.collect(s, func(q *provisioning.UsageRequest) { q.Zone, q.Spread = zone, true })
 		sum := decimal.Decimal{}
 		for _, x := range s.records {
@@ -384,12 +403,7 @@ func TestUsageAddsUp(t *testing.T) {
 func TestUsageOfRemovedServices(t *testing.T) {
 	t.Parallel()
 	w, d := metered(t)
-	s := newSink()
-	var id provisioning.ServiceID
-	for x, err := range w.Services(t.Context(), provisioning.ServiceQuery{}) {
-		require.NoError(t, err)
-		id = x.ID
-	}
+	s, id := newSink(), w.only().ID
 	_, err := w.Remove(t.Context(), provisioning.RemoveRequest{Service: id, Reason: "cancelled", Now: true})
 	require.NoError(t, err)
 	w.days(1)
@@ -398,4 +412,20 @@ func TestUsageOfRemovedServices(t *testing.T) {
 	d.all = []provisioning.Sample{last}
 	w.collect(s)
 	require.EqualValues(t, 9, s.total("traffic"))
+}
+
+// unnamed is a driver whose samples carry no ID.
+type unnamed struct {
+	unmetered
+	of *fake.Driver
+}
+
+func (d unnamed) Usage(ctx context.Context, on provisioning.Place, kind provisioning.Kind, since time.Time) iter.Seq2[provisioning.Sample, error] {
+	return func(yield func(provisioning.Sample, error) bool) {
+		for s, err := range d.of.Usage(ctx, on, kind, since) {
+			if s.Service = ""; !yield(s, err) {
+				return
+			}
+		}
+	}
 }

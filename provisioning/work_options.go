@@ -109,8 +109,11 @@ func (o WorkOptions) withDefaults() WorkOptions {
 
 // timeout is how long a call may take.
 func (o WorkOptions) timeout(v Verb) time.Duration {
-	if v == VerbCopy || v == VerbVerify {
+	switch v {
+	case VerbCopy, VerbVerify:
 		return o.CopyTimeout
+	case VerbUsage:
+		return o.ScanTimeout
 	}
 	return o.Timeout
 }

@@ -34,7 +34,7 @@ type Options struct {
 type Called struct {
 	Verb      provisioning.Verb
 	Server    provisioning.ServerID
-	Service   provisioning.ServiceID // none for VerbList, VerbUsage and VerbProbe
+	Service   provisioning.ServiceID // none for VerbList and VerbProbe, and for VerbUsage of a server
 	Name      string
 	Operation string
 	Password  bool // there was one
@@ -43,7 +43,7 @@ type Called struct {
 // The verbs of calls that are not about one service.
 const (
 	VerbList  provisioning.Verb = "list"
-	VerbUsage provisioning.Verb = "usage"
+	VerbUsage                   = provisioning.VerbUsage // of one service before it is removed
 	VerbProbe provisioning.Verb = "probe"
 )
 
@@ -72,6 +72,7 @@ var (
 	_ provisioning.Mover           = (*Driver)(nil)
 	_ provisioning.SpecChecker     = (*Driver)(nil)
 	_ provisioning.UsageReader     = (*Driver)(nil)
+	_ provisioning.MeterReader     = (*Driver)(nil)
 )
 
 // New returns a driver without servers.

@@ -99,13 +99,22 @@ func (t *Thing) sample(name string, m *meter, at time.Time) provisioning.Sample 
 // Usage implements [provisioning.UsageReader]: what [Driver.Note] has kept since then, and
 // the present readings.
 func (d *Driver) Usage(ctx context.Context, on provisioning.Place, kind provisioning.Kind, since time.Time) iter.Seq2[provisioning.Sample, error] {
+	return d.read(ctx, provisioning.Call{Server: on}, since, func(t *Thing) bool { return t.Kind == kind })
+}
+
+// ReadMeters implements [provisioning.MeterReader].
+func (d *Driver) ReadMeters(ctx context.Context, c provisioning.Call, since time.Time) iter.Seq2[provisioning.Sample, error] {
+	return d.read(ctx, c, since, func(t *Thing) bool { return key{t.Kind, t.Name} == keyOf(c) && t.Owner == c.Service.ID })
+}
+
+func (d *Driver) read(ctx context.Context, c provisioning.Call, since time.Time, of func(t *Thing) bool) iter.Seq2[provisioning.Sample, error] {
 	return func(yield func(provisioning.Sample, error) bool) {
 		var all []provisioning.Sample
-		err := d.do(ctx, VerbUsage, provisioning.Call{Server: on}, func(s *server, _ bool) error {
+		err := d.do(ctx, VerbUsage, c, func(s *server, _ bool) error {
 			all = all[:0]
 			now := d.opt.Clock.Now()
 			for _, t := range s.sorted() {
-				if t.Kind != kind || t.Partial {
+				if t.Partial || !of(t) {
 					continue
 				}
 				for _, name := range slices.Sorted(maps.Keys(t.meters)) {

@@ -106,6 +106,7 @@ type changed struct {
 	probe    func(ctx context.Context, on provisioning.Place) error
 	list     func(ctx context.Context, on provisioning.Place) iter.Seq2[provisioning.Observation, error]
 	usage    func(ctx context.Context, on provisioning.Place) iter.Seq2[provisioning.Sample, error]
+	meters   func(c provisioning.Call, s provisioning.Sample) bool
 	copy     func(ctx context.Context, from provisioning.Place, c provisioning.Call) error
 	verify   func(ctx context.Context, from provisioning.Place, c provisioning.Call) error
 }
@@ -119,6 +120,7 @@ func through(m *model, change func(c *changed)) *changed {
 		usage: func(ctx context.Context, on provisioning.Place) iter.Seq2[provisioning.Sample, error] {
 			return m.Usage(ctx, on, "box", time.Time{})
 		},
+		meters: func(c provisioning.Call, s provisioning.Sample) bool { return s.Service == c.Service.ID },
 	}
 	change(c)
 	return c
@@ -158,6 +160,16 @@ func (d *changed) List(ctx context.Context, on provisioning.Place, _ provisionin
 
 func (d *changed) Usage(ctx context.Context, on provisioning.Place, _ provisioning.Kind, _ time.Time) iter.Seq2[provisioning.Sample, error] {
 	return d.usage(ctx, on)
+}
+
+func (d *changed) ReadMeters(ctx context.Context, c provisioning.Call, _ time.Time) iter.Seq2[provisioning.Sample, error] {
+	return func(yield func(provisioning.Sample, error) bool) {
+		for sample, err := range d.usage(ctx, c.Server) {
+			if (err != nil || d.meters(c, sample)) && !yield(sample, err) {
+				return
+			}
+		}
+	}
 }
 
 func (d *changed) Copy(ctx context.Context, from provisioning.Place, c provisioning.Call) error {
@@ -511,6 +523,12 @@ var mutants = []struct {
 	})},
 	{"measures without IDs", "USE-1", around(func(d *changed) {
 		d.usage = samples(d, func(s *provisioning.Sample, _ user) bool { s.Service = ""; return true })
+	})},
+	{"measures everybody for one", "USE-1", around(func(d *changed) {
+		d.meters = func(provisioning.Call, provisioning.Sample) bool { return true }
+	})},
+	{"measures nothing for one", "USE-1", around(func(d *changed) {
+		d.meters = func(provisioning.Call, provisioning.Sample) bool { return false }
 	})},
 	{"always measures the same", "USE-2", around(func(d *changed) {
 		d.usage = samples(d, func(s *provisioning.Sample, _ user) bool { s.Value = decimal.NewFromInt(7); return true })

@@ -15,7 +15,7 @@ func usageRules() []DriverRule {
 	return []DriverRule{
 		{
 			ID: "USE-1", Name: "samples",
-			Text: "Usage yields the declared meters of each thing, suspended ones too, with ID, kind, name and time, and no values below zero.",
+			Text: "Usage yields the declared meters of each thing, suspended ones too, with ID, kind, name and time, and no values below zero; ReadMeters, if there is one, those of one thing.",
 			Why:  "What is not measured is not billed; what has no ID is billed to nobody.",
 			Check: func(t *conformance.T, h DriverHarness) {
 				s := begin(t, h)
@@ -27,7 +27,9 @@ func usageRules() []DriverRule {
 				for _, c := range []provisioning.Call{a, b} {
 					got := s.usage(c)
 					t.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(h.Features.Meters)), "the meters of a thing")
+					s.meters(c, got)
 				}
+				s.meters(gone, nil)
 				if got := s.usage(gone); len(got) > 0 {
 					t.Errorf("Usage yields samples of what is gone: %+v", got)
 				}
@@ -84,6 +86,25 @@ func usageRules() []DriverRule {
 			},
 		},
 	}
+}
+
+// meters checks that what is read of one thing is what is read of all, as it is or has
+// grown since.
+func (s *site) meters(c provisioning.Call, want map[string]provisioning.Sample) {
+	s.t.Helper()
+	m, ok := provisioning.As[provisioning.MeterReader](s.Driver)
+	if !ok {
+		return
+	}
+	got := map[string]bool{}
+	for sample, err := range m.ReadMeters(s.t.Context(), c, time.Unix(0, 0)) {
+		s.t.OK(err, "ReadMeters")
+		if of := want[sample.Meter]; sample.Service != c.Service.ID || sample.Metric != of.Metric || sample.Epoch != of.Epoch {
+			s.t.Errorf("ReadMeters of %s yields %+v, and Usage %+v", c.Service.ID, sample, of)
+		}
+		got[sample.Meter] = true
+	}
+	s.t.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)), "the meters that are read of one thing")
 }
 
 // usage returns the last sample of each meter of a thing, and checks them all.

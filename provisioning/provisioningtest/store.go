@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/storage"
 	"github.com/tierhost/tierhost/storage/storagetest/conformance"
@@ -76,6 +78,7 @@ func filled[V any]() V {
 	var row V
 	(&conformance.Filler{ByType: map[reflect.Type]func(n int) any{
 		reflect.TypeFor[netip.Addr]():                func(n int) any { return address(n) },
+		reflect.TypeFor[decimal.Decimal]():           func(n int) any { return decimal.New(int64(n)*10+1, -2) },
 		reflect.TypeFor[provisioning.AddressRange](): func(n int) any { return provisioning.AddressRange{First: address(n), Last: address(n + 10)} },
 	}}).Fill(&row)
 	return row

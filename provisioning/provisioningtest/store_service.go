@@ -16,7 +16,7 @@ import (
 
 // serviceRules are the rules of provisioning.ServiceRows.
 func serviceRules() []StoreRule {
-	return slices.Concat(serviceRowRules(), nameRowRules(), dueRules(), chainRules(), gateRules(), sampleRules(), serviceTxRules())
+	return slices.Concat(serviceRowRules(), nameRowRules(), dueRules(), chainRules(), gateRules(), sampleRules(), stayRules(), serviceTxRules())
 }
 
 // service is one at its first version, named as its ID, on server "s".
@@ -107,6 +107,12 @@ func serviceDump(t *conformance.T, st provisioning.Store) string {
 		slices.SortFunc(readings, func(a, b provisioning.Reading) int {
 			return strings.Compare(conformance.Text(a), conformance.Text(b))
 		})
+		kept, err := rows.Stays(ctx, []provisioning.Claim{{Server: "s", Kind: "web", Name: "a"}, {Server: "s", Kind: "web", Name: "b"}})
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(kept, func(a, b provisioning.Stay) int { return strings.Compare(conformance.Text(a), conformance.Text(b)) })
+		b.WriteString(conformance.Text(kept) + "\n")
 		collected, err := rows.Collected(ctx, "s", "web")
 		b.WriteString(conformance.Text(chains) + "\n" + conformance.Text(gates) + "\n" + conformance.Text(readings) + "\n" + collected.String())
 		return err

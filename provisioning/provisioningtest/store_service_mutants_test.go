@@ -30,7 +30,11 @@ type serviceFaults struct {
 	putGate   func(ctx context.Context, rows provisioning.Rows, g provisioning.Gate) error
 	gates     func(ctx context.Context, rows provisioning.Rows, closedAt time.Time, after provisioning.ServerID, limit int) ([]provisioning.Gate, error)
 	add       func(ctx context.Context, rows provisioning.Rows, all []provisioning.SampleKey) ([]provisioning.SampleKey, error)
-	purge     func(ctx context.Context, rows provisioning.Rows, before time.Time, limit int) (int, error)
+	purge     func(ctx context.Context, rows provisioning.Rows, server provisioning.ServerID, before time.Time, limit int) (int, error)
+	putStays  func(all []provisioning.Stay) []provisioning.Stay
+	stays     func(names []provisioning.Claim) []provisioning.Claim
+	uncounted func(ctx context.Context, rows provisioning.Rows, server provisioning.ServerID, limit int) ([]provisioning.Stay, error)
+	forget    func(ctx context.Context, rows provisioning.Rows, server provisioning.ServerID, before time.Time, limit int) (int, error)
 	readings  func(all []provisioning.Reading) []provisioning.Reading
 	collected func(ctx context.Context, rows provisioning.Rows, server provisioning.ServerID, kind provisioning.Kind) (time.Time, error)
 }
@@ -126,11 +130,39 @@ func (r brokenRows) AddSamples(ctx context.Context, all []provisioning.SampleKey
 	return r.Rows.AddSamples(ctx, all)
 }
 
-func (r brokenRows) PurgeSamples(ctx context.Context, before time.Time, limit int) (int, error) {
+func (r brokenRows) PurgeSamples(ctx context.Context, server provisioning.ServerID, before time.Time, limit int) (int, error) {
 	if f := r.f.services.purge; f != nil {
-		return f(ctx, r.Rows, before, limit)
+		return f(ctx, r.Rows, server, before, limit)
 	}
-	return r.Rows.PurgeSamples(ctx, before, limit)
+	return r.Rows.PurgeSamples(ctx, server, before, limit)
+}
+
+func (r brokenRows) PutStays(ctx context.Context, all []provisioning.Stay) error {
+	if f := r.f.services.putStays; f != nil {
+		all = f(slices.Clone(all))
+	}
+	return r.Rows.PutStays(ctx, all)
+}
+
+func (r brokenRows) Stays(ctx context.Context, names []provisioning.Claim) ([]provisioning.Stay, error) {
+	if f := r.f.services.stays; f != nil {
+		names = f(names)
+	}
+	return r.Rows.Stays(ctx, names)
+}
+
+func (r brokenRows) UncountedStays(ctx context.Context, server provisioning.ServerID, limit int) ([]provisioning.Stay, error) {
+	if f := r.f.services.uncounted; f != nil {
+		return f(ctx, r.Rows, server, limit)
+	}
+	return r.Rows.UncountedStays(ctx, server, limit)
+}
+
+func (r brokenRows) PurgeStays(ctx context.Context, server provisioning.ServerID, before time.Time, limit int) (int, error) {
+	if f := r.f.services.forget; f != nil {
+		return f(ctx, r.Rows, server, before, limit)
+	}
+	return r.Rows.PurgeStays(ctx, server, before, limit)
 }
 
 func (r brokenRows) Readings(ctx context.Context, ids []provisioning.ServiceID) ([]provisioning.Reading, error) {
@@ -413,8 +445,75 @@ func serviceMutants() []storeMutant {
 			}
 		}},
 		{"purges more than allowed", "SAMPLE-3", func(f *storeFaults) {
-			f.services.purge = func(ctx context.Context, rows provisioning.Rows, before time.Time, limit int) (int, error) {
-				return rows.PurgeSamples(ctx, before, limit+1)
+			f.services.purge = func(ctx context.Context, rows provisioning.Rows, server provisioning.ServerID, before time.Time, limit int) (int, error) {
+				return rows.PurgeSamples(ctx, server, before, limit+1)
+			}
+		}},
+		{"purges what is of others", "SAMPLE-3", func(f *storeFaults) {
+			f.services.purge = func(ctx context.Context, rows provisioning.Rows, server provisioning.ServerID, before time.Time, limit int) (int, error) {
+				n, err := rows.PurgeSamples(ctx, server, before, limit)
+				if err != nil || n >= limit {
+					return n, err
+				}
+				more, err := rows.PurgeSamples(ctx, "t", before, limit-n)
+				return n + more, err
+			}
+		}},
+		{"forgets in which stay it was read", "READING-1", func(f *storeFaults) {
+			f.services.readings = func(all []provisioning.Reading) []provisioning.Reading {
+				for i := range all {
+					all[i].Stay = 0
+				}
+				return all
+			}
+		}},
+		{"loses what was read last", "STAY-1", func(f *storeFaults) {
+			f.services.putStays = func(all []provisioning.Stay) []provisioning.Stay {
+				for i := range all {
+					all[i].Last = nil
+				}
+				return all
+			}
+		}},
+		{"keeps one stay of a service", "STAY-1", func(f *storeFaults) {
+			f.services.putStays = func(all []provisioning.Stay) []provisioning.Stay {
+				for i := range all {
+					all[i].Number = 1
+				}
+				return all
+			}
+		}},
+		{"finds the first name only", "STAY-1", func(f *storeFaults) {
+			f.services.stays = func(names []provisioning.Claim) []provisioning.Claim { return names[:min(1, len(names))] }
+		}},
+		{"counts on any server", "STAY-2", func(f *storeFaults) {
+			f.services.uncounted = func(ctx context.Context, rows provisioning.Rows, _ provisioning.ServerID, limit int) ([]provisioning.Stay, error) {
+				return rows.UncountedStays(ctx, "", limit)
+			}
+		}},
+		{"counts more than allowed", "STAY-2", func(f *storeFaults) {
+			f.services.uncounted = func(ctx context.Context, rows provisioning.Rows, server provisioning.ServerID, limit int) ([]provisioning.Stay, error) {
+				return rows.UncountedStays(ctx, server, limit+1)
+			}
+		}},
+		{"forgets the stay that ends now", "STAY-3", func(f *storeFaults) {
+			f.services.forget = func(ctx context.Context, rows provisioning.Rows, server provisioning.ServerID, before time.Time, limit int) (int, error) {
+				return rows.PurgeStays(ctx, server, before.Add(time.Microsecond), limit)
+			}
+		}},
+		{"forgets what is not counted", "STAY-3", func(f *storeFaults) {
+			f.services.forget = func(ctx context.Context, rows provisioning.Rows, server provisioning.ServerID, before time.Time, limit int) (int, error) {
+				waiting, err := rows.UncountedStays(ctx, server, 9)
+				if err != nil {
+					return 0, err
+				}
+				for i := range waiting {
+					waiting[i].Last = nil
+				}
+				if err := rows.PutStays(ctx, waiting); err != nil {
+					return 0, err
+				}
+				return rows.PurgeStays(ctx, server, before, limit)
 			}
 		}},
 		{"rounds readings", "READING-1", func(f *storeFaults) {

@@ -30,7 +30,7 @@ func serviceCalls() []call {
 			return err2(rows.AddSamples(ctx, []provisioning.SampleKey{sample("a", 9)}))
 		}),
 		writes("PurgeSamples", func(ctx context.Context, rows provisioning.Rows) error {
-			return err2(rows.PurgeSamples(ctx, noon().Add(time.Hour), 9))
+			return err2(rows.PurgeSamples(ctx, "s", noon().Add(time.Hour), 9))
 		}),
 		plain("PutReadings", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.PutReadings(ctx, []provisioning.Reading{{Service: "a", Server: "s", Meter: "new", At: noon()}})
@@ -38,6 +38,14 @@ func serviceCalls() []call {
 		plain("PutCollected", func(ctx context.Context, rows provisioning.Rows) error {
 			return rows.PutCollected(ctx, "s", "web", noon().Add(time.Hour))
 		}),
+		plain("PutStays", putStays(stay("a", 9, "s"))),
+		writes("PurgeStays", func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.PurgeStays(ctx, "s", noon().Add(9*time.Hour), 9))
+		}),
+		reads("Stays", func(ctx context.Context, rows provisioning.Rows) error {
+			return err2(rows.Stays(ctx, []provisioning.Claim{claim}))
+		}),
+		reads("UncountedStays", func(ctx context.Context, rows provisioning.Rows) error { return err2(rows.UncountedStays(ctx, "", 1)) }),
 		reads("Services", func(ctx context.Context, rows provisioning.Rows) error {
 			return err2(rows.Services(ctx, []provisioning.ServiceID{"a"}))
 		}),
@@ -73,6 +81,7 @@ func seedServices(t *conformance.T, st provisioning.Store) {
 		_, sampled := rows.AddSamples(ctx, []provisioning.SampleKey{sample("a", 1)})
 		return errors.Join(gated, sampled, rows.PutServices(ctx, []provisioning.Service{service("a"), fullService("b")}), rows.PutChain(ctx, chain("c", "k")),
 			rows.PutGate(ctx, provisioning.Gate{Server: "s", Failures: 1}), rows.PutCollected(ctx, "s", "web", noon()),
+			rows.PutStays(ctx, []provisioning.Stay{stay("a", 1, "s"), uncounted(stay("b", 1, "s"))}),
 			rows.PutReadings(ctx, []provisioning.Reading{{Service: "a", Server: "s", Meter: "m", Value: decimal.NewFromInt(1), At: noon()}}))
 	})
 }
@@ -143,7 +152,7 @@ func randomServiceWrite(rnd *rand.Rand) (string, func(ctx context.Context, rows 
 	word := func() string { return string(rune('a' + rnd.IntN(4))) }
 	id, version := word(), int64(1+rnd.IntN(3))
 	at := noon().Add(time.Duration(rnd.IntN(4)) * time.Second)
-	switch rnd.IntN(6) {
+	switch rnd.IntN(8) {
 	case 0, 1, 2:
 		var all []provisioning.Service
 		for range 1 + rnd.IntN(2) {
@@ -172,6 +181,23 @@ func randomServiceWrite(rnd *rand.Rand) (string, func(ctx context.Context, rows 
 		k := sample(provisioning.ServiceID(id), rnd.IntN(5))
 		return fmt.Sprintf("add %+v", k), func(ctx context.Context, rows provisioning.Rows) (any, error) {
 			return rows.AddSamples(ctx, []provisioning.SampleKey{k, sample("a", 0)})
+		}
+	case 5:
+		x := stay(provisioning.ServiceID(id), version, "s")
+		if x.Until = at; rnd.IntN(2) == 0 {
+			x = uncounted(x)
+		}
+		return fmt.Sprintf("put stay %s/%d", id, version), func(ctx context.Context, rows provisioning.Rows) (any, error) {
+			return nil, rows.PutStays(ctx, []provisioning.Stay{x})
+		}
+	case 6:
+		return fmt.Sprintf("purge before %s", at), func(ctx context.Context, rows provisioning.Rows) (any, error) {
+			stays, err := rows.PurgeStays(ctx, "s", at, 9)
+			if err != nil {
+				return nil, err
+			}
+			samples, err := rows.PurgeSamples(ctx, "s", at, 9)
+			return fmt.Sprint(stays, samples), err
 		}
 	}
 	except := []provisioning.ServerID{provisioning.ServerID(word())}

@@ -29,6 +29,7 @@ var (
 	_ provisioning.PasswordChanger = (*Driver)(nil)
 	_ provisioning.SpecChecker     = (*Driver)(nil)
 	_ provisioning.UsageReader     = (*Driver)(nil)
+	_ provisioning.MeterReader     = (*Driver)(nil)
 	_ provisioning.Mover           = (*Driver)(nil)
 )
 

@@ -28,8 +28,24 @@ const (
 // since is not looked at. What was counted is kept on the server, so that each line of a
 // log counts once.
 func (d *Driver) Usage(ctx context.Context, on provisioning.Place, kind provisioning.Kind, _ time.Time) iter.Seq2[provisioning.Sample, error] {
+	return d.samples(ctx, on, kind, "")
+}
+
+// ReadMeters implements provisioning.MeterReader: as Usage, of one account, so that only its
+// home is looked through.
+func (d *Driver) ReadMeters(ctx context.Context, c provisioning.Call, _ time.Time) iter.Seq2[provisioning.Sample, error] {
 	return func(yield func(provisioning.Sample, error) bool) {
-		samples, err := d.measure(ctx, on, kind)
+		for s, err := range d.samples(ctx, c.Server, c.Service.Kind, c.Service.Name) {
+			if (err != nil || s.Service == c.Service.ID) && !yield(s, err) {
+				return
+			}
+		}
+	}
+}
+
+func (d *Driver) samples(ctx context.Context, on provisioning.Place, kind provisioning.Kind, only string) iter.Seq2[provisioning.Sample, error] {
+	return func(yield func(provisioning.Sample, error) bool) {
+		samples, err := d.measure(ctx, on, kind, only)
 		if err != nil {
 			yield(provisioning.Sample{}, err)
 			return
@@ -42,14 +58,15 @@ func (d *Driver) Usage(ctx context.Context, on provisioning.Place, kind provisio
 	}
 }
 
-func (d *Driver) measure(ctx context.Context, on provisioning.Place, kind provisioning.Kind) ([]provisioning.Sample, error) {
+// measure reads the meters of all accounts, or of one.
+func (d *Driver) measure(ctx context.Context, on provisioning.Place, kind provisioning.Kind, only string) ([]provisioning.Sample, error) {
 	s, err := d.open(ctx, on)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
 	p := d.opt.Paths
-	out, err := s.look(ctx, "meter", p.State, p.Homes, p.Logs)
+	out, err := s.look(ctx, "meter", p.State, p.Homes, p.Logs, only)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/tierhost/tierhost/provisioning"
 )
 
-// AddSamples implements [provisioning.ServiceRows].
+// AddSamples implements [provisioning.UsageRows].
 func (r serviceRows) AddSamples(ctx context.Context, samples []provisioning.SampleKey) ([]provisioning.SampleKey, error) {
 	if err := r.tx.writing(ctx); err != nil {
 		return nil, err
@@ -22,8 +22,8 @@ func (r serviceRows) AddSamples(ctx context.Context, samples []provisioning.Samp
 	return added, nil
 }
 
-// PurgeSamples implements [provisioning.ServiceRows].
-func (r serviceRows) PurgeSamples(ctx context.Context, before time.Time, limit int) (int, error) {
+// PurgeSamples implements [provisioning.UsageRows].
+func (r serviceRows) PurgeSamples(ctx context.Context, server provisioning.ServerID, before time.Time, limit int) (int, error) {
 	if err := r.tx.writing(ctx); err != nil {
 		return 0, err
 	}
@@ -32,7 +32,7 @@ func (r serviceRows) PurgeSamples(ctx context.Context, before time.Time, limit i
 		if len(old) >= limit {
 			break
 		}
-		if k.At.Before(before) {
+		if k.Server == server && k.At.Before(instant(before)) {
 			old = append(old, k)
 		}
 	}
@@ -42,7 +42,7 @@ func (r serviceRows) PurgeSamples(ctx context.Context, before time.Time, limit i
 	return len(old), nil
 }
 
-// PutReadings implements [provisioning.ServiceRows].
+// PutReadings implements [provisioning.UsageRows].
 func (r serviceRows) PutReadings(ctx context.Context, readings []provisioning.Reading) error {
 	if err := r.tx.writing(ctx); err != nil {
 		return err
@@ -53,7 +53,7 @@ func (r serviceRows) PutReadings(ctx context.Context, readings []provisioning.Re
 	return nil
 }
 
-// Readings implements [provisioning.ServiceRows].
+// Readings implements [provisioning.UsageRows].
 func (r serviceRows) Readings(ctx context.Context, services []provisioning.ServiceID) ([]provisioning.Reading, error) {
 	if err := r.tx.reading(ctx); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (r serviceRows) Readings(ctx context.Context, services []provisioning.Servi
 	return all, nil
 }
 
-// PutCollected implements [provisioning.ServiceRows].
+// PutCollected implements [provisioning.UsageRows].
 func (r serviceRows) PutCollected(ctx context.Context, server provisioning.ServerID, kind provisioning.Kind, until time.Time) error {
 	if err := r.tx.writing(ctx); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (r serviceRows) PutCollected(ctx context.Context, server provisioning.Serve
 	return nil
 }
 
-// Collected implements [provisioning.ServiceRows].
+// Collected implements [provisioning.UsageRows].
 func (r serviceRows) Collected(ctx context.Context, server provisioning.ServerID, kind provisioning.Kind) (time.Time, error) {
 	if err := r.tx.reading(ctx); err != nil {
 		return time.Time{}, err

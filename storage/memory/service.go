@@ -24,6 +24,7 @@ type serviceState struct {
 	samples   tree[provisioning.SampleKey, struct{}]
 	readings  tree[provisioning.SampleKey, provisioning.Reading] // without At
 	collected tree[collectedKey, time.Time]
+	stays     stayState
 }
 
 func newServiceState() serviceState {
@@ -45,6 +46,7 @@ func newServiceState() serviceState {
 		collected: newTree[collectedKey, time.Time](func(a, b collectedKey) int {
 			return cmp.Or(cmp.Compare(a.server, b.server), cmp.Compare(a.kind, b.kind))
 		}),
+		stays: newStayState(),
 	}
 }
 

@@ -12,11 +12,16 @@ import (
 
 type sampleStatements struct {
 	add          *statement // services, servers, meters, times: those that are new
-	purge        *statement // before, limit
-	putReading   *statement // service, server, meter, metric, value, epoch, at
+	purge        *statement // server, before, limit
+	putReading   *statement // service, server, meter, metric, value, epoch, at, stay
 	readings     *statement // services
 	putCollected *statement // server, kind, until
 	collected    *statement // server, kind
+
+	putStay    *statement // service, number, server, kind, name, until, uncounted, doc
+	stays      *statement // servers, kinds, names
+	uncounted  *statement // server, "" for any; limit
+	purgeStays *statement // server, before, limit
 }
 
 func newSampleStatements(x sqlText) sampleStatements {
@@ -27,21 +32,33 @@ func newSampleStatements(x sqlText) sampleStatements {
 			FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS c (service, server, meter, us) ORDER BY 1, 2, 3, 4
 			ON CONFLICT DO NOTHING RETURNING service, server, meter, at`),
 		purge: x.statement(`WITH gone AS (DELETE FROM {{schema}}.provisioning_samples WHERE (service, server, meter, at) IN (
-			SELECT service, server, meter, at FROM {{schema}}.provisioning_samples WHERE at < $1::timestamptz ORDER BY at LIMIT $2::bigint)
+			SELECT service, server, meter, at FROM {{schema}}.provisioning_samples WHERE server = $1::text AND at < $2::timestamptz ORDER BY at LIMIT $3::bigint)
 			RETURNING at) SELECT count(*) FROM gone`),
-		putReading: x.statement(`INSERT INTO {{schema}}.provisioning_readings (service, server, meter, metric, value, epoch, at)
-			VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::timestamptz)
+		putReading: x.statement(`INSERT INTO {{schema}}.provisioning_readings (service, server, meter, metric, value, epoch, at, stay)
+			VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::timestamptz, $8::bigint)
 			ON CONFLICT (service, server, meter) DO UPDATE
-			SET metric = excluded.metric, value = excluded.value, epoch = excluded.epoch, at = excluded.at`),
-		readings: x.statement(`SELECT service, server, meter, metric, value, epoch, at FROM {{schema}}.provisioning_readings
+			SET metric = excluded.metric, value = excluded.value, epoch = excluded.epoch, at = excluded.at, stay = excluded.stay`),
+		readings: x.statement(`SELECT service, server, meter, metric, value, epoch, at, stay FROM {{schema}}.provisioning_readings
 			WHERE service = ANY ($1::text[])`),
 		putCollected: x.statement(`INSERT INTO {{schema}}.provisioning_collected (server, kind, until)
 			VALUES ($1::text, $2::text, $3::timestamptz) ON CONFLICT (server, kind) DO UPDATE SET until = excluded.until`),
 		collected: x.statement("SELECT until FROM {{schema}}.provisioning_collected WHERE server = $1::text AND kind = $2::text"),
+
+		putStay: x.statement(`INSERT INTO {{schema}}.provisioning_stays (service, number, server, kind, name, until, uncounted, doc)
+			VALUES ($1::text, $2::bigint, $3::text, $4::text, $5::text, $6::timestamptz, $7::bigint = 1, $8::json)
+			ON CONFLICT (service, number) DO UPDATE SET server = excluded.server, kind = excluded.kind, name = excluded.name,
+			until = excluded.until, uncounted = excluded.uncounted, doc = excluded.doc`),
+		stays: x.statement(`SELECT s.doc FROM unnest($1::text[], $2::text[], $3::text[]) AS c (server, kind, name)
+			JOIN {{schema}}.provisioning_stays s ON s.server = c.server AND s.kind = c.kind AND s.name = c.name`),
+		uncounted: x.statement(`SELECT doc FROM {{schema}}.provisioning_stays WHERE uncounted AND ($1::text = '' OR server = $1::text)
+			ORDER BY server, service, number LIMIT $2::bigint`),
+		purgeStays: x.statement(`WITH gone AS (DELETE FROM {{schema}}.provisioning_stays WHERE (service, number) IN (
+			SELECT service, number FROM {{schema}}.provisioning_stays WHERE server = $1::text AND until < $2::timestamptz
+			AND NOT uncounted ORDER BY until LIMIT $3::bigint) RETURNING number) SELECT count(*) FROM gone`),
 	}
 }
 
-// AddSamples implements [provisioning.ServiceRows].
+// AddSamples implements [provisioning.UsageRows].
 func (r serviceRows) AddSamples(ctx context.Context, samples []provisioning.SampleKey) ([]provisioning.SampleKey, error) {
 	if err := r.tx.usable(ctx, true); err != nil || len(samples) == 0 {
 		return nil, err
@@ -83,18 +100,25 @@ func at(k provisioning.SampleKey) provisioning.SampleKey {
 	return k
 }
 
-// PurgeSamples implements [provisioning.ServiceRows].
-func (r serviceRows) PurgeSamples(ctx context.Context, before time.Time, limit int) (int, error) {
+// PurgeSamples implements [provisioning.UsageRows].
+func (r serviceRows) PurgeSamples(ctx context.Context, server provisioning.ServerID, before time.Time, limit int) (int, error) {
+	return r.purge(ctx, "postgres.PurgeSamples", r.own().samples.purge, server, before, limit)
+}
+
+// purge deletes up to limit rows of a server that are older.
+func (r serviceRows) purge(
+	ctx context.Context, op string, st *statement, server provisioning.ServerID, before time.Time, limit int,
+) (int, error) {
 	if err := r.tx.usable(ctx, true); err != nil {
 		return 0, err
 	}
 	var p params
-	p.instant(before).limit(limit)
-	n, err := single(query(ctx, r.tx, "postgres.PurgeSamples", r.own().samples.purge, p, func(s *scan, n *int64) { *n = s.int() }))
+	p.text(string(server)).instant(before).limit(limit)
+	n, err := single(query(ctx, r.tx, op, st, p, func(s *scan, n *int64) { *n = s.int() }))
 	return int(n), err
 }
 
-// PutReadings implements [provisioning.ServiceRows].
+// PutReadings implements [provisioning.UsageRows].
 func (r serviceRows) PutReadings(ctx context.Context, readings []provisioning.Reading) error {
 	if err := r.tx.usable(ctx, true); err != nil || len(readings) == 0 {
 		return err
@@ -103,7 +127,7 @@ func (r serviceRows) PutReadings(ctx context.Context, readings []provisioning.Re
 	for _, x := range readings {
 		var p params
 		p.text(string(x.Service)).text(string(x.Server)).text(x.Meter).text(string(x.Metric)).
-			text(string(appendScaled(nil, x.Value))).text(x.Epoch).instant(x.At)
+			text(string(appendScaled(nil, x.Value))).text(x.Epoch).instant(x.At).int(x.Stay)
 		send.add(r.own().samples.putReading, p, nil)
 	}
 	return r.tx.run(ctx, "postgres.PutReadings", &send, false)
@@ -115,7 +139,7 @@ func appendScaled(b []byte, d decimal.Decimal) []byte {
 	return strconv.AppendInt(append(b, 'e'), int64(d.Exponent()), 10)
 }
 
-// Readings implements [provisioning.ServiceRows].
+// Readings implements [provisioning.UsageRows].
 func (r serviceRows) Readings(ctx context.Context, services []provisioning.ServiceID) ([]provisioning.Reading, error) {
 	var p params
 	texts(&p, services)
@@ -126,18 +150,18 @@ func (r serviceRows) Readings(ctx context.Context, services []provisioning.Servi
 		if err != nil {
 			s.fail(err)
 		}
-		x.Value, x.Epoch, x.At = value, s.text(), s.instant()
+		x.Value, x.Epoch, x.At, x.Stay = value, s.text(), s.instant(), s.int()
 	})
 }
 
-// PutCollected implements [provisioning.ServiceRows].
+// PutCollected implements [provisioning.UsageRows].
 func (r serviceRows) PutCollected(ctx context.Context, server provisioning.ServerID, kind provisioning.Kind, until time.Time) error {
 	var p params
 	p.text(string(server)).text(string(kind)).instant(until)
 	return r.exec(ctx, "postgres.PutCollected", r.own().samples.putCollected, p)
 }
 
-// Collected implements [provisioning.ServiceRows].
+// Collected implements [provisioning.UsageRows].
 func (r serviceRows) Collected(ctx context.Context, server provisioning.ServerID, kind provisioning.Kind) (time.Time, error) {
 	var p params
 	p.text(string(server)).text(string(kind))

@@ -47,6 +47,7 @@ func serviceQueries() []string {
 		queryService, queryServiceInsert, queryServiceUpdate, queryServicesDue, queryServiceNext, queryServiceNamed, queryNamesDrop,
 		queryNameAdd, queryNamesOf, queryChainFind, queryChainKeyed, queryChainPut, queryChainUpdate, queryGate, queryGatePut,
 		queryGates, queryGatesClosed, querySampleAdd, queryReadingPut, queryReadings, queryCollected, queryCollectedPut,
+		queryStayPut, queryStaysNamed, queryStaysUncounted, queryStaysOn,
 	}
 }
 

@@ -143,6 +143,11 @@ func (w *World) room(ctx context.Context, all []provisioning.Service) (errs []er
 				errs = append(errs, fmt.Errorf("%s%s holds %d of %d", l.Machine, l.Server, l.Used, l.Capacity))
 			}
 		}
+		if err != nil {
+			return err
+		}
+		unfit, err := w.fitting(ctx, rows, all)
+		errs = append(errs, unfit...)
 		return err
 	})
 	// And by what the services say they take.
@@ -160,6 +165,33 @@ func (w *World) room(ctx context.Context, all []provisioning.Service) (errs []er
 		}
 	}
 	return append(errs, err)
+}
+
+// fitting looks whether no thing is larger than the room that its service has there.
+func (w *World) fitting(ctx context.Context, rows provisioning.Rows, all []provisioning.Service) (errs []error, _ error) {
+	if w.swarm.late || w.swarm.vandals { // which make things what they were once
+		return nil, nil
+	}
+	for i := range all {
+		s := &all[i]
+		for ref, on := range room(s) {
+			t, there := w.site.Thing(on, s.Kind, s.Name)
+			if ref.ID == "" || !there || t.Owner != s.ID {
+				continue
+			}
+			found, err := rows.ReservationsByID(ctx, []provisioning.ReservationID{ref.ID})
+			if err != nil {
+				return nil, err
+			}
+			switch r := found[0]; {
+			case t.Quota > r.Amounts["disk"]:
+				errs = append(errs, fmt.Errorf("%s takes %d of disk on %s, and has room for %d", s.ID, t.Quota, on, r.Amounts["disk"]))
+			case ref.Token != r.Token:
+				errs = append(errs, fmt.Errorf("%s knows reservation %s by token %d, which is %d", s.ID, r.ID, ref.Token, r.Token))
+			}
+		}
+	}
+	return errs, nil
 }
 
 // room yields the room that a service has on servers.

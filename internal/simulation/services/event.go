@@ -64,7 +64,11 @@ func (w *World) commandFor(ctx context.Context, id provisioning.ServiceID) {
 	case 2, 3:
 		_, err = w.front.Resume(ctx, id, []string{"unpaid", ""}[n-2])
 	case 4, 5:
-		_, err = w.front.Change(ctx, id, w.spec())
+		r := provisioning.ChangeRequest{Service: id}
+		r.Spec, r.Amounts = w.spec()
+		if _, err = w.front.Change(ctx, r); errors.Is(err, provisioning.ErrNoCapacity) {
+			w.Stats["change without room"]++
+		}
 	case 6:
 		_, err = w.front.ChangePassword(ctx, id, secret.New(canary+w.ids.NewID("pw")))
 	case 7, 8:
@@ -81,8 +85,11 @@ func (w *World) commandFor(ctx context.Context, id provisioning.ServiceID) {
 	w.failed("command for "+string(id), err)
 }
 
-func (w *World) spec() json.RawMessage {
-	return json.RawMessage(fmt.Sprintf(`{"plan":"plan%d","quota":%d}`, w.rnd.IntN(3), w.rnd.IntN(100)))
+// spec is what a thing may be like, and the room that it takes.
+func (w *World) spec() (json.RawMessage, map[string]int64) {
+	quota := w.rnd.IntN(100)
+	spec := fmt.Sprintf(`{"plan":"plan%d","quota":%d}`, w.rnd.IntN(3), quota)
+	return json.RawMessage(spec), map[string]int64{provisioning.DimensionServices: 1, "disk": int64(quota)}
 }
 
 // order orders one to three services. Names are few, so that they collide.
@@ -93,8 +100,9 @@ func (w *World) order(ctx context.Context) {
 	}
 	for range 1 + w.rnd.IntN(3) {
 		s := provisioning.OrderedService{
-			Kind: w.kinds[w.rnd.IntN(len(w.kinds))], Name: fmt.Sprint("name", w.rnd.IntN(12)), Spec: w.spec(),
+			Kind: w.kinds[w.rnd.IntN(len(w.kinds))], Name: fmt.Sprint("name", w.rnd.IntN(12)),
 		}
+		s.Spec, s.Demand.Amounts = w.spec()
 		if w.opt.Sealer != nil && w.odds(2) {
 			s.Password = secret.New(canary + w.ids.NewID("pw"))
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -190,6 +191,9 @@ func (w *World) compare(ctx context.Context, p *process) error {
 			if len(on) != 1 && !w.swarm.late && !w.swarm.vandals {
 				fail("%s is on %v", s.ID, on)
 			}
+			if r, err := w.front.Reservation(ctx, s.Reservation.ID); err != nil || !maps.Equal(r.Amounts, s.Demand.Amounts) || s.Oversized {
+				fail("%s should take %v and takes %v (%v)", s.ID, s.Demand.Amounts, r.Amounts, err)
+			}
 			if s.Lease.Token != "" || s.Operation != nil || len(s.Leftovers) > 0 || s.Recheck {
 				fail("%s is %s and not at rest: %+v", s.ID, s.Phase, s)
 			}
@@ -211,7 +215,7 @@ func (w *World) compare(ctx context.Context, p *process) error {
 			c := chains[s.Chain]
 			switch {
 			case s.Waiting && (c.State == provisioning.ChainParked || c.State == provisioning.ChainBuilding): // for the others
-			case s.Failure != nil && (s.Failure.Code == "no_capacity" || s.Failure.Code == "name_taken") && !w.fits(&s, all):
+			case s.Failure != nil && (s.Failure.Code == "no_capacity" || s.Failure.Code == "name_taken") && !w.fits(ctx, &s, all):
 			default:
 				fail("%s is pending for no reason; its order is %s: %+v", s.ID, c.State, s.Failure)
 			}
@@ -228,7 +232,7 @@ func (w *World) compare(ctx context.Context, p *process) error {
 // fits reports whether there is a place for a service, and for whoever of its order has
 // none either: looked at one by one, so it may say no wrongly, never yes, unless two of
 // them want the same.
-func (w *World) fits(s *provisioning.Service, all []provisioning.Service) bool {
+func (w *World) fits(ctx context.Context, s *provisioning.Service, all []provisioning.Service) bool {
 	alone := true
 	used := map[provisioning.ServerID]int64{}
 	for _, x := range all {
@@ -254,11 +258,25 @@ func (w *World) fits(s *provisioning.Service, all []provisioning.Service) bool {
 		return false
 	}
 	for server, capacity := range w.capacity {
-		if strings.HasPrefix(string(server), string(s.Kind)) && used[server] < capacity {
+		if strings.HasPrefix(string(server), string(s.Kind)) && used[server] < capacity && w.disk(ctx, server) >= s.Demand.Amounts["disk"] {
 			return true
 		}
 	}
 	return false
+}
+
+// disk is how much a server has left.
+func (w *World) disk(ctx context.Context, on provisioning.ServerID) int64 {
+	loads, err := w.front.ServerLoads(ctx, on)
+	if err != nil {
+		w.breach("the loads of %s: %v", on, err)
+	}
+	for _, l := range loads {
+		if l.Dimension == "disk" {
+			return l.Capacity - l.Used
+		}
+	}
+	return 0
 }
 
 // events looks at what was told, and counts it.

@@ -71,7 +71,9 @@ func (r noGates) LockGate(ctx context.Context, on provisioning.ServerID) (provis
 type noLeases struct{ provisioning.Rows }
 
 func (r noLeases) DueServices(ctx context.Context, now time.Time, except []provisioning.ServerID, limit int) ([]provisioning.Service, error) {
-	return r.Rows.DueServices(ctx, now.Add(2*time.Minute), except, limit)
+	found, err := r.Rows.DueServices(ctx, now.Add(2*time.Minute), except, 1000)
+	found = slices.DeleteFunc(found, func(s provisioning.Service) bool { return s.Due.After(now) })
+	return found[:min(len(found), limit)], err
 }
 
 // roomy believes that servers hold more than they do.
@@ -309,6 +311,9 @@ func TestFaultsAreNoticed(t *testing.T) {
 				return deaf{st, map[provisioning.ServiceID]provisioning.Service{}}
 			}
 		}, 200, []string{"only the sweep has noticed", "that nobody knows of", "has the password"}},
+		{"room that is too large is forgotten", func(o *services.Options) {
+			o.Store = writing(func(s *provisioning.Service) { s.Oversized = false })
+		}, 20, []string{"should take"}},
 		{"what was under way is not looked at", func(o *services.Options) {
 			o.Store = writing(func(s *provisioning.Service) { s.Recheck = false })
 		}, 50, []string{"still finds something", "is active, and on"}},

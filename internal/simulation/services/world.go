@@ -198,7 +198,7 @@ func (w *World) build(ctx context.Context) (err error) {
 		for _, k := range w.kinds {
 			s := provisioning.Server{
 				ID: provisioning.ServerID(fmt.Sprintf("%s%d", k, i)), Machine: machine, Group: provisioning.GroupID(k), Driver: "fake",
-				Capacity: map[string]int64{provisioning.DimensionServices: int64(2 + w.rnd.IntN(3))},
+				Capacity: map[string]int64{provisioning.DimensionServices: int64(2 + w.rnd.IntN(3)), "disk": 200},
 			}
 			if _, err := w.front.PutServer(ctx, s); err != nil {
 				return err
@@ -230,7 +230,7 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 	w.happened++
 	w.trace("%s %s: %s %s on %s, operation %s", w.clock.Now().Format("15:04:05"), p.name, c.Verb, c.Service, c.Server, c.Operation)
 	now := w.clock.Now()
-	scan := c.Verb == fake.VerbList || c.Verb == fake.VerbUsage || c.Operation == "" && c.Service != ""
+	scan := c.Verb == fake.VerbList || c.Verb == fake.VerbUsage && c.Service == "" || c.Operation == "" && c.Service != ""
 	if !scan && c.Verb != fake.VerbProbe && p != w.front {
 		here := 1
 		for _, r := range w.calls {

@@ -1,10 +1,10 @@
-# meter.sh STATE HOMES LOGS
-# Prints for each account how many bytes its home holds and how many it has sent and
+# meter.sh STATE HOMES LOGS [NAME]
+# Prints for each account, or for one, how many bytes its home holds and how many it has sent and
 # received since it was first measured. What was counted is kept with the log it was
 # counted in and how far, so that each line counts once, over rotations by renaming too.
 set -u
 umask 077
-state=$1 homes=$2 logs=$3
+state=$1 homes=$2 logs=$3 only=${4-}
 [ -d "$state/accounts" ] || exit 0
 mkdir -p "$state/meters"
 exec 9>"$state/meters.lock"
@@ -25,6 +25,7 @@ tally() {
 for record in "$state"/accounts/*; do
   [ -f "$record" ] || continue
   name=${record##*/}
+  [ -z "$only" ] || [ "$name" = "$only" ] || continue
   disk=-
   if [ -d "$homes/$name" ] && ! [ -h "$homes/$name" ]; then
     disk=$(du -s -x -B1 "$homes/$name" 2>/dev/null | cut -f1)
