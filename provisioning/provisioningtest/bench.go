@@ -31,7 +31,7 @@ func BenchmarkReserve(b *testing.B, open func(b *testing.B) provisioning.Store, 
 }
 
 // perTurn is how many reservations each client makes in a turn.
-const perTurn = 20
+const perTurn = 4
 
 func benchmarkReserve(b *testing.B, st provisioning.Store, floor func(ctx context.Context, n int) error, dimensions, clients int) {
 	ctx := b.Context()
