@@ -9,7 +9,7 @@ import (
 )
 
 // PerTurn is how many things each client does in a turn of [InTurns].
-const PerTurn = 20
+const PerTurn = 4
 
 // InTurns has clients do something in turns with a floor, of which each does so many. Before
 // each turn there is something to be prepared. It reports both rates, that of the floor in
