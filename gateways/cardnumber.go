@@ -28,15 +28,20 @@ func cardRanges() [12]cardRange {
 
 // HasCardNumber reports whether a text holds what looks like the number of a card: as
 // many digits as a brand's cards have, with its beginning and a right check digit, whole
-// or in groups with one space or hyphen between them, and no further digit beside it.
-// Of numbers of that length that are none, about one in thirty looks like one.
+// or in groups with one space or hyphen between them, and neither a further digit nor a
+// letter beside it: identifiers of hexadecimal digits are none. Of numbers of that length
+// that are no card's, about one in thirty looks like one.
 func HasCardNumber(text string) bool {
-	_, end := nextCardNumber(text, 0)
-	return end > 0
+	for from, end := nextCardNumber(text, 0); end > 0; from, end = nextCardNumber(text, end) {
+		if (from == 0 || !isLetter(text[from-1])) && (end == len(text) || !isLetter(text[end])) {
+			return true
+		}
+	}
+	return false
 }
 
 // MaskCardNumbers replaces what looks like the number of a card, but for its last four
-// digits.
+// digits, also where there are letters beside it.
 func MaskCardNumbers(text string) string {
 	from, end := nextCardNumber(text, 0)
 	if end == 0 {
@@ -58,7 +63,8 @@ func MaskCardNumbers(text string) string {
 	return string(append(out, text[done:]...))
 }
 
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // nextCardNumber finds the first card number at or after a position; end is 0 if there is
 // none. It takes time in proportion to the text.

@@ -2,22 +2,14 @@ package fake
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/money"
-	"github.com/tierhost/tierhost/secret"
 )
 
 // Options are the settings of a [Provider]. The zero value works.
@@ -26,6 +18,9 @@ type Options struct {
 	Brands []gateways.Brand
 	// Forgets: it cannot be asked what became of an operation.
 	Forgets bool
+	// Now is the provider's clock: notifications then say when they were sent, and old ones
+	// are refused. nil: they do not, as if each were sent just now.
+	Now func() time.Time
 }
 
 // Provider is a payment provider in memory. It is safe for concurrent use.
@@ -85,6 +80,11 @@ type Script struct {
 	Hidden bool
 	// Amount is moved instead of what was asked for.
 	Amount money.Money
+	// Refuse has the provider refuse the request itself, Busy send it away, and Hang not
+	// answer until the caller gives up. Nothing is done then.
+	Refuse bool
+	Busy   bool
+	Hang   bool
 }
 
 // Script has the next calls of Do go as the scripts say.
@@ -133,7 +133,11 @@ func (p *Provider) Capabilities() gateways.Capabilities {
 	}
 }
 
-var errLost = errors.New("the connection was closed")
+var (
+	errLost  = errors.New("the connection was closed")
+	errBusy  = errors.New("the provider has too much to do")
+	errWrong = errors.New("the provider refuses the request")
+)
 
 func unreachable(effect tierhost.Effect) error {
 	return tierhost.Fail(tierhost.KindUnavailable, effect, errLost)
@@ -156,8 +160,36 @@ func (p *Provider) Do(ctx context.Context, at gateways.Place, o gateways.Operati
 		return gateways.Result{}, tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectNone, err)
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	s, old := Script{}, p.made[o.ID]
 	p.calls = append(p.calls, Call{"do", at.Account, o.ID, o.Verb})
+	if !p.down && old == nil {
+		s = p.script(o.Verb)
+	}
+	p.mu.Unlock()
+	if s.Hang {
+		<-ctx.Done()
+		return gateways.Result{}, recorded(o, gateways.Result{}, tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectUnknown, ctx.Err()))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r, err := p.do(at, o, s)
+	if err = recorded(o, r, err); err != nil {
+		return gateways.Result{}, err
+	}
+	return r, nil
+}
+
+// recorded puts a call on its tape.
+func recorded(o gateways.Operation, r gateways.Result, err error) error {
+	x := gateways.Exchange{At: o.Begun, Request: fmt.Sprintf("%s %s %s", o.Verb, o.Amount, o.ID), Answer: string(r.Outcome)}
+	if err != nil {
+		x.Answer, x.Error = "", err.Error()
+	}
+	o.Tape.Record(x)
+	return err
+}
+
+func (p *Provider) do(at gateways.Place, o gateways.Operation, s Script) (gateways.Result, error) {
 	if p.down {
 		return gateways.Result{}, unreachable(tierhost.EffectNone)
 	}
@@ -167,25 +199,24 @@ func (p *Provider) Do(ctx context.Context, at gateways.Place, o gateways.Operati
 		}
 		return old.result, nil
 	}
-	s := p.script(o.Verb)
-	if s.Before {
-		effect := tierhost.EffectUnknown
-		if s.Sure {
-			effect = tierhost.EffectNone
-		}
-		return gateways.Result{}, unreachable(effect)
+	switch {
+	case s.Refuse:
+		return gateways.Result{}, tierhost.Fail(tierhost.KindPrecondition, tierhost.EffectNone, errWrong)
+	case s.Busy:
+		return gateways.Result{}, tierhost.Fail(tierhost.KindLimited, tierhost.EffectNone, errBusy)
+	case s.Before && s.Sure:
+		return gateways.Result{}, unreachable(tierhost.EffectNone)
+	case s.Before:
+		return gateways.Result{}, unreachable(tierhost.EffectUnknown)
 	}
 	r, err := p.apply(at, o, s)
-	o.Tape.Record(gateways.Exchange{Request: fmt.Sprintf("%s %s %s", o.Verb, o.Amount, o.ID), Answer: string(r.Outcome)})
-	if err != nil {
+	switch {
+	case err != nil:
 		return gateways.Result{}, err
-	}
-	if s.After {
-		effect := tierhost.EffectUnknown
-		if s.Sure {
-			effect = tierhost.EffectApplied
-		}
-		return gateways.Result{}, unreachable(effect)
+	case s.After && s.Sure:
+		return gateways.Result{}, unreachable(tierhost.EffectApplied)
+	case s.After:
+		return gateways.Result{}, unreachable(tierhost.EffectUnknown)
 	}
 	return r, nil
 }
@@ -201,7 +232,11 @@ func (p *Provider) apply(at gateways.Place, o gateways.Operation, s Script) (gat
 		if o.Instrument == nil {
 			return refuse("there is no instrument")
 		}
-		r.Card = p.tokens[o.Instrument.Value.Reveal()]
+		card, known := p.tokens[o.Instrument.Value.Reveal()]
+		if !known {
+			return refuse("there is no such instrument")
+		}
+		r.Card = card
 	default:
 		if err := p.allows(o); err != "" {
 			return refuse(err)
@@ -250,7 +285,8 @@ func (p *Provider) balance(reference string) (b balance) {
 		o := p.made[id]
 		minor, err := o.result.Amount.Minor()
 		paying := o.Verb == gateways.VerbCharge || o.Verb == gateways.VerbAuthorize
-		if err != nil || o.result.Outcome != gateways.Approved || paying && o.result.Reference != reference || !paying && o.Reference != reference {
+		moved := o.result.Outcome == gateways.Approved || o.Verb == gateways.VerbRefund && o.result.Outcome == gateways.Pending
+		if err != nil || !moved || paying && o.result.Reference != reference || !paying && o.Reference != reference {
 			continue
 		}
 		b.known = true
@@ -322,17 +358,21 @@ func (p *Provider) Find(ctx context.Context, at gateways.Place, o gateways.Opera
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls = append(p.calls, Call{"find", at.Account, o.ID, o.Verb})
-	if p.down {
+	r, err := p.find(at, o)
+	return r, recorded(o, r, err)
+}
+
+func (p *Provider) find(at gateways.Place, o gateways.Operation) (gateways.Result, error) {
+	switch old := p.made[o.ID]; {
+	case p.down:
 		return gateways.Result{}, unreachable(tierhost.EffectNone)
-	}
-	if p.opt.Forgets {
+	case p.opt.Forgets:
 		return gateways.Result{}, tierhost.Fail(tierhost.KindUnsupported, tierhost.EffectNone, errors.New("this provider cannot be asked"))
-	}
-	old := p.made[o.ID]
-	if old == nil || old.hidden || old.account != at.Account {
+	case old == nil || old.hidden || old.account != at.Account:
 		return gateways.Result{}, gateways.ErrNoOperation
+	default:
+		return old.result, nil
 	}
-	return old.result, nil
 }
 
 // Complete has an operation that is pending end: approved, or declined.
@@ -348,179 +388,4 @@ func (p *Provider) Complete(id gateways.OperationID, decline *gateways.Decline) 
 		o.result.Outcome, o.result.Decline = gateways.Declined, *decline
 	}
 	p.notify(o)
-}
-
-// Pay is the customer who pays on the provider's page.
-func (p *Provider) Pay(id gateways.OperationID) { p.Complete(id, nil) }
-
-// Begin implements [gateways.Web].
-func (p *Provider) Begin(ctx context.Context, at gateways.Place, c gateways.Checkout) (gateways.Begun, error) {
-	if err := ctx.Err(); err != nil {
-		return gateways.Begun{}, tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectNone, err)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	o := c.Operation
-	p.calls = append(p.calls, Call{"begin", at.Account, o.ID, o.Verb})
-	if p.down {
-		return gateways.Begun{}, unreachable(tierhost.EffectNone)
-	}
-	s := p.script(o.Verb)
-	if s.Before {
-		return gateways.Begun{}, unreachable(tierhost.EffectUnknown)
-	}
-	page := gateways.Action{URL: "https://pay.fake.example/" + string(o.ID) + "?" + url.Values{"return": {c.Return}}.Encode()}
-	if p.made[o.ID] == nil {
-		p.serial++
-		p.made[o.ID] = &operation{Operation: o, account: at.Account, result: gateways.Result{
-			Outcome: gateways.Pending, Reference: fmt.Sprintf("fake_page_%d", p.serial), Amount: o.Amount, Action: &page,
-		}}
-		p.order = append(p.order, o.ID)
-	}
-	if s.After {
-		return gateways.Begun{}, unreachable(tierhost.EffectUnknown)
-	}
-	return gateways.Begun{Reference: p.made[o.ID].result.Reference, Action: page}, nil
-}
-
-// Returned implements [gateways.Web]: the page brings back "operation".
-func (p *Provider) Returned(_ context.Context, _ gateways.Place, query url.Values) (gateways.OperationID, error) {
-	id := query.Get("operation")
-	if id == "" {
-		return "", tierhost.E("", tierhost.KindInvalid, "no_operation", errors.New("the page brings back no operation"))
-	}
-	return gateways.OperationID(id), nil
-}
-
-// Put has the vault know a token, as if a customer had given a card to the provider's
-// script.
-func (p *Provider) Put(token string, c gateways.Card) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.tokens[token] = c
-}
-
-// Keep implements [gateways.Vault]: the customer gives a card by [Provider.Give].
-func (p *Provider) Keep(ctx context.Context, _ gateways.Place, k gateways.Keeping) (gateways.Begun, error) {
-	if err := ctx.Err(); err != nil {
-		return gateways.Begun{}, tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectNone, err)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.down {
-		return gateways.Begun{}, unreachable(tierhost.EffectNone)
-	}
-	if _, begun := p.keepings[k.ID]; !begun {
-		p.keepings[k.ID] = nil
-	}
-	return gateways.Begun{Reference: "fake_keeping_" + string(k.ID), Action: gateways.Action{URL: "https://pay.fake.example/keep/" + string(k.ID)}}, nil
-}
-
-// Give is the customer who gives a card to the provider's page.
-func (p *Provider) Give(id gateways.OperationID, c gateways.Card) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.keepings[id] = &c
-	p.tokens[tokenOf(id)] = c
-}
-
-func tokenOf(id gateways.OperationID) string { return "fake_token_" + string(id) }
-
-// Kept implements [gateways.Vault].
-func (p *Provider) Kept(ctx context.Context, _ gateways.Place, k gateways.Keeping) (gateways.Token, gateways.Card, error) {
-	if err := ctx.Err(); err != nil {
-		return gateways.Token{}, gateways.Card{}, tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectNone, err)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch c, begun := p.keepings[k.ID]; {
-	case p.down:
-		return gateways.Token{}, gateways.Card{}, unreachable(tierhost.EffectNone)
-	case !begun:
-		return gateways.Token{}, gateways.Card{}, gateways.ErrNoOperation
-	case c == nil:
-		return gateways.Token{}, gateways.Card{}, &gateways.NotKeptError{Result: gateways.Result{Outcome: gateways.Pending}}
-	default:
-		return gateways.Token{Customer: "fake_" + k.Customer, Value: secret.New(tokenOf(k.ID))}, *c, nil
-	}
-}
-
-// Forget implements [gateways.Vault].
-func (p *Provider) Forget(_ context.Context, _ gateways.Place, t gateways.Token) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.down {
-		return unreachable(tierhost.EffectNone)
-	}
-	delete(p.tokens, t.Value.Reveal())
-	return nil
-}
-
-// notice is what the provider sends.
-type notice struct {
-	account gateways.AccountID
-	body    []byte
-}
-
-type noticeBody struct {
-	Event     string               `json:"event"`
-	Operation gateways.OperationID `json:"operation"`
-	Outcome   gateways.Outcome     `json:"outcome"`
-	Sent      time.Time            `json:"sent"`
-}
-
-// notify queues a notification about an operation.
-func (p *Provider) notify(o *operation) {
-	p.serial++
-	body, err := json.Marshal(noticeBody{Event: fmt.Sprintf("fake_evt_%d", p.serial), Operation: o.ID, Outcome: o.result.Outcome})
-	if err == nil {
-		p.notices = append(p.notices, notice{o.account, body})
-	}
-}
-
-// Key is what an account's notifications are signed with: its secret.
-func sign(key string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(key))
-	mac.Write(body)
-	return hex.EncodeToString(mac.Sum(nil))
-}
-
-// Notifications returns the requests that the provider would send to an account's
-// notification URL since the last call, signed with the account's secret.
-func (p *Provider) Notifications(account gateways.AccountID, to, key string) ([]*http.Request, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var all []*http.Request
-	var left []notice
-	for _, n := range p.notices {
-		if n.account != account {
-			left = append(left, n)
-			continue
-		}
-		r, err := http.NewRequest(http.MethodPost, to, strings.NewReader(string(n.body)))
-		if err != nil {
-			return nil, err
-		}
-		r.Header.Set("Fake-Signature", sign(key, n.body))
-		all = append(all, r)
-	}
-	p.notices = left
-	return all, nil
-}
-
-// Notices implements [gateways.Notifier].
-func (p *Provider) Notices(_ context.Context, at gateways.Place, in gateways.Incoming, _ time.Time) ([]gateways.Notice, error) {
-	if !hmac.Equal([]byte(in.Header.Get("Fake-Signature")), []byte(sign(at.Secret.Reveal(), in.Body))) {
-		return nil, gateways.ErrSignature
-	}
-	var b noticeBody
-	if err := json.Unmarshal(in.Body, &b); err != nil {
-		return nil, tierhost.E("", tierhost.KindInvalid, "bad_notice", errors.New("the body is no JSON of ours"))
-	}
-	return []gateways.Notice{{Event: b.Event, Kind: "payment." + string(b.Outcome), Operation: b.Operation}}, nil
-}
-
-// Answer implements [gateways.Notifier].
-func (p *Provider) Answer(context.Context, gateways.Place, gateways.Incoming, time.Time) (gateways.Answer, error) {
-	return gateways.Answer{Status: http.StatusOK}, nil
 }
