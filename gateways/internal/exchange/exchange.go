@@ -94,6 +94,7 @@ func (c *Client) Do(ctx context.Context, call Call) (Reply, error) {
 	if err != nil {
 		return Reply{}, tierhost.Fail(tierhost.KindInvalid, tierhost.EffectNone, errors.New("the request cannot be made"))
 	}
+	r.GetBody = nil // so that nothing is sent again by itself, on whatever connection
 	if call.Header != nil {
 		r.Header = call.Header.Clone()
 	}
