@@ -44,9 +44,11 @@
 //
 // # How far it is proven
 //
-// Documentation-only: Authorize.Net has never answered this package. A server of ours checks
-// the order, the names and the lengths of all elements, which the interface demands in the
-// order of its schema, and answers as documented, with the mark of UTF-8 before each answer.
-// The encoding of the signature key is not proven, and the reason codes are as several
-// sources tell them.
+// Schema-tested: a server of ours checks the order, the names and the lengths of all
+// elements, which the interface demands in the order of its schema; and the requests of the
+// tests were held against Authorize.Net's own schema, once, as its licence does not let it
+// be part of this module. What Authorize.Net answers is documentation-only: the server
+// answers as documented, with the mark of UTF-8 before each answer. The encoding of the
+// signature key is not proven, the reason codes are as several sources tell them, and that
+// lists hold declines is told by one.
 package authorizenet
