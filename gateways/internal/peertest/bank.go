@@ -95,7 +95,7 @@ func (b *Bank) Take(v gateways.Verb) (how gatewaytest.Situation) {
 func (b *Bank) NewID(kind string) string {
 	b.serial++
 	if b.Digits > 0 {
-		return fmt.Sprintf("%0*d", b.Digits, 60_000_000_000+b.serial)[:b.Digits]
+		return fmt.Sprintf("6%0*d", b.Digits-1, b.serial)
 	}
 	return fmt.Sprintf("%s%s%014d", kind, b.Prefix, b.serial)
 }
