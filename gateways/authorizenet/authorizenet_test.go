@@ -16,6 +16,7 @@ import (
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/gateways/authorizenet"
 	"github.com/tierhost/tierhost/gateways/gatewaytest"
+	"github.com/tierhost/tierhost/gateways/internal/peertest"
 	"github.com/tierhost/tierhost/money"
 	"github.com/tierhost/tierhost/secret"
 )
@@ -296,9 +297,9 @@ func TestTheSchemaRefuses(t *testing.T) {
 		"<createTransactionRequest" + ns + ">" + auth + "<transactionRequest><transactionType>t</transactionType><order><invoiceNumber>123456789012345678901</invoiceNumber></order></transactionRequest></createTransactionRequest>": "invoiceNumber is too long",
 		"<createTransactionRequest" + ns + ">" + auth + "<transactionRequest><transactionType>t</transactionType><payment></payment><amount>1</amount></transactionRequest></createTransactionRequest>":                               "payment has no creditCard",
 	} {
-		n, err := parse([]byte(body))
+		n, err := peertest.ParseXML([]byte(body), "AnetApi/xml/v1/schema/AnetApiSchema.xsd")
 		require.NoError(t, err)
-		require.Equal(t, want, fault(n))
+		require.Equal(t, want, n.Fault(order()))
 	}
 }
 

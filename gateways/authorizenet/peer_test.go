@@ -1,12 +1,10 @@
 package authorizenet_test
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha512"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -73,56 +71,6 @@ func (p *peer) place() gateways.Place {
 	}
 }
 
-// node is an element.
-type node struct {
-	name string
-	text string
-	kids []*node
-}
-
-func (n *node) at(path string) *node {
-	for _, name := range strings.Split(path, ">") {
-		i := slices.IndexFunc(n.kids, func(k *node) bool { return k.name == name })
-		if i < 0 {
-			return &node{}
-		}
-		n = n.kids[i]
-	}
-	return n
-}
-
-func parse(body []byte) (*node, error) {
-	d := xml.NewDecoder(bytes.NewReader(body))
-	root := &node{}
-	stack := []*node{root}
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			if len(root.kids) != 1 {
-				return nil, errors.New("no root")
-			}
-			return root.kids[0], nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		top := stack[len(stack)-1]
-		switch x := token.(type) {
-		case xml.StartElement:
-			if x.Name.Space != "AnetApi/xml/v1/schema/AnetApiSchema.xsd" {
-				return nil, errors.New("another namespace")
-			}
-			n := &node{name: x.Name.Local}
-			top.kids = append(top.kids, n)
-			stack = append(stack, n)
-		case xml.EndElement:
-			stack = stack[:len(stack)-1]
-		case xml.CharData:
-			top.text += string(x)
-		}
-	}
-}
-
 // order is what the schema says of the elements within others, in order. "!" marks those
 // that there must be, and a number the longest text.
 func order() map[string]string {
@@ -136,7 +84,7 @@ func order() map[string]string {
 		"profile":                  "customerProfileId paymentProfile merchantCustomerId20 description255 email255",
 		"paymentProfile":           "paymentProfileId!",
 		"order":                    "invoiceNumber20 description255",
-		"transactionSettings":      "setting", "hostedProfileSettings": "setting",
+		"transactionSettings":      "setting*", "hostedProfileSettings": "setting*",
 		"setting":                            "settingName! settingValue!",
 		"processingOptions":                  "isFirstRecurringPayment isFirstSubsequentAuth isSubsequentAuth isStoredCredentials",
 		"getTransactionDetailsRequest":       auth + " transId!",
@@ -149,43 +97,6 @@ func order() map[string]string {
 		"getHostedProfilePageRequest":         auth + " customerProfileId! hostedProfileSettings",
 		"deleteCustomerPaymentProfileRequest": auth + " customerProfileId! customerPaymentProfileId!",
 	}
-}
-
-// fault is what is wrong with an element by the schema; "": nothing.
-func fault(n *node) string {
-	table, known := order()[n.name]
-	if !known {
-		if len(n.kids) > 0 {
-			return n.name + " is unknown"
-		}
-		return ""
-	}
-	last := -1
-	names := strings.Fields(table)
-	seen := map[string]bool{}
-	for _, k := range n.kids {
-		i := slices.IndexFunc(names, func(s string) bool { return strings.TrimRight(s, "!0123456789") == k.name })
-		switch {
-		case i < 0:
-			return k.name + " is not within " + n.name
-		case i < last || i == last && k.name != "setting":
-			return k.name + " is out of order within " + n.name
-		}
-		if most, err := strconv.Atoi(strings.TrimLeft(names[i][len(k.name):], "!")); err == nil && len([]rune(k.text)) > most {
-			return k.name + " is too long"
-		}
-		last = i
-		seen[k.name] = true
-		if bad := fault(k); bad != "" {
-			return bad
-		}
-	}
-	for _, s := range names {
-		if name := strings.TrimRight(s, "!0123456789"); strings.Contains(s, "!") && !seen[name] {
-			return n.name + " has no " + name
-		}
-	}
-	return ""
 }
 
 func say(w http.ResponseWriter, root, result, code, text, rest string) {
@@ -227,28 +138,28 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	q, err := parse(body)
-	if err == nil && fault(q) != "" {
-		err = errors.New(fault(q))
+	q, err := peertest.ParseXML(body, "AnetApi/xml/v1/schema/AnetApiSchema.xsd")
+	if err == nil && q.Fault(order()) != "" {
+		err = errors.New(q.Fault(order()))
 	}
 	if err != nil || r.Header.Get("Content-Type") != "text/xml" {
 		p.t.Errorf("a request is not of the schema: %v: %s", err, body)
 		say(w, "ErrorResponse", "Error", "E00003", "invalid", "")
 		return
 	}
-	if q.at("merchantAuthentication>name").text != login || q.at("merchantAuthentication>transactionKey").text != key {
+	if q.At("merchantAuthentication>name").Text != login || q.At("merchantAuthentication>transactionKey").Text != key {
 		say(w, "ErrorResponse", "Error", "E00007", "User authentication failed due to invalid authentication values.", "")
 		return
 	}
-	if q.name != "createTransactionRequest" {
+	if q.Name != "createTransactionRequest" {
 		p.bank.With(func() { p.read(w, q) })
 		return
 	}
-	q = q.at("transactionRequest")
+	q = q.At("transactionRequest")
 	verb := map[string]gateways.Verb{
 		"authCaptureTransaction": gateways.VerbCharge, "authOnlyTransaction": gateways.VerbAuthorize, "priorAuthCaptureTransaction": gateways.VerbCapture,
 		"voidTransaction": gateways.VerbVoid, "refundTransaction": gateways.VerbRefund,
-	}[q.at("transactionType").text]
+	}[q.At("transactionType").Text]
 	how := p.bank.Take(verb)
 	p.faults().Play(how, w, r, func(w http.ResponseWriter) { p.bank.With(func() { p.do(w, q, verb, how) }) })
 }
@@ -265,21 +176,21 @@ func (p *peer) minor(text string) int64 {
 
 func decimal(minor int64) string { return fmt.Sprintf("%d.%02d", minor/100, minor%100) }
 
-func (p *peer) do(w http.ResponseWriter, q *node, verb gateways.Verb, how gatewaytest.Situation) {
-	pay := p.bank.ByID(q.at("refTransId").text)
-	invoice := q.at("order>invoiceNumber").text
+func (p *peer) do(w http.ResponseWriter, q *peertest.Element, verb gateways.Verb, how gatewaytest.Situation) {
+	pay := p.bank.ByID(q.At("refTransId").Text)
+	invoice := q.At("order>invoiceNumber").Text
 	if verb != gateways.VerbCharge && verb != gateways.VerbAuthorize && pay == nil {
 		transaction(w, "3", "16", "0", "")
 		return
 	}
 	switch verb {
 	case gateways.VerbCharge, gateways.VerbAuthorize:
-		owner := p.profiles[q.at("profile>customerProfileId").text]
-		if owner == nil || !slices.Contains(owner.cards, q.at("profile>paymentProfile>paymentProfileId").text) {
+		owner := p.profiles[q.At("profile>customerProfileId").Text]
+		if owner == nil || !slices.Contains(owner.cards, q.At("profile>paymentProfile>paymentProfileId").Text) {
 			say(w, "createTransactionResponse", "Error", "E00040", "The record cannot be found.", "")
 			return
 		}
-		amount := p.minor(q.at("amount").text)
+		amount := p.minor(q.At("amount").Text)
 		// The window: the same invoice, amount and card.
 		if old := p.bank.ByOperation(invoice); old != nil && old.Amount == amount && old.State != peertest.Declined {
 			transaction(w, "3", "11", "0", "")
@@ -307,9 +218,9 @@ func (p *peer) do(w http.ResponseWriter, q *node, verb gateways.Verb, how gatewa
 		switch {
 		case pay.State == peertest.Captured:
 			transaction(w, "1", "311", pay.ID, "")
-		case p.minor(q.at("amount").text) > pay.Amount:
+		case p.minor(q.At("amount").Text) > pay.Amount:
 			transaction(w, "3", "47", "0", "")
-		case !pay.Capture(p.minor(q.at("amount").text)):
+		case !pay.Capture(p.minor(q.At("amount").Text)):
 			transaction(w, "3", "33", "0", "")
 		default:
 			transaction(w, "1", "1", pay.ID, "")
@@ -327,7 +238,7 @@ func (p *peer) do(w http.ResponseWriter, q *node, verb gateways.Verb, how gatewa
 			transaction(w, "3", "16", "0", "")
 		}
 	case gateways.VerbRefund:
-		if got := q.at("payment>creditCard>cardNumber").text + q.at("payment>creditCard>expirationDate").text; got != "1111XXXX" {
+		if got := q.At("payment>creditCard>cardNumber").Text + q.At("payment>creditCard>expirationDate").Text; got != "1111XXXX" {
 			transaction(w, "3", "6", "0", "")
 			return
 		}
@@ -335,7 +246,7 @@ func (p *peer) do(w http.ResponseWriter, q *node, verb gateways.Verb, how gatewa
 			transaction(w, "3", "54", "0", "")
 			return
 		}
-		back := pay.Refund(p.bank.NewID(""), invoice, p.minor(q.at("amount").text), how)
+		back := pay.Refund(p.bank.NewID(""), invoice, p.minor(q.At("amount").Text), how)
 		if back == nil {
 			transaction(w, "3", "55", "0", "")
 			return
@@ -361,8 +272,8 @@ func (p *peer) details(id, kind, status, reason, invoice string, auth, settle in
 		id, kind, status, reason, invoice, decimal(auth), decimal(settle))
 }
 
-func (p *peer) read(w http.ResponseWriter, q *node) {
-	root := strings.TrimSuffix(q.name, "Request") + "Response"
+func (p *peer) read(w http.ResponseWriter, q *peertest.Element) {
+	root := strings.TrimSuffix(q.Name, "Request") + "Response"
 	ok := func(rest string) { say(w, root, "Ok", "I00001", "Successful.", rest) }
 	missing := func() { say(w, root, "Error", "E00040", "The record cannot be found.", "") }
 	listed := func(settled bool) {
@@ -377,17 +288,17 @@ func (p *peer) read(w http.ResponseWriter, q *node) {
 				}
 			}
 		}
-		limit, err := strconv.Atoi(q.at("paging>limit").text)
+		limit, err := strconv.Atoi(q.At("paging>limit").Text)
 		require.NoError(p.t, err)
-		offset, err := strconv.Atoi(q.at("paging>offset").text)
+		offset, err := strconv.Atoi(q.At("paging>offset").Text)
 		require.NoError(p.t, err)
-		require.True(p.t, limit >= 1 && limit <= 1000 && offset >= 1 && q.at("sorting>orderBy").text == "submitTimeUTC")
+		require.True(p.t, limit >= 1 && limit <= 1000 && offset >= 1 && q.At("sorting>orderBy").Text == "submitTimeUTC")
 		from := min(len(all), (offset-1)*limit)
 		ok("<transactions>" + strings.Join(all[from:min(len(all), from+limit)], "") + "</transactions>")
 	}
-	switch q.name {
+	switch q.Name {
 	case "getTransactionDetailsRequest":
-		id := q.at("transId").text
+		id := q.At("transId").Text
 		if pay := p.bank.ByID(id); pay != nil {
 			settle := pay.Taken
 			if pay.State == peertest.Voided {
@@ -408,8 +319,8 @@ func (p *peer) read(w http.ResponseWriter, q *node) {
 	case "getUnsettledTransactionListRequest":
 		listed(false)
 	case "getSettledBatchListRequest":
-		from, err1 := time.Parse(time.RFC3339, q.at("firstSettlementDate").text)
-		to, err2 := time.Parse(time.RFC3339, q.at("lastSettlementDate").text)
+		from, err1 := time.Parse(time.RFC3339, q.At("firstSettlementDate").Text)
+		to, err2 := time.Parse(time.RFC3339, q.At("lastSettlementDate").Text)
 		require.NoError(p.t, errors.Join(err1, err2))
 		if p.now().Before(from) || p.now().After(to) {
 			ok("<batchList></batchList>")
@@ -417,13 +328,13 @@ func (p *peer) read(w http.ResponseWriter, q *node) {
 		}
 		ok("<batchList><batch><batchId>1</batchId></batch><batch><batchId>2</batchId></batch></batchList>")
 	case "getTransactionListRequest":
-		if q.at("batchId").text != "2" {
+		if q.At("batchId").Text != "2" {
 			ok("<transactions></transactions>")
 			return
 		}
 		listed(true)
 	case "createCustomerProfileRequest":
-		merchant := q.at("profile>merchantCustomerId").text
+		merchant := q.At("profile>merchantCustomerId").Text
 		for _, old := range p.profiles {
 			if old.merchant == merchant {
 				say(w, root, "Error", "E00039", "A duplicate record with ID "+old.id+" already exists.", "")
@@ -436,7 +347,7 @@ func (p *peer) read(w http.ResponseWriter, q *node) {
 		ok("<customerProfileId>" + made.id + "</customerProfileId>")
 	case "getCustomerProfileRequest":
 		for _, had := range p.profiles {
-			if had.id == q.at("customerProfileId").text || had.merchant == q.at("merchantCustomerId").text && had.merchant != "" {
+			if had.id == q.At("customerProfileId").Text || had.merchant == q.At("merchantCustomerId").Text && had.merchant != "" {
 				rest := "<profile><merchantCustomerId>" + had.merchant + "</merchantCustomerId><customerProfileId>" + had.id + "</customerProfileId>"
 				for _, card := range had.cards {
 					rest += "<paymentProfiles><customerPaymentProfileId>" + card + "</customerPaymentProfileId><payment><creditCard><cardNumber>XXXX1111</cardNumber><expirationDate>XXXX</expirationDate><cardType>Visa</cardType></creditCard></payment></paymentProfiles>"
@@ -447,16 +358,16 @@ func (p *peer) read(w http.ResponseWriter, q *node) {
 		}
 		missing()
 	case "getHostedProfilePageRequest":
-		if p.profiles[q.at("customerProfileId").text] == nil {
+		if p.profiles[q.At("customerProfileId").Text] == nil {
 			missing()
 			return
 		}
 		ok("<token>e3X1JmlCM01EV4HVLqJhdbfStNUmKMkeQ</token>")
 	case "deleteCustomerPaymentProfileRequest":
-		owner := p.profiles[q.at("customerProfileId").text]
+		owner := p.profiles[q.At("customerProfileId").Text]
 		i := -1
 		if owner != nil {
-			i = slices.Index(owner.cards, q.at("customerPaymentProfileId").text)
+			i = slices.Index(owner.cards, q.At("customerPaymentProfileId").Text)
 		}
 		if i < 0 {
 			missing()
@@ -465,7 +376,7 @@ func (p *peer) read(w http.ResponseWriter, q *node) {
 		owner.cards = slices.Delete(owner.cards, i, i+1)
 		ok("")
 	default:
-		p.t.Errorf("there is no %s", q.name)
+		p.t.Errorf("there is no %s", q.Name)
 	}
 }
 
