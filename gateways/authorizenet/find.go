@@ -69,7 +69,8 @@ const (
 )
 
 // search returns the transaction with an invoice number: among those that are not settled,
-// and those of the batches that were settled in the three days after it was begun.
+// and those of the batches that were settled from the day before it was begun to the fifth
+// after it.
 func (c *caller) search(ctx context.Context, invoice string, begun time.Time) (string, error) {
 	newest := sorting{"submitTimeUTC", true}
 	id, err := c.list(ctx, invoice, func(p paging) any { return getUnsettled{head: c.head, Sorting: newest, Paging: p} })
@@ -77,7 +78,7 @@ func (c *caller) search(ctx context.Context, invoice string, begun time.Time) (s
 		return id, err
 	}
 	r, err := c.ask(ctx, getBatches{
-		head: c.head, From: begun.UTC().Add(-time.Hour).Format(time.RFC3339), To: begun.UTC().Add(72 * time.Hour).Format(time.RFC3339),
+		head: c.head, From: begun.UTC().Add(-24 * time.Hour).Format(time.RFC3339), To: begun.UTC().Add(5 * 24 * time.Hour).Format(time.RFC3339),
 	})
 	if err != nil {
 		return "", err

@@ -6,12 +6,11 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
+	"github.com/tierhost/tierhost/gateways/internal/exchange"
 	"github.com/tierhost/tierhost/gateways/internal/settings"
 )
 
@@ -38,7 +37,7 @@ func (*Gateway) Notices(_ context.Context, at gateways.Place, in gateways.Incomi
 		} `json:"payload"`
 	}
 	if json.Unmarshal(in.Body, &e) != nil || e.ID == "" {
-		return nil, tierhost.E("", tierhost.KindInvalid, "bad_notice", errors.New("the body is no notification"))
+		return nil, exchange.BadNotice("the body is no notification")
 	}
 	when, err := time.Parse(time.RFC3339, e.Date)
 	if age := now.Sub(when); err != nil || age > tolerance || age < -time.Hour {

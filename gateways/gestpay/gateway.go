@@ -229,7 +229,7 @@ func (g *Gateway) Notices(ctx context.Context, at gateways.Place, in gateways.In
 		return nil, err
 	}
 	if in.URL == nil || len(in.Body) > 0 {
-		return nil, tierhost.E("", tierhost.KindInvalid, "bad_notice", errors.New("the bank calls with parameters and without a body"))
+		return nil, exchange.BadNotice("the bank calls with parameters and without a body")
 	}
 	a, err := c.decrypted(ctx, in.URL.Query())
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"net/url"
 
 	"github.com/tierhost/tierhost"
@@ -134,13 +133,10 @@ func (*Gateway) Begin(ctx context.Context, at gateways.Place, c gateways.Checkou
 	if page == "" {
 		page = c.Return
 	}
-	u, err := url.Parse(page)
+	address, err := exchange.Back(page, c.Operation.ID)
 	if err != nil {
-		return gateways.Begun{}, exchange.Refused(tierhost.KindInvalid, "the page has no address that can be read")
+		return gateways.Begun{}, err
 	}
-	q := u.Query()
-	q.Set("operation", string(c.Operation.ID))
-	u.RawQuery = q.Encode()
 	write := c.Operation.Number
 	if write == "" {
 		write = string(c.Operation.Payment)
@@ -149,14 +145,10 @@ func (*Gateway) Begin(ctx context.Context, at gateways.Place, c gateways.Checkou
 	if err != nil {
 		return gateways.Begun{}, exchange.Refused(tierhost.KindInternal, "the instructions cannot be written")
 	}
-	return gateways.Begun{Action: gateways.Action{URL: u.String(), Client: told}}, nil
+	return gateways.Begun{Action: gateways.Action{URL: address, Client: told}}, nil
 }
 
 // Returned implements [gateways.Web], by the query parameter "operation".
 func (*Gateway) Returned(_ context.Context, _ gateways.Place, query url.Values) (gateways.OperationID, error) {
-	id := query.Get("operation")
-	if id == "" {
-		return "", tierhost.E("", tierhost.KindInvalid, "no_operation", errors.New("there is no parameter operation"))
-	}
-	return gateways.OperationID(id), nil
+	return exchange.Returned(query)
 }

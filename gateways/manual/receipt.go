@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
+	"github.com/tierhost/tierhost/gateways/internal/exchange"
 	"github.com/tierhost/tierhost/money"
 )
 
@@ -225,7 +225,7 @@ func (g *Gateway) Notices(_ context.Context, at gateways.Place, in gateways.Inco
 	}
 	var n gateways.Notice
 	if err := json.Unmarshal(in.Body, &n); err != nil {
-		return nil, tierhost.E("", tierhost.KindInvalid, "bad_notice", errors.New("the body is no notice"))
+		return nil, exchange.BadNotice("the body is no notice")
 	}
 	return []gateways.Notice{n}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,21 +21,18 @@ const pageTime = 20 * time.Minute
 
 // page makes a secure token, and with it the form that leads to the hosted page.
 func (c *caller) page(ctx context.Context, kind, amount, currency, back, cancel, notify string, o gateways.Operation) (gateways.Begun, error) {
-	u, err := url.Parse(back)
+	back, err := exchange.Back(back, o.ID)
 	if err != nil {
-		return gateways.Begun{}, exchange.Refused(tierhost.KindInvalid, "the address to return to cannot be read")
+		return gateways.Begun{}, err
 	}
-	values := u.Query()
-	values.Set("operation", string(o.ID))
-	u.RawQuery = values.Encode()
 	var q pairs
 	q.add("TRXTYPE", kind)
 	q.add("AMT", amount)
 	q.add("CURRENCY", currency)
 	q.add("CREATESECURETOKEN", "Y")
 	q.add("SECURETOKENID", digest(o.ID))
-	q.add("RETURNURL", u.String())
-	q.add("ERRORURL", u.String())
+	q.add("RETURNURL", back)
+	q.add("ERRORURL", back)
 	q.add("CANCELURL", cancel)
 	q.add("SILENTPOSTURL", notify)
 	c.texts(&q, o)
@@ -83,12 +79,7 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 
 // Returned implements [gateways.Web].
 func (*Gateway) Returned(_ context.Context, _ gateways.Place, query url.Values) (gateways.OperationID, error) {
-	for _, name := range []string{"operation", "USER1"} {
-		if id := query.Get(name); id != "" {
-			return gateways.OperationID(id), nil
-		}
-	}
-	return "", tierhost.E("", tierhost.KindInvalid, "no_operation", errors.New("there is no parameter operation"))
+	return exchange.Returned(query)
 }
 
 // Keep implements [gateways.Vault]: the page verifies a card, for no money.
@@ -151,7 +142,7 @@ func (g *Gateway) Forget(ctx context.Context, at gateways.Place, _ gateways.Toke
 func (*Gateway) Notices(_ context.Context, _ gateways.Place, in gateways.Incoming, _ time.Time) ([]gateways.Notice, error) {
 	form, err := url.ParseQuery(string(in.Body))
 	if err != nil || in.Method != http.MethodPost {
-		return nil, tierhost.E("", tierhost.KindInvalid, "bad_notice", errors.New("the body is no form"))
+		return nil, exchange.BadNotice("the body is no form")
 	}
 	sum := sha256.Sum256(in.Body)
 	n := gateways.Notice{Event: "post/" + hex.EncodeToString(sum[:16]), Kind: "silent post", Unsigned: true}

@@ -22,15 +22,12 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 	if err != nil {
 		return gateways.Begun{}, exchange.Refused(tierhost.KindInvalid, "%w", err)
 	}
-	back, err := url.Parse(k.Return)
+	back, err := exchange.Back(k.Return, o.ID)
 	if err != nil {
-		return gateways.Begun{}, exchange.Refused(tierhost.KindInvalid, "the address to return to cannot be read")
+		return gateways.Begun{}, err
 	}
-	q := back.Query()
-	q.Set("operation", string(o.ID))
-	back.RawQuery = q.Encode()
 	on := experience{
-		Brand: exchange.Line(c.config.Brand, 127), Shipping: "NO_SHIPPING", Action: "PAY_NOW", Return: back.String(), Cancel: k.Cancel,
+		Brand: exchange.Line(c.config.Brand, 127), Shipping: "NO_SHIPPING", Action: "PAY_NOW", Return: back, Cancel: k.Cancel,
 	}
 	if regexp.MustCompile(`^[a-z]{2}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?$`).MatchString(k.Language) {
 		on.Locale = k.Language
@@ -59,11 +56,7 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 
 // Returned implements [gateways.Web], by the query parameter "operation".
 func (*Gateway) Returned(_ context.Context, _ gateways.Place, query url.Values) (gateways.OperationID, error) {
-	id := query.Get("operation")
-	if id == "" {
-		return "", tierhost.E("", tierhost.KindInvalid, "no_operation", errors.New("there is no parameter operation"))
-	}
-	return gateways.OperationID(id), nil
+	return exchange.Returned(query)
 }
 
 // settle tells what became of an order, and completes it if the payer has approved it.

@@ -25,7 +25,7 @@ func (g *Gateway) Notices(ctx context.Context, at gateways.Place, in gateways.In
 	if err != nil {
 		return nil, err
 	}
-	bad := tierhost.E("", tierhost.KindInvalid, "bad_notice", errors.New("the body is no event"))
+	bad := exchange.BadNotice("the body is no event")
 	// The body is sent on as it came, within another one, so it must be one value.
 	if !bytes.HasPrefix(in.Body, []byte("{")) || !bytes.HasSuffix(in.Body, []byte("}")) || !json.Valid(in.Body) {
 		return nil, bad
@@ -42,7 +42,7 @@ func (g *Gateway) Notices(ctx context.Context, at gateways.Place, in gateways.In
 		n.At = t.UTC()
 	}
 	if err := e.about(&n); err != nil {
-		return nil, tierhost.E("", tierhost.KindInvalid, "bad_notice", err)
+		return nil, exchange.BadNotice(err.Error())
 	}
 	return []gateways.Notice{n}, nil
 }

@@ -18,8 +18,8 @@
 // Each operation that charges is a PaymentIntent that is made and confirmed in one request.
 // The operation's ID is the Idempotency-Key, and stands in the metadata as "operation", by
 // which Find sees it after the 24 hours for which Stripe keeps keys. If the answer was lost,
-// Find lists the intents that were made around the time; it does not use Stripe's search,
-// which lags behind.
+// Find lists the intents that were made within six hours of the time, as the host's clock has
+// it; it does not use Stripe's search, which lags behind.
 //
 // If the issuer wants to ask a customer who is there, the outcome is pending, and the action
 // holds a [Script] again. Without the customer it is a decline gateways.DeclineAsk.

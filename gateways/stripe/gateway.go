@@ -70,6 +70,9 @@ func (g *Gateway) Do(ctx context.Context, at gateways.Place, o gateways.Operatio
 	if err != nil {
 		return gateways.Result{}, exchange.Refused(tierhost.KindInvalid, "%w", err)
 	}
+	if o.Instrument != nil { // as it stands in a form, too
+		o.Tape.Hide(o.Instrument.Value.Reveal(), url.QueryEscape(o.Instrument.Value.Reveal()))
+	}
 	form, path := url.Values{}, ""
 	switch o.Verb {
 	case gateways.VerbCharge, gateways.VerbAuthorize:
@@ -189,7 +192,7 @@ func (c *caller) findIntent(ctx context.Context, o gateways.Operation) (*intent,
 		i := &intent{}
 		return i, c.get(ctx, "/v1/payment_intents/"+url.PathEscape(o.Reference), url.Values{"expand[]": {"latest_charge"}}, i)
 	}
-	const early, late = 10 * time.Minute, time.Hour // two clocks, and a call that has waited
+	const early, late = 6 * time.Hour, 6 * time.Hour // two clocks that need not agree
 	q := url.Values{
 		"created[gte]": {strconv.FormatInt(o.Begun.Add(-early).Unix(), 10)},
 		"created[lte]": {strconv.FormatInt(o.Begun.Add(late).Unix(), 10)},
@@ -212,8 +215,8 @@ func (c *caller) findRefund(ctx context.Context, o gateways.Operation) (*refund,
 	return search(ctx, c, "/v1/refunds", q, func(r *refund) (string, bool) { return r.ID, r.Metadata["operation"] == string(o.ID) })
 }
 
-// mostPages bounds a search: 5,000 objects.
-const mostPages = 50
+// mostPages bounds a search: 20,000 objects.
+const mostPages = 200
 
 // search returns the object of a list that matches, or [gateways.ErrNoOperation]. match
 // returns the ID too.

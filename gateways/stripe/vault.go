@@ -51,7 +51,7 @@ func (c *caller) make(ctx context.Context, path string, form url.Values, key str
 	return read(reply, into)
 }
 
-// Kept implements [gateways.Vault]. Without a reference it looks through the latest 5,000
+// Kept implements [gateways.Vault]. Without a reference it looks through the latest 20,000
 // SetupIntents, of the customer if Stripe's name of it is known.
 func (g *Gateway) Kept(ctx context.Context, at gateways.Place, k gateways.Keeping) (gateways.Token, gateways.Card, error) {
 	c, err := g.open(ctx, at, k.Tape)

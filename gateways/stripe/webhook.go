@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
+	"github.com/tierhost/tierhost/gateways/internal/exchange"
 	"github.com/tierhost/tierhost/gateways/internal/settings"
 )
 
@@ -30,7 +30,7 @@ func (*Gateway) Notices(_ context.Context, at gateways.Place, in gateways.Incomi
 	}
 	var e event
 	if err := json.Unmarshal(in.Body, &e); err != nil || e.ID == "" {
-		return nil, tierhost.E("", tierhost.KindInvalid, "bad_notice", errors.New("the body is no event"))
+		return nil, exchange.BadNotice("the body is no event")
 	}
 	n := gateways.Notice{Event: e.ID, Kind: e.Type}
 	if e.Created > 0 && e.Created < 1<<40 {
@@ -40,7 +40,7 @@ func (*Gateway) Notices(_ context.Context, at gateways.Place, in gateways.Incomi
 		return []gateways.Notice{n}, nil
 	}
 	if err := e.about(&n); err != nil {
-		return nil, tierhost.E("", tierhost.KindInvalid, "bad_notice", err)
+		return nil, exchange.BadNotice(err.Error())
 	}
 	return []gateways.Notice{n}, nil
 }

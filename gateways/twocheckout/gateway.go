@@ -3,7 +3,6 @@ package twocheckout
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -82,13 +81,10 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 	if !slices.Contains(currencies(), o.Amount.Currency()) || o.Verb != gateways.VerbCharge {
 		return gateways.Begun{}, exchange.Refused(tierhost.KindInvalid, "2Checkout is not asked for %s in %s", o.Verb, o.Amount.Currency())
 	}
-	back, err := url.Parse(k.Return)
+	back, err := exchange.Back(k.Return, o.ID)
 	if err != nil {
-		return gateways.Begun{}, exchange.Refused(tierhost.KindInvalid, "the address to return to cannot be read")
+		return gateways.Begun{}, err
 	}
-	q := back.Query()
-	q.Set("operation", string(o.ID))
-	back.RawQuery = q.Encode()
 	name := exchange.Line(exchange.Purpose(o.Number, o.Text), 255)
 	if name == "" {
 		name = "Payment " + string(o.ID)
@@ -97,7 +93,7 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 	signed := map[string]string{
 		"currency": o.Amount.Currency().Code, "expiration": strconv.FormatInt(until.Unix(), 10), "order-ext-ref": string(o.ID),
 		// A semicolon parts products.
-		"prod": strings.ReplaceAll(name, ";", ","), "price": o.Amount.Digits(), "qty": "1", "return-type": "redirect", "return-url": back.String(),
+		"prod": strings.ReplaceAll(name, ";", ","), "price": o.Amount.Digits(), "qty": "1", "return-type": "redirect", "return-url": back,
 		"tangible": "0", "type": "PRODUCT",
 	}
 	values := url.Values{"merchant": {config.Merchant}, "dynamic": {"1"}}
@@ -115,11 +111,7 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 
 // Returned implements [gateways.Web].
 func (*Gateway) Returned(_ context.Context, _ gateways.Place, query url.Values) (gateways.OperationID, error) {
-	id := query.Get("operation")
-	if id == "" {
-		return "", tierhost.E("", tierhost.KindInvalid, "no_operation", errors.New("there is no parameter operation"))
-	}
-	return gateways.OperationID(id), nil
+	return exchange.Returned(query)
 }
 
 // order is an order of the interface, as far as it is read.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
+	"github.com/tierhost/tierhost/gateways/internal/exchange"
 	"github.com/tierhost/tierhost/gateways/internal/settings"
 )
 
@@ -52,7 +52,7 @@ type notification struct {
 
 // open checks the signature of a notification.
 func open(key Secret, in gateways.Incoming) (*notification, error) {
-	bad := tierhost.E("", tierhost.KindInvalid, "bad_notice", errors.New("the body is no notification of 2Checkout"))
+	bad := exchange.BadNotice("the body is no notification of 2Checkout")
 	all, err := pairs(string(in.Body))
 	if err != nil || in.Method != http.MethodPost {
 		return nil, bad

@@ -181,16 +181,13 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 	if err != nil || page.Scheme != "https" {
 		return gateways.Begun{}, exchange.Unclear("the page has no address that can be read")
 	}
-	back, err := url.Parse(k.Return)
+	back, err := exchange.Back(k.Return, o.ID)
 	if err != nil {
-		return gateways.Begun{}, exchange.Refused(tierhost.KindInvalid, "the address to return to cannot be read")
+		return gateways.Begun{}, err
 	}
-	values := back.Query()
-	values.Set("operation", string(o.ID))
-	back.RawQuery = values.Encode()
-	values = page.Query()
+	values := page.Query()
 	for _, name := range []string{"successURL", "pendingURL", "failureURL", "errorURL"} {
-		values.Set(name, back.String())
+		values.Set(name, back)
 	}
 	if k.Cancel != "" {
 		values.Set("cancelURL", k.Cancel)
@@ -201,11 +198,7 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 
 // Returned implements [gateways.Web].
 func (*Gateway) Returned(_ context.Context, _ gateways.Place, query url.Values) (gateways.OperationID, error) {
-	id := query.Get("operation")
-	if id == "" {
-		return "", tierhost.E("", tierhost.KindInvalid, "no_operation", errors.New("there is no parameter operation"))
-	}
-	return gateways.OperationID(id), nil
+	return exchange.Returned(query)
 }
 
 // Do implements [gateways.Gateway], but for what is begun on WorldPay's page.
@@ -336,7 +329,7 @@ func (*Gateway) Notices(_ context.Context, _ gateways.Place, in gateways.Incomin
 		} `xml:"notify>orderStatusEvent"`
 	}
 	if xml.Unmarshal(in.Body, &n) != nil || len(n.Status) > 20 {
-		return nil, tierhost.E("", tierhost.KindInvalid, "bad_notice", errors.New("the body is no notification of WorldPay"))
+		return nil, exchange.BadNotice("the body is no notification of WorldPay")
 	}
 	var all []gateways.Notice
 	for _, s := range n.Status {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -119,4 +120,42 @@ func TestTheRecordHasNoSecrets(t *testing.T) {
 	}
 	require.Contains(t, text, "Key: op-1")
 	require.True(t, strings.HasPrefix(all[0].Answer, "200\n"))
+}
+
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text, line, ascii string
+		most              int
+	}{
+		{"Hosting", "Hosting", "Hosting", 7},
+		{"Hosting in March", "Hosting in", "Hosting in", 11},
+		{"a\r\nX: b\t c", "a X: b c", "a X: b c", 50},
+		{"äöü", "äö", "??", 2},
+		{"\u202eabc\x00\u200bd", "abcd", "abcd", 9},
+		{"\xff\xfea", "a", "a", 9},
+		{"", "", "", 9},
+	} {
+		require.Equal(t, c.line, exchange.Line(c.text, c.most), "%q", c.text)
+		require.Equal(t, c.ascii, exchange.ASCII(c.text, c.most), "%q", c.text)
+	}
+	require.Equal(t, "41: Hosting", exchange.Purpose("41", "Hosting"))
+	require.Equal(t, "41", exchange.Purpose("41", ""))
+	require.Equal(t, "Hosting", exchange.Purpose("", "Hosting"))
+}
+
+func TestCustomersComeBack(t *testing.T) {
+	t.Parallel()
+	back, err := exchange.Back("https://shop.example/paid?order=7&x=%C3%A4#top", "op-1")
+	require.NoError(t, err)
+	require.Equal(t, "https://shop.example/paid?operation=op-1&order=7&x=%C3%A4#top", back)
+	u, err := url.Parse(back)
+	require.NoError(t, err)
+	id, err := exchange.Returned(u.Query())
+	require.NoError(t, err)
+	require.Equal(t, gateways.OperationID("op-1"), id)
+	_, err = exchange.Returned(url.Values{"token": {"x"}})
+	require.ErrorIs(t, err, tierhost.ErrInvalid)
+	_, err = exchange.Back(":", "op-1")
+	require.ErrorIs(t, err, tierhost.ErrInvalid)
 }
