@@ -59,9 +59,16 @@ func (m *Manager) PutAccount(ctx context.Context, a Account, key secret.Text) (A
 				return err
 			}
 		}
-		return u.rows.PutAccount(ctx, kept)
+		err = u.rows.PutAccount(ctx, kept)
+		if errors.Is(err, storage.ErrExists) { // another one was written meanwhile
+			err = tierhost.E(op, 0, "", errors.Join(ErrBrandTaken, err))
+		}
+		return err
 	})
-	return kept, err
+	if err != nil {
+		return Account{}, err
+	}
+	return kept, nil
 }
 
 // checkAccount returns all faults of an account.

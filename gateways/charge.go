@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/worker"
 	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/secret"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -174,7 +176,7 @@ func (u *unit) intend(ctx context.Context, p *Payment, at Account, i *Instrument
 
 // begin adds an attempt, and leases the payment for it.
 func (u *unit) begin(ctx context.Context, p *Payment, a Attempt, at Account, i *Instrument) (*work, error) {
-	a.ID, a.State, a.Begun, a.Called = u.m.operationID(), AttemptIntended, u.now, u.now
+	a.ID, a.State, a.Begun, a.Called = u.m.operationID("op"), AttemptIntended, u.now, u.now
 	p.Attempts = append(p.Attempts, a)
 	p.Account, p.Action, p.Again = at.ID, nil, time.Time{}
 	return u.lease(ctx, p, a.ID, at, i, false)
@@ -251,11 +253,49 @@ func (m *Manager) call(ctx context.Context, w *work, tape *Tape) (r Result, err 
 		tape.Hide(o.Instrument.Value.Reveal())
 	}
 	o.Tape = tape
+	secrets := []secret.Text{at.Secret}
+	if o.Instrument != nil {
+		secrets = append(secrets, o.Instrument.Value)
+	}
 	asked = true
 	if w.look {
-		return g.Find(ctx, at, o)
+		r, err = g.Find(ctx, at, o)
+	} else {
+		r, err = g.Do(ctx, at, o)
 	}
-	return g.Do(ctx, at, o)
+	return discreet(r, secrets), discreetError(err, secrets)
+}
+
+// discreet takes secrets out of what a gateway says to staff. A good one says none; this is
+// the second line.
+func discreet(r Result, secrets []secret.Text) Result {
+	if r.Decline != (Decline{}) {
+		r.Decline.Code, r.Decline.Text = secret.Redact(r.Decline.Code, secrets...), secret.Redact(r.Decline.Text, secrets...)
+	}
+	if len(r.Facts) > 0 {
+		facts := make(map[string]string, len(r.Facts))
+		for name, fact := range r.Facts {
+			facts[name] = secret.Redact(fact, secrets...)
+		}
+		r.Facts = facts
+	}
+	return r
+}
+
+// discreetError is an error without secrets and card numbers: itself, if it has none.
+func discreetError(err error, secrets []secret.Text) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	clean := MaskCardNumbers(secret.Redact(text, secrets...))
+	if clean == text {
+		return err
+	}
+	if errors.Is(err, ErrNoOperation) {
+		return ErrNoOperation
+	}
+	return tierhost.Fail(tierhost.KindOf(err), tierhost.EffectOf(err), errors.New(clean))
 }
 
 // operation is the attempt as its gateway sees it.
@@ -283,18 +323,11 @@ func (m *Manager) operation(ctx context.Context, w *work) (Operation, error) {
 	return o, nil
 }
 
-// jittered is a wait that is shortened at random by up to a quarter.
-func (m *Manager) jittered(d time.Duration) time.Duration {
-	return d - time.Duration(m.opt.Rand()*float64(d)/4)
-}
+func (m *Manager) jittered(d time.Duration) time.Duration { return worker.Jittered(d, m.opt.Rand) }
 
 // patience is how long it waits before the nth look.
 func (m *Manager) patience(n int) time.Duration {
-	d := m.opt.Look
-	for ; n > 1 && d < m.opt.LookMost; n-- {
-		d *= 2
-	}
-	return m.jittered(min(d, m.opt.LookMost))
+	return m.jittered(worker.Doubled(m.opt.Look, m.opt.LookMost, n))
 }
 
 // checkTexts adds the faults of texts that are kept.

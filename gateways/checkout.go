@@ -8,6 +8,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/secret"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -99,17 +100,22 @@ func (q *CheckoutRequest) check() error {
 			issues.Add(path, "required", "there is none")
 		}
 	}
-	for path, text := range map[string]string{"return": q.Return, "cancel": q.Cancel, "notify": q.Notify} {
-		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil) {
-			issues.Add(path, "invalid", "this is no absolute URL of a page")
-		}
-	}
+	checkPages(&issues, map[string]string{"return": q.Return, "cancel": q.Cancel, "notify": q.Notify})
 	checkTexts(&issues, map[string]string{
 		"key": q.Key, "seller": q.Seller, "customer": q.Customer, "purpose": q.Purpose, "number": q.Number, "text": q.Text,
 		"email": q.Email, "language": q.Language,
 	})
 	checkAmount(&issues, "amount", q.Amount)
 	return issues.Err()
+}
+
+// checkPages adds the faults of what must be absolute URLs of pages.
+func checkPages(issues *tierhost.Issues, pages map[string]string) {
+	for path, text := range pages {
+		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil) {
+			issues.Add(path, "invalid", "this is no absolute URL of a page")
+		}
+	}
 }
 
 // beginPage has the provider prepare a payment on its page.
@@ -130,7 +136,7 @@ func (m *Manager) beginPage(ctx context.Context, w *work, q CheckoutRequest, tap
 	b, err = web.Begin(ctx, at, Checkout{
 		Operation: o, Return: q.Return, Cancel: q.Cancel, Notify: q.Notify, Email: q.Email, Language: q.Language,
 	})
-	return b, tierhost.Classify("gateways", err)
+	return b, tierhost.Classify("gateways", discreetError(err, []secret.Text{at.Secret}))
 }
 
 // Returned is called when a customer comes back from a provider's page, with what the
@@ -157,7 +163,7 @@ func (m *Manager) Returned(ctx context.Context, account AccountID, query url.Val
 	id, err := web.Returned(within, at, query)
 	cancel()
 	if err != nil {
-		return Payment{}, tierhost.E(op, 0, "", err)
+		return Payment{}, tierhost.E(op, 0, "", discreetError(err, []secret.Text{at.Secret}))
 	}
 	return m.Settle(ctx, account, id, "")
 }

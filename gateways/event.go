@@ -1,12 +1,9 @@
 package gateways
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/event"
 	"github.com/tierhost/tierhost/money"
 	"github.com/tierhost/tierhost/storage"
 )
@@ -64,64 +61,51 @@ type RefundChanged struct {
 	State     AttemptState `json:"state"`
 }
 
+// InstrumentKept is the event "gateways.instrument.kept": a customer has given an instrument
+// to a provider, and it can be charged now.
+type InstrumentKept struct {
+	Instrument InstrumentID `json:"instrument"`
+	Customer   string       `json:"customer"`
+	Account    AccountID    `json:"account"`
+	Card       Card         `json:"card,omitzero"`
+}
+
 // EventData is the content of an event of this package.
 type EventData interface {
-	event() (kind string, version int)
+	event() (name string, version int)
 }
 
 func (PaymentChanged) event() (string, int)    { return "gateways.payment.changed", 1 }
 func (PaymentDeclined) event() (string, int)   { return "gateways.payment.declined", 1 }
 func (InstrumentBlocked) event() (string, int) { return "gateways.instrument.blocked", 1 }
+func (InstrumentKept) event() (string, int)    { return "gateways.instrument.kept", 1 }
 func (PaymentParked) event() (string, int)     { return "gateways.payment.parked", 1 }
 func (RefundChanged) event() (string, int)     { return "gateways.refund.changed", 1 }
 
-// DecodeEvent returns the content of an event of this package. It fails with
-// tierhost.ErrUnsupported for others, and for versions that it does not know.
-func DecodeEvent(e *storage.Event) (EventData, error) {
-	var d EventData
-	switch e.Type {
-	case "gateways.payment.changed":
-		d = &PaymentChanged{}
-	case "gateways.payment.declined":
-		d = &PaymentDeclined{}
-	case "gateways.instrument.blocked":
-		d = &InstrumentBlocked{}
-	case "gateways.payment.parked":
-		d = &PaymentParked{}
-	case "gateways.refund.changed":
-		d = &RefundChanged{}
-	default:
-		return nil, tierhost.E("gateways.DecodeEvent", tierhost.KindUnsupported, "unknown_event", fmt.Errorf("%.128q is no event of this package", e.Type))
+func form[T EventData]() event.Form[EventData] {
+	var zero T
+	name, version := zero.event()
+	return event.FormOf(name, version, func(d T) EventData { return d })
+}
+
+// eventForms lists all events of this package.
+func eventForms() []event.Form[EventData] {
+	return []event.Form[EventData]{
+		form[PaymentChanged](), form[PaymentDeclined](), form[InstrumentBlocked](), form[InstrumentKept](), form[PaymentParked](), form[RefundChanged](),
 	}
-	if _, version := d.event(); e.Version != version {
-		return nil, tierhost.E("gateways.DecodeEvent", tierhost.KindUnsupported, "unknown_version", fmt.Errorf("version %d of %s", e.Version, e.Type))
-	}
-	if err := json.Unmarshal(e.Data, d); err != nil {
-		return nil, tierhost.E("gateways.DecodeEvent", tierhost.KindInvalid, "bad_event", errors.New("the content is no JSON of the event"))
-	}
-	switch d := d.(type) {
-	case *PaymentChanged:
-		return *d, nil
-	case *PaymentDeclined:
-		return *d, nil
-	case *InstrumentBlocked:
-		return *d, nil
-	case *PaymentParked:
-		return *d, nil
-	case *RefundChanged:
-		return *d, nil
-	}
-	return nil, nil
+}
+
+// DecodeEvent returns the content of an event of this package, as one of its types, by
+// value. An event of another package or of an unknown version is tierhost.ErrUnsupported.
+func DecodeEvent(e storage.Event) (EventData, error) {
+	return event.Decode("gateways.DecodeEvent", eventForms(), e)
 }
 
 // tell says what happened to a payment.
-func (u *unit) tell(p *Payment, d EventData) {
-	kind, version := d.event()
-	data, err := json.Marshal(d)
-	if err != nil {
-		data = []byte("{}") // amounts and texts always marshal
-	}
-	u.events = append(u.events, &storage.Event{
-		ID: u.m.opt.IDs.NewID("evt"), Type: kind, Version: version, At: u.now, Seller: p.Seller, Subject: "payment/" + string(p.ID), Data: data,
-	})
+func (u *unit) tell(p *Payment, d EventData) { u.tellOf(p.Seller, "payment/"+string(p.ID), d) }
+
+// tellOf says what happened to a subject in a seller's books.
+func (u *unit) tellOf(seller, subject string, d EventData) {
+	name, version := d.event()
+	u.events = append(u.events, event.New(u.m.opt.IDs.NewID("evt"), u.now, seller, subject, name, version, d))
 }

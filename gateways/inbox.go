@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/secret"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -103,7 +104,16 @@ func (m *Manager) Notified(ctx context.Context, account AccountID, in Incoming) 
 	defer cancel()
 	notices, err := notifier.Notices(within, at, in, now)
 	if err != nil {
+		if !errors.Is(err, ErrSignature) {
+			err = discreetError(err, []secret.Text{at.Secret})
+		}
 		return Answer{}, tierhost.E(op, 0, "", err)
+	}
+	for i := range notices {
+		if notices[i].Result != nil {
+			r := discreet(*notices[i].Result, []secret.Text{at.Secret})
+			notices[i].Result = &r
+		}
 	}
 	var fresh []Inbound
 	err = m.update(ctx, func(ctx context.Context, u *unit) error {
@@ -203,6 +213,11 @@ func (m *Manager) hear(ctx context.Context, in Inbound) (PaymentID, error) {
 	}
 	if n.Result == nil || n.Unsigned {
 		p, err := m.Settle(ctx, in.Account, n.Operation, n.Reference)
+		if errors.Is(err, ErrNoPayment) && n.Operation != "" { // the keeping of an instrument has its ID
+			if _, err := m.registered(ctx, InstrumentID(n.Operation), in.Account); !errors.Is(err, ErrNoInstrument) {
+				return "", err
+			}
+		}
 		return p.ID, err
 	}
 	var p Payment

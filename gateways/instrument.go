@@ -23,11 +23,26 @@ type Instrument struct {
 	// Removed is when the provider was told to forget it; zero: not.
 	Removed time.Time `json:"removed,omitzero"`
 
+	// Handover is how the customer gives it to the provider, as long as it is not kept.
+	Handover *Handover `json:"handover,omitempty"`
+
 	// Failures counts the declines since it last paid. Until Waits nothing else is paid
 	// with it. Blocked says why nothing is at all, until staff has reset it.
 	Failures int       `json:"failures,omitempty"`
 	Waits    time.Time `json:"waits,omitzero"`
 	Blocked  string    `json:"blocked,omitempty"`
+}
+
+// Handover is how a customer gives an instrument to a provider: see [Manager.Register].
+type Handover struct {
+	Account   AccountID `json:"account"`
+	Known     string    `json:"known,omitempty"`     // the provider's name of the customer, if it has given one before
+	Reference string    `json:"reference,omitempty"` // what the provider calls it
+	Return    string    `json:"return,omitempty"`
+	Cancel    string    `json:"cancel,omitempty"`
+	Action    *Action   `json:"action,omitempty"` // what the customer has to do
+	Until     time.Time `json:"until,omitzero"`   // after which it cannot be done any more
+	Failure   string    `json:"failure,omitempty"`
 }
 
 // KeptToken is a [Token] as it is kept.
@@ -53,15 +68,25 @@ func (i Instrument) Clone() Instrument {
 	for n := range i.Tokens {
 		i.Tokens[n].Sealed = slices.Clone(i.Tokens[n].Sealed)
 	}
+	if i.Handover != nil {
+		h := *i.Handover
+		if h.Action != nil {
+			a := h.Action.clone()
+			h.Action = &a
+		}
+		i.Handover = &h
+	}
 	return i
 }
 
 // Usable reports whether something may be paid with it now, and if not why, as a stable
-// code: "removed", "blocked", "waits", "expired".
+// code: "removed", "not_kept", "blocked", "waits", "expired".
 func (i *Instrument) Usable(now time.Time) (bool, string) {
 	switch {
 	case !i.Removed.IsZero():
 		return false, "removed"
+	case i.Handover != nil:
+		return false, "not_kept"
 	case i.Blocked != "":
 		return false, "blocked"
 	case now.Before(i.Waits):

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/secret"
 )
 
 // KeepRequest keeps an instrument whose token the host has: the provider's script has made
@@ -23,8 +24,9 @@ type KeepRequest struct {
 // Keep keeps an instrument and returns it. The token is sealed. What looks like the number
 // of a card is refused, wherever it is ([ErrCardNumber] in the codes of the faults).
 //
-// It fails with a [*tierhost.Invalid] that lists all faults, and with [ErrNoAccount] if
-// the account is not the seller's.
+// It fails with a [*tierhost.Invalid] that lists all faults, with [ErrNoAccount] if the
+// account is not the seller's, and with [ErrNoGateway] if cards of that brand do not go
+// through it.
 func (m *Manager) Keep(ctx context.Context, q KeepRequest) (Instrument, error) {
 	const op = "gateways.Keep"
 	var issues tierhost.Issues
@@ -56,6 +58,9 @@ func (m *Manager) Keep(ctx context.Context, q KeepRequest) (Instrument, error) {
 		if err != nil {
 			return missing(ErrNoAccount, err)
 		}
+		if err := a.takes(q.Card); err != nil {
+			return err
+		}
 		i.Made = u.now
 		return u.rows.PutInstrument(ctx, i)
 	})
@@ -63,6 +68,14 @@ func (m *Manager) Keep(ctx context.Context, q KeepRequest) (Instrument, error) {
 		return Instrument{}, tierhost.E(op, 0, "", err)
 	}
 	return i, nil
+}
+
+// takes fails with [ErrNoGateway] unless cards of the brand go through the account.
+func (a *Account) takes(c Card) error {
+	if _, routed := a.Brands[c.Brand]; !routed || !a.Active {
+		return fmt.Errorf("%w: %s does not take %s", ErrNoGateway, a.ID, c.Brand)
+	}
+	return nil
 }
 
 // Also keeps a further token of an instrument: the same card, at another provider of the
@@ -83,6 +96,9 @@ func (m *Manager) Also(ctx context.Context, id InstrumentID, at AccountID, t Tok
 		}
 		if err != nil {
 			return missing(ErrNoAccount, err)
+		}
+		if err := a.takes(i.Card); err != nil {
+			return err
 		}
 		if _, has := i.token(at); has {
 			return fmt.Errorf("%w: the account has a token of it", ErrPhase)
@@ -156,7 +172,7 @@ func (m *Manager) forget(ctx context.Context, i *Instrument, kept KeptToken) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.opt.Timeout)
 	defer cancel()
-	return vault.Forget(ctx, at, Token{Customer: kept.Customer, Value: value})
+	return discreetError(vault.Forget(ctx, at, Token{Customer: kept.Customer, Value: value}), []secret.Text{at.Secret, value})
 }
 
 func (m *Manager) alterInstrument(

@@ -42,6 +42,8 @@ type Options struct {
 	// Page is how long a customer may take on a provider's page, if the provider does not
 	// say; 0: 24 hours.
 	Page time.Duration
+	// Idle is how long [Manager.Run] waits at the most; 0: 30 seconds.
+	Idle time.Duration
 	// Give is after how many looks in vain a payment is parked; 0: 40.
 	Give int
 	// Rand yields numbers in [0,1) for jitter; nil: a generator seeded by the runtime.
@@ -91,6 +93,9 @@ func New(store Store, o Options) (*Manager, error) {
 	if o.Page <= 0 {
 		o.Page = 24 * time.Hour
 	}
+	if o.Idle <= 0 {
+		o.Idle = 30 * time.Second
+	}
 	if o.Give <= 0 {
 		o.Give = 40
 	}
@@ -109,8 +114,8 @@ const outcomeTime = 30 * time.Second
 func (m *Manager) now() time.Time { return m.opt.Clock.Now().UTC().Truncate(time.Microsecond) }
 
 // operationID makes an ID that every provider takes as a key.
-func (m *Manager) operationID() OperationID {
-	id := []byte(m.opt.IDs.NewID("op"))
+func (m *Manager) operationID(kind string) OperationID {
+	id := []byte(m.opt.IDs.NewID(kind))
 	for i, c := range id {
 		if c == '_' {
 			id[i] = '-'

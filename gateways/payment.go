@@ -45,7 +45,7 @@ type Payment struct {
 	Attempts []Attempt `json:"attempts,omitempty"` // in the order in which they were made
 	Action   *Action   `json:"action,omitempty"`   // what the customer has to do
 	// Lost is what the customer's bank has taken back.
-	Lost money.Money `json:"lost,omitzero"`
+	Lost money.Money `json:"lost"`
 	// Parked says why staff has to look at it.
 	Parked *Parking `json:"parked,omitempty"`
 
@@ -153,6 +153,36 @@ const (
 type Lease struct {
 	Token string    `json:"token,omitempty"`
 	Until time.Time `json:"until,omitzero"`
+}
+
+// Available is when a worker may take the payment: when it is due, and its lease, if it has
+// one, is over. The zero time: never.
+func (p *Payment) Available() time.Time {
+	if p.Due.IsZero() || p.Lease.Token == "" || p.Lease.Until.Before(p.Due) {
+		return p.Due
+	}
+	return p.Lease.Until
+}
+
+// References are what providers call the payment and its attempts, each with the account
+// that it is at, without repetition.
+func (p *Payment) References() (all []Reference) {
+	add := func(r Reference) {
+		if r.Value != "" && !slices.Contains(all, r) {
+			all = append(all, r)
+		}
+	}
+	add(Reference{p.Account, p.Reference})
+	for _, a := range p.Attempts {
+		add(Reference{a.Account, a.Reference})
+	}
+	return all
+}
+
+// Reference is what a provider calls a payment, at an account.
+type Reference struct {
+	Account AccountID
+	Value   string
 }
 
 // Clone returns a copy that shares nothing with p.

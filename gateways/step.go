@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/worker"
 )
 
 // Step brings one payment that is due one call further, and reports whether there was
@@ -90,32 +91,25 @@ func (u *unit) take(ctx context.Context, p Payment) (*work, error) {
 	return u.intend(ctx, &p, route[0], &i)
 }
 
-// Run calls Step until ctx is done, and waits for idle while there is nothing to do; 0:
-// five seconds. It returns the context's error, or the first one of the store that does
-// not pass.
-func (m *Manager) Run(ctx context.Context, idle time.Duration) error {
-	if idle <= 0 {
-		idle = 5 * time.Second
-	}
-	timer := time.NewTimer(idle)
-	defer timer.Stop()
-	for {
-		worked, err := m.Step(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil && !passes(err):
-			return tierhost.E("gateways.Run", 0, "", err)
-		case err != nil:
-			m.opt.Logger.WarnContext(ctx, "a payment could not be worked on", "error", err)
-		case worked:
-			continue
-		}
-		timer.Reset(idle)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-timer.C:
-		}
-	}
+// NextDue returns when there is something to do next that is not yet: a payment to try or to
+// look up, or a notice. The zero time: never, as things are.
+func (m *Manager) NextDue(ctx context.Context) (next time.Time, err error) {
+	err = m.view(ctx, func(ctx context.Context, rows Rows) error {
+		next, err = rows.NextDue(ctx, m.now())
+		return err
+	})
+	return next, err
+}
+
+// Run works until ctx is done, and returns its error: it calls [Manager.Step] as long as
+// there is something to do, then waits until something is due, for [Options.Idle] at the
+// most. When the store fails it logs that and waits as long. A host that wants several
+// calls at once runs several, each in a goroutine of its own.
+func (m *Manager) Run(ctx context.Context) error {
+	return worker.Loop{
+		Step: m.Step, NextDue: m.NextDue, Now: m.now, Idle: m.opt.Idle, Jitter: m.jittered,
+		Failed: func(ctx context.Context, err error) {
+			m.opt.Logger.ErrorContext(ctx, "payments are not worked on", "error", err, "code", tierhost.CodeOf(err))
+		},
+	}.Run(ctx)
 }

@@ -33,10 +33,15 @@ type Rows interface {
 	InstrumentRows
 	PaymentRows
 	NoticeRows
+	// NextDue returns when the next payment becomes available, or the next notice due,
+	// after the given time; the zero time: none ever does.
+	NextDue(ctx context.Context, now time.Time) (time.Time, error)
 }
 
 // AccountRows are the rows of accounts at providers.
 type AccountRows interface {
+	// PutAccount writes an account. It MUST fail whole with storage.ErrExists if another
+	// active account of the seller has one of the Brands of an active one at its order.
 	PutAccount(ctx context.Context, a Account) error
 	// Account returns an account, or storage.ErrNotFound.
 	Account(ctx context.Context, id AccountID) (Account, error)
@@ -81,8 +86,10 @@ type PaymentRows interface {
 	PaymentByReference(ctx context.Context, account AccountID, reference string) (Payment, error)
 	// Payments returns up to limit payments that match, after the given one, by ID.
 	Payments(ctx context.Context, q PaymentQuery, after PaymentID, limit int) ([]Payment, error)
-	// DuePayments returns up to limit payments that are due and whose lease, if they have
-	// one, is over, those due first by time and ID.
+	// DuePayments returns up to limit payments that are available at a time (see
+	// [Payment.Available]), those that became so first, then by ID.
+	// No other transaction at the same time gets the same ones to write: it waits, passes
+	// them over, or fails with storage.ErrConflict when it writes.
 	DuePayments(ctx context.Context, now time.Time, limit int) ([]Payment, error)
 	// AddExchanges appends to the charge log.
 	AddExchanges(ctx context.Context, all []LogEntry) error
@@ -91,14 +98,17 @@ type PaymentRows interface {
 	Exchanges(ctx context.Context, id PaymentID, after int64, limit int) ([]LogEntry, error)
 	// Count adds to the statistics of an account's day.
 	Count(ctx context.Context, c Count) error
-	// Counts returns the statistics of an account from a day to a day, both included.
+	// Counts returns the statistics of an account from a day to a day, both included, by day,
+	// brand, verb, outcome and currency.
 	Counts(ctx context.Context, account AccountID, from, to string) ([]Count, error)
 }
 
 // LogEntry is one exchange with a provider, in the charge log.
 type LogEntry struct {
 	// Number orders the entries of a payment; the store assigns it on append.
-	Number    int64
+	Number int64
+	// Payment is what it is about: for what was said to have an instrument kept, the ID of
+	// that.
 	Payment   PaymentID
 	Operation OperationID
 	Account   AccountID
@@ -125,7 +135,8 @@ type NoticeRows interface {
 	PutNotice(ctx context.Context, n Inbound) error
 	// Notice returns the notice of an account's event, or storage.ErrNotFound.
 	Notice(ctx context.Context, account AccountID, event string) (Inbound, error)
-	// DueNotices returns up to limit notices that are not done and are due, by time.
+	// DueNotices returns up to limit notices that are due at a time: those due first, then
+	// by account and event.
 	DueNotices(ctx context.Context, now time.Time, limit int) ([]Inbound, error)
 	// PurgeNotices deletes up to limit notices that were done before the given time.
 	PurgeNotices(ctx context.Context, before time.Time, limit int) (int, error)

@@ -28,6 +28,7 @@ type world struct {
 	card   gateways.Instrument
 	booked map[string]gateways.Settlement
 	refuse error // what the books say
+	heard  []storage.Event
 }
 
 const (
@@ -151,4 +152,36 @@ func (w *world) balanced() {
 	taken2, given2 := w.second.Moved("second", euro())
 	received, returned := w.books()
 	require.Equal(w.t, [2]int64{taken1 + taken2, given1 + given2}, [2]int64{received, returned}, "taken and given back, and what was booked")
+}
+
+// told counts the events of a sort.
+func (w *world) told(name string) (n int) {
+	w.t.Helper()
+	for _, e := range w.events() {
+		if e.Type == name {
+			n++
+		}
+	}
+	return n
+}
+
+// events are all that were told so far, each of which decodes.
+func (w *world) events() []storage.Event {
+	w.t.Helper()
+	var fresh []storage.Event
+	require.NoError(w.t, w.store.Update(w.t.Context(), func(ctx context.Context, tx storage.Tx) error {
+		outbox, err := w.store.Outbox(tx)
+		if err != nil {
+			return err
+		}
+		now := w.clock.Now()
+		fresh, err = outbox.Lease(ctx, "test", now, now.Add(10000*time.Hour), 10000)
+		return err
+	}))
+	for _, e := range fresh {
+		_, err := gateways.DecodeEvent(e)
+		require.NoError(w.t, err)
+	}
+	w.heard = append(w.heard, fresh...)
+	return w.heard
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,7 +81,16 @@ func (c *company) debtsTo(ctx context.Context, id billing.SellerID, day billing.
 			acts = append(acts, billing.Close{Request: c.job(), Account: a.ID})
 		}
 	}
-	return c.together(ctx, acts)
+	// Those who pay do so one by one: a payment is not undone because another one failed.
+	for i, act := range acts {
+		if paid, ok := act.(billing.Pay); ok {
+			if err := c.collect(ctx, paid); err != nil {
+				return err
+			}
+			acts[i] = nil
+		}
+	}
+	return c.together(ctx, slices.DeleteFunc(acts, func(a billing.Action) bool { return a == nil }))
 }
 
 // debt is what happens about an account that has owed money for some days.
@@ -88,9 +98,8 @@ func (c *company) debt(a billing.Account, who *customer, days int, day billing.D
 	unpaid := a.Status == billing.Suspended && a.Suspension.Reason == billing.ReasonDebt
 	switch {
 	case days >= who.pays: // also what is left to pay of a closed account
-		paid := billing.Pay{Account: a.ID, Amount: a.Balance.Neg(), Reference: "transfer of " + day.String()}
-		// The bank's file may be read twice: the key makes that harmless.
-		paid.Key = "bank " + day.String()
+		paid := billing.Pay{Account: a.ID, Amount: a.Balance.Neg()} // see collect
+		paid.Key = "debt of " + day.String()
 		if !unpaid {
 			return []billing.Action{paid}
 		}
@@ -170,6 +179,10 @@ func (c *company) sendLetters(ctx context.Context) error {
 		}
 		if strings.HasPrefix(e.Type, "provisioning.") {
 			c.done.events["machines and servers"]++
+			return nil
+		}
+		if strings.HasPrefix(e.Type, "gateways.") {
+			c.done.events["payments by card"]++
 			return nil
 		}
 		data, err := billing.DecodeEvent(e)

@@ -7,7 +7,7 @@
 //
 // It needs nothing to be set up. Read it in this order: catalog.go (what is sold),
 // customers.go (who buys), year.go and jobs.go (what happens each day), tables.go (what
-// the books know); then servers.go (where it all goes), resellers.go (who sells besides),
+// the books know); then servers.go (where it all goes), payments.go (how they pay), resellers.go (who sells besides),
 // news.go (what happens to them) and wholesale.go (what the books know of that).
 package main
 

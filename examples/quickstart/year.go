@@ -8,6 +8,8 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/billing"
+	"github.com/tierhost/tierhost/gateways"
+	"github.com/tierhost/tierhost/gateways/fake"
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/placement"
 	"github.com/tierhost/tierhost/reseller"
@@ -21,6 +23,7 @@ func lastDay() billing.Date  { return billing.NewDate(2025, time.December, 31) }
 type store interface {
 	reseller.Store
 	provisioning.Store
+	gateways.Store
 }
 
 // company is the hosting company: its books, its customers and resellers, and the clock
@@ -30,6 +33,9 @@ type company struct {
 	manager   *reseller.Manager     // the books with their wholesale side ...
 	books     *billing.Engine       // ... and the manager's engine
 	inventory *provisioning.Manager // the machines
+	payments  *gateways.Manager     // through the test provider
+	till      *fake.Provider
+	cards     map[billing.AccountID]gateways.InstrumentID
 	clock     *tierhost.TestClock
 	partners  []*partner
 	customers []*customer // the company's own, then the resellers'
@@ -82,6 +88,9 @@ func newCompany(ctx context.Context, store store, seed uint64, customers int) (*
 		return nil, err
 	}
 	if err := c.openServers(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.openPayments(); err != nil {
 		return nil, err
 	}
 	return c, nil

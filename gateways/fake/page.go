@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html"
+	"net/http"
 	"net/url"
+	"path"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
@@ -29,7 +32,7 @@ func (p *Provider) Begin(ctx context.Context, at gateways.Place, c gateways.Chec
 	if s.Before {
 		return gateways.Begun{}, unreachable(tierhost.EffectUnknown)
 	}
-	page := gateways.Action{URL: "https://pay.fake.example/" + string(o.ID) + "?" + url.Values{"return": {c.Return}}.Encode()}
+	page := gateways.Action{URL: p.opt.Pages + "/" + string(o.ID) + "?" + url.Values{"return": {c.Return}}.Encode()}
 	if p.made[o.ID] == nil {
 		p.serial++
 		p.made[o.ID] = &operation{Operation: o, account: at.Account, result: gateways.Result{
@@ -50,4 +53,39 @@ func (p *Provider) Returned(_ context.Context, _ gateways.Place, query url.Value
 		return "", tierhost.E("", tierhost.KindInvalid, "no_operation", errors.New("the page brings back no operation"))
 	}
 	return gateways.OperationID(id), nil
+}
+
+// ServeHTTP serves the page on which customers pay: mounted at Options.Pages it shows what
+// is to be paid, and two buttons; a POST with outcome=pay or outcome=decline ends the
+// operation and sends the customer back, with "operation" in the query.
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := gateways.OperationID(path.Base(r.URL.Path))
+	p.mu.Lock()
+	o := p.made[id]
+	amount := ""
+	if o != nil {
+		amount = o.Operation.Amount.String()
+	}
+	p.mu.Unlock()
+	back, err := url.Parse(r.FormValue("return"))
+	if o == nil || err != nil || back.Host == "" {
+		http.NotFound(w, r)
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = fmt.Fprintf(w, `<!doctype html><title>Test provider</title><form method="post"><p>Pay %s?</p>
+<input type="hidden" name="return" value="%s"><button name="outcome" value="pay">Pay</button> <button name="outcome" value="decline">Decline</button></form>
+`, html.EscapeString(amount), html.EscapeString(back.String()))
+		return
+	}
+	var decline *gateways.Decline
+	if r.FormValue("outcome") != "pay" {
+		decline = &gateways.Decline{Code: gateways.DeclineUnspecified, Text: "declined on the page"}
+	}
+	p.Complete(id, decline)
+	query := back.Query()
+	query.Set("operation", string(id))
+	back.RawQuery = query.Encode()
+	http.Redirect(w, r, back.String(), http.StatusSeeOther)
 }

@@ -18,6 +18,9 @@ type Options struct {
 	Brands []gateways.Brand
 	// Forgets: it cannot be asked what became of an operation.
 	Forgets bool
+	// Pages is the URL below which the provider's pages are, as served by
+	// [Provider.ServeHTTP]; "": "https://pay.fake.example", where there is nothing.
+	Pages string
 	// Now is the provider's clock: notifications then say when they were sent, and old ones
 	// are refused. nil: they do not, as if each were sent just now.
 	Now func() time.Time
@@ -57,6 +60,9 @@ type Call struct {
 
 // New returns a provider with empty books.
 func New(o Options) *Provider {
+	if o.Pages == "" {
+		o.Pages = "https://pay.fake.example"
+	}
 	if o.Brands == nil {
 		o.Brands = gateways.Brands()
 	}

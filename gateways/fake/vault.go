@@ -29,7 +29,7 @@ func (p *Provider) Keep(ctx context.Context, _ gateways.Place, k gateways.Keepin
 	if _, begun := p.keepings[k.ID]; !begun {
 		p.keepings[k.ID] = nil
 	}
-	return gateways.Begun{Reference: "fake_keeping_" + string(k.ID), Action: gateways.Action{URL: "https://pay.fake.example/keep/" + string(k.ID)}}, nil
+	return gateways.Begun{Reference: "fake_keeping_" + string(k.ID), Action: gateways.Action{URL: p.opt.Pages + "/keep/" + string(k.ID)}}, nil
 }
 
 // Give is the customer who gives a card to the provider's page.

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/fake"
 	"github.com/tierhost/tierhost/provisioning/placement"
+	"github.com/tierhost/tierhost/storage/storagetest/conformance"
 )
 
 // BenchmarkReserve measures what [provisioning.Manager.Reserve] does on a store (place,
@@ -30,9 +28,6 @@ func BenchmarkReserve(b *testing.B, open func(b *testing.B) provisioning.Store, 
 	}
 }
 
-// perTurn is how many reservations each client makes in a turn.
-const perTurn = 20
-
 func benchmarkReserve(b *testing.B, st provisioning.Store, floor func(ctx context.Context, n int) error, dimensions, clients int) {
 	ctx := b.Context()
 	m, err := provisioning.New(st, provisioning.Options{Policy: placement.Policy{Picker: placement.PowerOfTwo{}}})
@@ -50,7 +45,7 @@ func benchmarkReserve(b *testing.B, st provisioning.Store, floor func(ctx contex
 		_, err := m.Reserve(ctx, provisioning.ReserveRequest{Seller: "host", Account: "42", Demands: []provisioning.Demand{demand}})
 		return err
 	}
-	inTurns(b, clients, 1, floor, reserve, func(context.Context) error { return nil }, "reservations/s")
+	conformance.InTurns(b, clients, 1, floor, reserve, func(context.Context) error { return nil }, "reservations/s")
 }
 
 // BenchmarkStep measures what [provisioning.Manager.Step] does on a store beside the work
@@ -77,7 +72,7 @@ func benchmarkStep(b *testing.B, st provisioning.Store, floor func(ctx context.C
 	}
 	ordered := 0
 	order := func(ctx context.Context) error { // two steps each: it is made, and looked at
-		for range clients * perTurn / 2 {
+		for range clients * conformance.PerTurn / 2 {
 			ordered++
 			_, err := m.Order(ctx, provisioning.Order{
 				Seller: "host", Account: "42", Services: []provisioning.OrderedService{{Kind: "web", Name: fmt.Sprint("site", ordered)}},
@@ -97,61 +92,7 @@ func benchmarkStep(b *testing.B, st provisioning.Store, floor func(ctx context.C
 			runtime.Gosched() // the others have what is left between two steps
 		}
 	}
-	inTurns(b, clients, 2, floor, step, order, "steps/s")
-}
-
-// inTurns has clients do something in turns with the floor, of which each does so many.
-// Before each turn there is something to be prepared.
-func inTurns(b *testing.B, clients, floors int, floor, do func(ctx context.Context, n int) error, before func(ctx context.Context) error, unit string) {
-	n := 0
-	turn := func(do func(ctx context.Context, n int) error) time.Duration {
-		var all sync.WaitGroup
-		failed := make([]error, clients)
-		began := time.Now()
-		for i := range clients {
-			from := n + i*perTurn
-			all.Go(func() {
-				for j := range perTurn {
-					if failed[i] = do(b.Context(), from+j); failed[i] != nil {
-						return
-					}
-				}
-			})
-		}
-		all.Wait()
-		took := time.Since(began)
-		n += clients * perTurn
-		for _, err := range failed {
-			if err != nil {
-				b.Fatal(err)
-			}
-		}
-		return took
-	}
-	both := func() (bare, full float64) {
-		if err := before(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-		for range floors {
-			bare += turn(floor).Seconds()
-		}
-		return bare, turn(do).Seconds()
-	}
-	both()
-	var bare, full, ratio []float64
-	for b.Loop() {
-		f, r := both()
-		bare, full, ratio = append(bare, f), append(full, r), append(ratio, f/r)
-	}
-	each := float64(clients * perTurn)
-	b.ReportMetric(each/median(full), unit)
-	b.ReportMetric(float64(floors)*each/median(bare), "updates/s")
-	b.ReportMetric(100*median(ratio), "%floor")
-}
-
-func median(all []float64) float64 {
-	slices.Sort(all)
-	return all[len(all)/2]
+	conformance.InTurns(b, clients, 2, floor, step, order, "steps/s")
 }
 
 // benchFleet makes a group of servers that do not fill up.

@@ -122,6 +122,19 @@ func (r gatewayRows) accounts() versioned[gateways.AccountID, gateways.Account] 
 }
 
 func (r gatewayRows) PutAccount(ctx context.Context, a gateways.Account) error {
+	if err := r.tx.writing(ctx); err != nil {
+		return err
+	}
+	for _, other := range r.state().accounts.all() {
+		if !a.Active || !other.Active || other.Seller != a.Seller || other.ID == a.ID {
+			continue
+		}
+		for brand, order := range a.Brands {
+			if at, has := other.Brands[brand]; has && at == order {
+				return r.tx.abort(fmt.Errorf("account %.128q has %.32q: %w", other.ID, brand, storage.ErrExists))
+			}
+		}
+	}
 	return r.accounts().put(ctx, a.ID, a)
 }
 
@@ -140,6 +153,9 @@ func (r gatewayRows) instruments() versioned[gateways.InstrumentID, gateways.Ins
 		func(i gateways.Instrument) gateways.Instrument {
 			i = i.Clone()
 			i.Made, i.Removed, i.Waits = instant(i.Made), instant(i.Removed), instant(i.Waits)
+			if i.Handover != nil {
+				i.Handover.Until = instant(i.Handover.Until)
+			}
 			return i
 		},
 	}
@@ -179,28 +195,6 @@ func (r gatewayRows) payments() versioned[gateways.PaymentID, gateways.Payment] 
 	}
 }
 
-// references are what providers call a payment.
-func references(p gateways.Payment) (all []referenceKey) {
-	add := func(at gateways.AccountID, reference string) {
-		if reference != "" {
-			all = append(all, referenceKey{at, reference, p.ID})
-		}
-	}
-	add(p.Account, p.Reference)
-	for _, a := range p.Attempts {
-		add(a.Account, a.Reference)
-	}
-	return all
-}
-
-// available is when a worker may take a payment; zero: not.
-func available(p gateways.Payment) time.Time {
-	if p.Due.IsZero() || p.Lease.Token == "" || p.Lease.Until.Before(p.Due) {
-		return p.Due
-	}
-	return p.Lease.Until
-}
-
 func (r gatewayRows) PutPayment(ctx context.Context, p gateways.Payment) error {
 	if err := r.tx.writing(ctx); err != nil {
 		return err
@@ -225,10 +219,10 @@ func (r gatewayRows) PutPayment(ctx context.Context, p gateways.Payment) error {
 		for _, a := range old.Attempts {
 			st.operations.delete(r.tx.own, a.ID)
 		}
-		for _, k := range references(old) {
-			st.references.delete(r.tx.own, k)
+		for _, k := range old.References() {
+			st.references.delete(r.tx.own, referenceKey{k.Account, k.Value, old.ID})
 		}
-		if at := available(old); !at.IsZero() {
+		if at := old.Available(); !at.IsZero() {
 			st.due.delete(r.tx.own, paymentTime{at, old.ID})
 		}
 	}
@@ -238,10 +232,10 @@ func (r gatewayRows) PutPayment(ctx context.Context, p gateways.Payment) error {
 	for _, a := range p.Attempts {
 		st.operations.set(r.tx.own, a.ID, p.ID)
 	}
-	for _, k := range references(p) {
-		st.references.set(r.tx.own, k, struct{}{})
+	for _, k := range p.References() {
+		st.references.set(r.tx.own, referenceKey{k.Account, k.Value, p.ID}, struct{}{})
 	}
-	if at := available(p); !at.IsZero() {
+	if at := p.Available(); !at.IsZero() {
 		st.due.set(r.tx.own, paymentTime{at, p.ID}, struct{}{})
 	}
 	return nil
@@ -329,7 +323,11 @@ func (r gatewayRows) Count(ctx context.Context, c gateways.Count) error {
 	if err := r.tx.writing(ctx); err != nil {
 		return err
 	}
-	k := countKey{c.Account, c.Day, c.Brand, c.Verb, c.Outcome, c.Currency.Code}
+	currency, err := c.Currency.MarshalText()
+	if err != nil {
+		return err
+	}
+	k := countKey{c.Account, c.Day, c.Brand, c.Verb, c.Outcome, string(currency)}
 	old, _ := r.state().counts.get(k)
 	c.Number += old.Number
 	c.Minor += old.Minor
@@ -348,69 +346,4 @@ func (r gatewayRows) Counts(ctx context.Context, account gateways.AccountID, fro
 		all = append(all, c)
 	}
 	return all, nil
-}
-
-func (r gatewayRows) PutNotice(ctx context.Context, n gateways.Inbound) error {
-	if err := r.tx.writing(ctx); err != nil {
-		return err
-	}
-	st, k := r.state(), noticeKey{n.Account, n.Event}
-	old, there := st.notices.get(k)
-	if old.Version != n.Version-1 {
-		return r.tx.abort(fmt.Errorf("notice %.128q is at version %d: %w", n.Event, old.Version, storage.ErrConflict))
-	}
-	n = n.Clone()
-	n.Came, n.Due, n.Done, n.Notice.At = instant(n.Came), instant(n.Due), instant(n.Done), instant(n.Notice.At)
-	st.notices.set(r.tx.own, k, n)
-	if there && !old.Due.IsZero() {
-		st.noticesDue.delete(r.tx.own, noticeTime{old.Due, k})
-	}
-	if !n.Due.IsZero() {
-		st.noticesDue.set(r.tx.own, noticeTime{n.Due, k}, struct{}{})
-	}
-	return nil
-}
-
-func (r gatewayRows) Notice(ctx context.Context, account gateways.AccountID, event string) (gateways.Inbound, error) {
-	if err := r.tx.reading(ctx); err != nil {
-		return gateways.Inbound{}, err
-	}
-	n, ok := r.state().notices.get(noticeKey{account, event})
-	if !ok {
-		return gateways.Inbound{}, fmt.Errorf("notice %.128q: %w", event, storage.ErrNotFound)
-	}
-	return n.Clone(), nil
-}
-
-func (r gatewayRows) DueNotices(ctx context.Context, now time.Time, limit int) (all []gateways.Inbound, err error) {
-	if err := r.tx.reading(ctx); err != nil {
-		return nil, err
-	}
-	for k := range r.state().noticesDue.all() {
-		if k.at.After(now) || len(all) >= limit {
-			break
-		}
-		n, _ := r.state().notices.get(k.noticeKey)
-		all = append(all, n.Clone())
-	}
-	return all, nil
-}
-
-func (r gatewayRows) PurgeNotices(ctx context.Context, before time.Time, limit int) (int, error) {
-	if err := r.tx.writing(ctx); err != nil {
-		return 0, err
-	}
-	var old []noticeKey
-	for k, n := range r.state().notices.all() {
-		if len(old) >= limit {
-			break
-		}
-		if !n.Done.IsZero() && n.Done.Before(before) {
-			old = append(old, k)
-		}
-	}
-	for _, k := range old {
-		r.state().notices.delete(r.tx.own, k)
-	}
-	return len(old), nil
 }

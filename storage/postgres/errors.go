@@ -39,7 +39,7 @@ func refused(op string, ctx context.Context, err error) error {
 		return is(op, storage.ErrConflict, err)
 	case "23505":
 		switch pg.TableName {
-		case "billing_accounts", "billing_keys", "provisioning_reservations":
+		case "billing_accounts", "billing_keys", "provisioning_reservations", "gateway_payments", "gateway_operations":
 			return is(op, storage.ErrConflict, err)
 		}
 		return is(op, storage.ErrExists, err)

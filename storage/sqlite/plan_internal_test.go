@@ -138,6 +138,22 @@ func TestPlans(t *testing.T) {
 		},
 		{"publications in a state", selectPublications + "WHERE state = ? AND (zone, server) > (?, ?) ORDER BY zone, server LIMIT ?", "INDEX dns_publications_state (state=? AND (zone,server)>(?,?))", false},
 		{"latest version of a template", templateTable().last(), "dns_templates USING INDEX sqlite_autoindex_dns_templates_1 (id=?)", false},
+		{"payment", queryPayment, "gateway_payments USING INDEX sqlite_autoindex_gateway_payments_1 (id=?)", false},
+		{"payment of a key", queryPaymentKeyed, "INDEX gateway_payments_key (seller=? AND key=?)", false},
+		{"payment of an operation", queryPaymentOfOperation, "gateway_operations USING PRIMARY KEY (id=?)", false},
+		{"payment of a reference", queryPaymentReferred, "gateway_references USING PRIMARY KEY (account=? AND reference=?)", false},
+		{"payments that are due", queryPaymentsDue, "INDEX gateway_payments_available (available<?)", false},
+		{"next payment that is due", queryPaymentNext, "INDEX gateway_payments_available (available>?)", false},
+		{
+			"payments of a customer", selectPayments + "WHERE seller = ? AND customer = ? AND id > ? ORDER BY id LIMIT ?",
+			"INDEX gateway_payments_customer (seller=? AND customer=? AND id>?)", false,
+		},
+		{"payments with an instrument", selectPayments + "WHERE instrument = ? AND id > ? ORDER BY id LIMIT ?", "INDEX gateway_payments_instrument (instrument=? AND id>?)", false},
+		{"payments that are parked", selectPayments + "WHERE parked IS NOT NULL AND id > ? ORDER BY id LIMIT ?", "INDEX gateway_payments_parked (id>?)", false},
+		{"charge log", queryExchanges, "INDEX gateway_exchanges_payment (payment=? AND number>?)", false},
+		{"statistics", queryCounts, "gateway_counts USING PRIMARY KEY (account=? AND day>? AND day<?)", false},
+		{"notices that are due", queryNoticesDue, "INDEX gateway_notices_due (due<?)", false},
+		{"notices that are done", queryNoticesPurge, "COVERING INDEX gateway_notices_done (done<?)", false},
 		{"alias of a site", selectAliases + "WHERE seller = ? AND account = ? AND site = ? ORDER BY id LIMIT ?", "INDEX dns_aliases_site (seller=? AND account=? AND site=?)", false},
 	} {
 		rows, err := st.DB().QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+c.query, make([]any, strings.Count(c.query, "?"))...)

@@ -76,6 +76,7 @@ func (w *World) compare(ctx context.Context) error {
 			fail("%s is %s and stays due", p.ID, p.Phase)
 		}
 	}
+	done := map[gateways.OperationID]bool{}
 	taken := map[gateways.PaymentID]int{}
 	given := map[string]int64{}
 	got := map[string]int64{}
@@ -89,6 +90,7 @@ func (w *World) compare(ctx context.Context) error {
 			if d.Outcome != gateways.Approved {
 				continue
 			}
+			done[d.Operation] = true
 			minor, err := d.Amount.Minor()
 			if err != nil {
 				return err
@@ -133,6 +135,9 @@ func (w *World) compare(ctx context.Context) error {
 		a := known[gateways.OperationID(id)]
 		if a.State != gateways.AttemptApproved {
 			fail("%s of %s was booked, and is %s", id, s.Amount, a.State)
+		}
+		if !done[gateways.OperationID(id)] {
+			fail("%s of %s was booked, and no provider has done it", id, s.Amount)
 		}
 	}
 	return errors.Join(errs...)

@@ -1,0 +1,465 @@
+package gatewaytest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tierhost/tierhost/gateways"
+	"github.com/tierhost/tierhost/money"
+	"github.com/tierhost/tierhost/storage"
+	"github.com/tierhost/tierhost/storage/storagetest/conformance"
+)
+
+// payment is a payment that was changed.
+func payment(id string, change func(p *gateways.Payment)) gateways.Payment {
+	p := paymentKind().row(id)
+	change(&p)
+	return p
+}
+
+func puts(all ...gateways.Payment) rowsFunc {
+	return func(ctx context.Context, rows gateways.Rows) (err error) {
+		for _, p := range all {
+			err = errors.Join(err, rows.PutPayment(ctx, p))
+		}
+		return err
+	}
+}
+
+func ids(all []gateways.Payment) (names []string) {
+	for _, p := range all {
+		names = append(names, string(p.ID))
+	}
+	return names
+}
+
+func attempts(ids ...string) (all []gateways.Attempt) {
+	for _, id := range ids {
+		all = append(all, gateways.Attempt{ID: gateways.OperationID(id), Verb: gateways.VerbCharge, Account: "a", Amount: euro(1000), State: gateways.AttemptUnknown})
+	}
+	return all
+}
+
+func routeRules() []StoreRule {
+	account := func(id, seller string, version int64, active bool, brands map[gateways.Brand]int) rowsFunc {
+		return func(ctx context.Context, rows gateways.Rows) error {
+			return rows.PutAccount(ctx, gateways.Account{ID: gateways.AccountID(id), Version: version, Seller: seller, Active: active, Brands: brands})
+		}
+	}
+	visa := func(order int) map[gateways.Brand]int { return map[gateways.Brand]int{gateways.Visa: order} }
+	return []StoreRule{{
+		ID: "ACC-4", Name: "one account at each place",
+		Text: "An active account that has a brand at the order of another active one of the seller is storage.ErrExists; that of another seller or order, and one that is not active, is not.",
+		Why:  "One brand has one active account: where a card goes must not depend on who was faster.",
+		Check: func(t *conformance.T, h StoreHarness) {
+			st := h.New(t.Test())
+			update(t, st, "the first", account("a", "shop", 1, true, visa(0)))
+			fails(t, st, storage.ErrExists, "the same place again", account("b", "shop", 1, true, visa(0)))
+			update(t, st, "another order", account("b", "shop", 1, true, visa(1)))
+			update(t, st, "another seller", account("c", "other", 1, true, visa(0)))
+			update(t, st, "one that is not active", account("d", "shop", 1, false, visa(0)))
+			fails(t, st, storage.ErrExists, "one that is made active", account("d", "shop", 2, true, visa(0)))
+			update(t, st, "the first lets go", account("a", "shop", 2, true, map[gateways.Brand]int{gateways.JCB: 0}))
+			update(t, st, "its place is free", account("d", "shop", 2, true, visa(0)))
+			update(t, st, "it keeps its place", account("d", "shop", 3, true, visa(0)))
+			update(t, st, "it is switched off", account("d", "shop", 4, false, visa(0)))
+			update(t, st, "its place is free again", account("e", "shop", 1, true, visa(0)))
+			won := make(chan bool, 4)
+			h.AtOnce(t, 4, func(i int) {
+				err := rowsOf().Tried(t, st, account(fmt.Sprint("new", i), "shop", 1, true, visa(9)))
+				if err != nil && !errors.Is(err, storage.ErrExists) && !errors.Is(err, storage.ErrConflict) {
+					t.Errorf("one that came second: %v", err)
+				}
+				won <- err == nil
+			})
+			n := 0
+			for range 4 {
+				if <-won {
+					n++
+				}
+			}
+			t.Equal(n, 1, "how many of four at once have the place")
+		},
+	}}
+}
+
+func paymentRules() []StoreRule {
+	return []StoreRule{
+		{
+			ID: "PAY-4", Name: "keys",
+			Text: "A key is one payment's of the seller: another with it is storage.ErrConflict, also at the same time; PaymentByKey finds it. Payments without a key do not disturb each other.",
+			Why:  "Whoever has lost the answer asks again with the key, and must not pay twice.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				keyed := func(id, seller, key string) gateways.Payment {
+					return payment(id, func(p *gateways.Payment) { p.Seller, p.Key = seller, key })
+				}
+				update(t, st, "write", puts(keyed("a", "shop", odd), keyed("b", "other", odd), keyed("c", "shop", ""), keyed("d", "shop", ""), keyed("e", "shop", "x")))
+				fails(t, st, storage.ErrConflict, "another with the key", puts(keyed("f", "shop", odd)))
+				view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+					for _, x := range [][3]string{{"shop", odd, "a"}, {"other", odd, "b"}, {"shop", "x", "e"}} {
+						p, err := rows.PaymentByKey(ctx, x[0], x[1])
+						t.OK(err, "PaymentByKey")
+						t.Equal(string(p.ID), x[2], "the payment with the key %q of %s", x[1], x[0])
+					}
+					for _, x := range [][2]string{{"shop", ""}, {"shop", "X"}, {"nobody", "x"}} {
+						_, err := rows.PaymentByKey(ctx, x[0], x[1])
+						t.Is(err, storage.ErrNotFound, "PaymentByKey of %q", x)
+					}
+					return nil
+				})
+				won := make(chan bool, 4)
+				h.AtOnce(t, 4, func(i int) {
+					err := rowsOf().Tried(t, st, puts(keyed(fmt.Sprint("new", i), "shop", "at once")))
+					if err != nil {
+						t.Is(err, storage.ErrConflict, "one that came second")
+					}
+					won <- err == nil
+				})
+				n := 0
+				for range 4 {
+					if <-won {
+						n++
+					}
+				}
+				t.Equal(n, 1, "how many of four at once have the key")
+			},
+		},
+		{
+			ID: "PAY-5", Name: "operations",
+			Text: "An operation is one payment's: another with it is storage.ErrConflict and writes nothing; PaymentByOperation finds it as long as it is there.",
+			Why:  "What a provider says of an operation must reach the payment that it was made for.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				made := func(id string, version int64, ops ...string) gateways.Payment {
+					return payment(id, func(p *gateways.Payment) { p.Version, p.Attempts = version, attempts(ops...) })
+				}
+				update(t, st, "write", puts(made("a", 1, "op-1"), made("b", 1, "op-2", "op-3")))
+				update(t, st, "another attempt", puts(made("a", 2, "op-1", "op-4")))
+				fails(t, st, storage.ErrConflict, "another payment's operation", puts(made("c", 1, "op-5", "op-3")))
+				fails(t, st, storage.ErrConflict, "another payment's operation, later", puts(made("a", 3, "op-1", "op-4", "op-2")))
+				owner := func(what string, want map[string]string) {
+					view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+						for op, id := range want {
+							p, err := rows.PaymentByOperation(ctx, gateways.OperationID(op))
+							if id == "" {
+								t.Is(err, storage.ErrNotFound, "%s: PaymentByOperation of %q", what, op)
+								continue
+							}
+							t.OK(err, "%s: PaymentByOperation of %q", what, op)
+							t.Equal(string(p.ID), id, "%s: the payment of %q", what, op)
+						}
+						return nil
+					})
+				}
+				owner("at first", map[string]string{"op-1": "a", "op-2": "b", "op-3": "b", "op-4": "a", "op-5": "", "": "", "OP-1": ""})
+				update(t, st, "it is let go", puts(made("b", 2, "op-2")))
+				owner("let go", map[string]string{"op-2": "b", "op-3": ""})
+			},
+		},
+		{
+			ID: "PAY-6", Name: "references",
+			Text: "PaymentByReference finds a payment by what the provider calls it, or one of its attempts, at its account; of several the first by ID.",
+			Why:  "Notifications name what the provider calls it.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				named := func(id string, version int64, account, reference, attempt string) gateways.Payment {
+					return payment(id, func(p *gateways.Payment) {
+						p.Version, p.Account, p.Reference = version, gateways.AccountID(account), reference
+						p.Attempts = attempts("op-" + id)
+						p.Attempts[0].Account, p.Attempts[0].Reference = "a", attempt
+					})
+				}
+				update(t, st, "write", puts(named("p2", 1, "a", "one", "one"), named("p1", 1, "a", "two", "refund"), named("p3", 1, "b", "one", ""), named("p0", 1, "a", "", "")))
+				check := func(account, reference, want string) {
+					view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+						p, err := rows.PaymentByReference(ctx, gateways.AccountID(account), reference)
+						if want == "" {
+							t.Is(err, storage.ErrNotFound, "%q at %s", reference, account)
+							return nil
+						}
+						t.Equal(string(p.ID), want, "%q at %s", reference, account)
+						return err
+					})
+				}
+				for _, x := range [][3]string{
+					{"a", "one", "p2"}, {"a", "two", "p1"}, {"a", "refund", "p1"}, {"b", "one", "p3"}, {"a", "", ""}, {"a", "on", ""}, {"a", "ONE", ""}, {"c", "one", ""}, {"b", "two", ""},
+				} {
+					check(x[0], x[1], x[2])
+				}
+				update(t, st, "another of the same", puts(named("p1", 2, "a", "one", "refund2")))
+				check("a", "one", "p1")
+				check("a", "two", "")
+				check("a", "refund", "")
+				check("a", "refund2", "p1")
+			},
+		},
+		{
+			ID: "PAY-7", Name: "queries",
+			Text: "A query finds the payments whose fields are those of the query, now.",
+			Why:  "A payment that is not found is not looked at.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				update(t, st, "write", puts(
+					payment("a", func(p *gateways.Payment) { p.Account, p.Instrument = "x", "card" }),
+					payment("b", func(p *gateways.Payment) { p.Seller, p.Phase = "other", gateways.PhasePaid }),
+					payment("c", func(p *gateways.Payment) { p.Customer, p.Parked = "bert", &gateways.Parking{Reason: "r", At: noon()} }),
+					payment("d", func(p *gateways.Payment) { p.Account, p.Phase = "x", gateways.PhasePaid }),
+				))
+				check := func(q gateways.PaymentQuery, want ...string) {
+					view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+						all, err := rows.Payments(ctx, q, "", 10)
+						t.Equal(ids(all), want, "%+v", q)
+						return err
+					})
+				}
+				check(gateways.PaymentQuery{}, "a", "b", "c", "d")
+				check(gateways.PaymentQuery{Seller: "shop"}, "a", "c", "d")
+				check(gateways.PaymentQuery{Customer: "bert"}, "c")
+				check(gateways.PaymentQuery{Account: "x"}, "a", "d")
+				check(gateways.PaymentQuery{Instrument: "card"}, "a")
+				check(gateways.PaymentQuery{Phase: gateways.PhasePaid}, "b", "d")
+				check(gateways.PaymentQuery{Parked: true}, "c")
+				check(gateways.PaymentQuery{Account: "x", Phase: gateways.PhasePaid}, "d")
+				check(gateways.PaymentQuery{Seller: "nobody"})
+				update(t, st, "it is seen to", puts(payment("c", func(p *gateways.Payment) { p.Version, p.Customer = 2, "carl" })))
+				check(gateways.PaymentQuery{Parked: true})
+				check(gateways.PaymentQuery{Customer: "bert"})
+				check(gateways.PaymentQuery{Customer: "carl"}, "c")
+			},
+		},
+		{
+			ID: "PAY-8", Name: "due",
+			Text: "DuePayments returns those that are available at the time, those that became so first, then by ID; a lease keeps one back until it is over. NextDue is the next time after it, of payments and notices.",
+			Why:  "A payment that is never due stays open for ever; one that two have at once is asked for twice.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				at := func(m int) time.Time { return noon().Add(time.Duration(m) * time.Minute) }
+				due := func(id string, m int) gateways.Payment {
+					return payment(id, func(p *gateways.Payment) { p.Due = at(m) })
+				}
+				leased := payment("leased", func(p *gateways.Payment) { p.Due, p.Lease = at(1), gateways.Lease{Token: "t", Until: at(5)} })
+				note := noticeKind().row("n")
+				note.Due = at(7)
+				update(t, st, "write", func(ctx context.Context, rows gateways.Rows) error {
+					return errors.Join(puts(due("b", 3), due("a", 3), due("z", 0), due("later", 9), payment("never", func(*gateways.Payment) {}), leased)(ctx, rows), rows.PutNotice(ctx, note))
+				})
+				check := func(m, limit int, want ...string) {
+					view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+						all, err := rows.DuePayments(ctx, at(m), limit)
+						t.Equal(ids(all), want, "due at minute %d", m)
+						return err
+					})
+				}
+				check(-1, 9)
+				check(0, 9, "z")
+				check(3, 9, "z", "a", "b")
+				check(3, 2, "z", "a")
+				check(4, 9, "z", "a", "b")
+				check(5, 9, "z", "a", "b", "leased")
+				check(100, 9, "z", "a", "b", "leased", "later")
+				check(100, 0)
+				view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+					for m, want := range map[int]time.Time{-1: at(0), 0: at(3), 3: at(5), 5: at(7), 7: at(9), 9: {}} {
+						next, err := rows.NextDue(ctx, at(m))
+						t.OK(err, "NextDue")
+						t.Equal(next, want, "the next time after minute %d", m)
+					}
+					return nil
+				})
+				update(t, st, "done", puts(payment("z", func(p *gateways.Payment) { p.Version = 2 }), payment("a", func(p *gateways.Payment) { p.Version, p.Due = 2, at(20) })))
+				check(3, 9, "b")
+				taken := make(chan string, 4)
+				h.AtOnce(t, 4, func(int) {
+					var got string
+					err := rowsOf().Tried(t, st, func(ctx context.Context, rows gateways.Rows) error {
+						got = ""
+						all, err := rows.DuePayments(ctx, at(3), 1)
+						if err != nil || len(all) == 0 {
+							return err
+						}
+						p := all[0]
+						got = string(p.ID)
+						p.Version++
+						p.Lease = gateways.Lease{Token: "mine", Until: at(60)}
+						return rows.PutPayment(ctx, p)
+					})
+					if err != nil {
+						t.Is(err, storage.ErrConflict, "one that came second")
+						got = ""
+					}
+					taken <- got
+				})
+				n := 0
+				for range 4 {
+					if <-taken == "b" {
+						n++
+					}
+				}
+				t.Equal(n, 1, "how many of four at once have taken what is due")
+			},
+		},
+	}
+}
+
+func logRules() []StoreRule {
+	return []StoreRule{
+		{
+			ID: "LOG-1", Name: "charge log",
+			Text: "What is added to the charge log comes back per payment in the order in which it was added, with every field and rising numbers, page by page.",
+			Why:  "It is what was said; nothing of it may be lost or change places.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				full := filled[gateways.LogEntry]()
+				full.Payment = "a"
+				entry := func(id, text string) gateways.LogEntry {
+					return gateways.LogEntry{Payment: gateways.PaymentID(id), Account: "x", Exchange: gateways.Exchange{At: noon(), Request: text, Answer: odd}}
+				}
+				want := []gateways.LogEntry{full, entry("a", "1"), entry("a", "2"), entry("a", "3")}
+				update(t, st, "add", func(ctx context.Context, rows gateways.Rows) error {
+					return errors.Join(rows.AddExchanges(ctx, []gateways.LogEntry{full, entry("b", "0"), entry("a", "1")}), rows.AddExchanges(ctx, nil))
+				})
+				update(t, st, "add", func(ctx context.Context, rows gateways.Rows) error {
+					return errors.Join(rows.AddExchanges(ctx, []gateways.LogEntry{entry("a", "2")}), rows.AddExchanges(ctx, []gateways.LogEntry{entry("a", "3")}))
+				})
+				view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+					for limit := 1; limit < 6; limit++ {
+						var got []gateways.LogEntry
+						last := int64(0)
+						for {
+							page, err := rows.Exchanges(ctx, "a", last, limit)
+							if err != nil {
+								return err
+							}
+							for _, e := range page {
+								if e.Number <= last {
+									t.Errorf("number %d after %d", e.Number, last)
+								}
+								last = e.Number
+								e.Number = full.Number
+								got = append(got, e)
+							}
+							if len(page) < limit {
+								break
+							}
+						}
+						for i := range want {
+							want[i].Number = full.Number
+						}
+						t.Equal(got, want, "pages of %d", limit)
+					}
+					none, err := rows.Exchanges(ctx, "nobody", 0, 9)
+					t.Equal(len(none), 0, "the log of nobody")
+					return err
+				})
+			},
+		},
+		{
+			ID: "LOG-2", Name: "statistics",
+			Text: "Counts of the same day, brand, verb, outcome and currency add up, also at the same time; they come back from day to day, both included, in order.",
+			Why:  "Totals per gateway are compared with the provider's statement.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				yen, err := money.ISO("JPY")
+				t.OK(err, "yen")
+				points, err := money.Custom("POINTS", 3)
+				t.OK(err, "points")
+				count := func(day string, brand gateways.Brand, c money.Currency, minor int64) gateways.Count {
+					return gateways.Count{Account: "a", Day: day, Brand: brand, Verb: gateways.VerbCharge, Outcome: "approved", Currency: c, Number: 1, Minor: minor}
+				}
+				eur := euro(0).Currency()
+				add := func(all ...gateways.Count) rowsFunc {
+					return func(ctx context.Context, rows gateways.Rows) (err error) {
+						for _, c := range all {
+							err = errors.Join(err, rows.Count(ctx, c))
+						}
+						return err
+					}
+				}
+				other := count("2031-05-01", gateways.Visa, eur, 7)
+				other.Account = "b"
+				update(t, st, "count", add(count("2031-05-02", gateways.Visa, eur, 100), count("2031-05-01", gateways.Visa, eur, 50), count("2031-05-01", gateways.JCB, yen, 3),
+					count("2031-05-01", "", points, 1), count("2031-05-03", gateways.Visa, eur, 9), other))
+				h.AtOnce(t, 4, func(int) {
+					if err := st.Update(t.Context(), rowsOf().Within(st, add(count("2031-05-01", gateways.Visa, eur, 10)))); err != nil {
+						t.Errorf("count at once: %v", err)
+					}
+				})
+				view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+					sum := count("2031-05-01", gateways.Visa, eur, 90)
+					sum.Number = 5
+					got, err := rows.Counts(ctx, "a", "2031-05-01", "2031-05-02")
+					t.Equal(got, []gateways.Count{
+						count("2031-05-01", "", points, 1), count("2031-05-01", gateways.JCB, yen, 3), sum, count("2031-05-02", gateways.Visa, eur, 100),
+					}, "the counts of two days")
+					none, err2 := rows.Counts(ctx, "nobody", "2031-01-01", "2031-12-31")
+					t.Equal(len(none), 0, "the counts of nobody")
+					return errors.Join(err, err2)
+				})
+			},
+		},
+	}
+}
+
+func noticeStoreRules() []StoreRule {
+	return []StoreRule{{
+		ID: "NTC-3", Name: "inbox",
+		Text: "A notice is its account's; DueNotices returns those due at the time, first those due first; PurgeNotices deletes those done before a time, and no others.",
+		Why:  "An event that failed is tried again, and one that is done is known as long as it may come again.",
+		Check: func(t *conformance.T, h StoreHarness) {
+			st := h.New(t.Test())
+			at := func(m int) time.Time { return noon().Add(time.Duration(m) * time.Minute) }
+			note := func(account, event string, due, done time.Time) gateways.Inbound {
+				n := noticeKind().row(event)
+				n.Account, n.Due, n.Done = gateways.AccountID(account), due, done
+				return n
+			}
+			update(t, st, "write", func(ctx context.Context, rows gateways.Rows) (err error) {
+				for _, n := range []gateways.Inbound{
+					note("b", "e", at(2), time.Time{}), note("a", "e", at(2), time.Time{}), note("a", "f", at(1), time.Time{}), note("a", "later", at(9), time.Time{}),
+					note("a", "never", time.Time{}, time.Time{}), note("a", "done1", time.Time{}, at(1)), note("a", "done2", time.Time{}, at(2)), note("b", "done3", time.Time{}, at(1)),
+				} {
+					err = errors.Join(err, rows.PutNotice(ctx, n))
+				}
+				return err
+			})
+			names := func(all []gateways.Inbound) (names []string) {
+				for _, n := range all {
+					names = append(names, string(n.Account)+" "+n.Event)
+				}
+				return names
+			}
+			view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+				for _, x := range []struct {
+					m, limit int
+					want     []string
+				}{{0, 9, nil}, {1, 9, []string{"a f"}}, {2, 9, []string{"a f", "a e", "b e"}}, {2, 2, []string{"a f", "a e"}}, {2, 0, nil}} {
+					all, err := rows.DueNotices(ctx, at(x.m), x.limit)
+					t.OK(err, "DueNotices")
+					t.Equal(names(all), x.want, "due at minute %d, %d at the most", x.m, x.limit)
+				}
+				return nil
+			})
+			for _, x := range []struct{ before, limit, want int }{{1, 9, 0}, {2, 1, 1}, {2, 0, 0}, {2, 9, 1}, {2, 9, 0}} {
+				update(t, st, "purge", func(ctx context.Context, rows gateways.Rows) error {
+					n, err := rows.PurgeNotices(ctx, at(x.before), x.limit)
+					t.Equal(n, x.want, "purged, done before minute %d, %d at the most", x.before, x.limit)
+					return err
+				})
+			}
+			view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+				_, err := rows.Notice(ctx, "a", "done1")
+				t.Is(err, storage.ErrNotFound, "one that was purged")
+				_, err = rows.Notice(ctx, "b", "done3")
+				t.Is(err, storage.ErrNotFound, "another that was purged")
+				for _, event := range []string{"done2", "never", "later", "e"} {
+					_, err := rows.Notice(ctx, "a", event)
+					t.OK(err, "notice %s after purging", event)
+				}
+				return nil
+			})
+		},
+	}}
+}
