@@ -37,8 +37,9 @@
 //
 // # Notifications
 //
-// The account's notification URL takes webhooks of the types payment_intent.*, refund.*,
-// charge.refund.updated and charge.dispute.*; others are known and ignored. They come in any
+// The account's notification URL takes webhooks of the types payment_intent.*,
+// setup_intent.*, refund.*, charge.refund.updated and charge.dispute.*; others are known and
+// ignored. They come in any
 // order, so they are only a reason to ask what is true now, except for disputes. Signatures
 // are checked on the raw body, with every secret that the account has, as two are needed
 // while one is replaced, and may be five minutes old.

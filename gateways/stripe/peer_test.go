@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/gateways/gatewaytest"
 	"github.com/tierhost/tierhost/gateways/internal/peertest"
@@ -33,7 +34,7 @@ type peer struct {
 	key   string
 	hook  string
 	bank  peertest.Bank
-	now   func() time.Time
+	clock *tierhost.TestClock
 	keys  map[string]kept // answers by idempotency key
 	cards map[string]bool // payment methods that can be charged
 	setup []*setupIntent
@@ -53,13 +54,15 @@ func newPeer(t testing.TB) *peer {
 	t.Helper()
 	p := &peer{
 		t: t, key: "sk_test_4eC39HqLyjWDarjtT1", hook: "whsec_7Rzb9Q4tLm2", keys: map[string]kept{}, cards: map[string]bool{},
-		now: func() time.Time { return time.Date(2031, 3, 2, 9, 30, 0, 0, time.UTC) },
+		clock: tierhost.NewTestClock(time.Date(2031, 3, 2, 9, 30, 0, 0, time.UTC)),
 	}
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	p.url = server.URL
 	return p
 }
+
+func (p *peer) now() time.Time { return p.clock.Now() }
 
 func (p *peer) place() gateways.Place {
 	return gateways.Place{
@@ -68,7 +71,9 @@ func (p *peer) place() gateways.Place {
 	}
 }
 
-func (p *peer) gateway() *stripe.Gateway { return stripe.New(stripe.Options{Endpoint: p.url}) }
+func (p *peer) gateway() *stripe.Gateway {
+	return stripe.New(stripe.Options{Endpoint: p.url, Clock: p.clock})
+}
 
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")

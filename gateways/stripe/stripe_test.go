@@ -236,6 +236,9 @@ func TestNotices(t *testing.T) {
 		`{"id":"evt_1","type":"refund.updated","created":1700000000,"data":{"object":{"id":"re_1","metadata":{"operation":"op-2"}}}}`: {
 			Event: "evt_1", Kind: "refund.updated", At: time.Unix(1_700_000_000, 0).UTC(), Operation: "op-2", Reference: "re_1",
 		},
+		`{"id":"evt_8","type":"setup_intent.succeeded","data":{"object":{"id":"seti_1","metadata":{"keeping":"ins_1"}}}}`: {
+			Event: "evt_8", Kind: "setup_intent.succeeded", Operation: "ins_1", Reference: "seti_1",
+		},
 		`{"id":"evt_2","type":"payment_intent.succeeded","data":{"object":{"id":"pi_1","metadata":{}}}}`: {
 			Event: "evt_2", Kind: "payment_intent.succeeded", Reference: "pi_1",
 		},

@@ -70,6 +70,12 @@ func (e *event) about(n *gateways.Notice) error {
 			return bad
 		}
 		n.Operation, n.Reference = gateways.OperationID(i.Metadata["operation"]), i.ID
+	case strings.HasPrefix(e.Type, "setup_intent."):
+		var s setup
+		if json.Unmarshal(e.Data.Object, &s) != nil || s.ID == "" {
+			return bad
+		}
+		n.Operation, n.Reference = gateways.OperationID(s.Metadata["keeping"]), s.ID
 	case strings.HasPrefix(e.Type, "refund."), e.Type == "charge.refund.updated":
 		var r refund
 		if json.Unmarshal(e.Data.Object, &r) != nil || r.ID == "" {
