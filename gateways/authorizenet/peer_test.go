@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/gateways/authorizenet"
 	"github.com/tierhost/tierhost/gateways/gatewaytest"
@@ -32,7 +33,7 @@ type peer struct {
 	t        testing.TB
 	url      string
 	bank     peertest.Bank
-	now      func() time.Time
+	clock    *tierhost.TestClock
 	settles  bool // what is captured is settled at once
 	profiles map[string]*profile
 	serial   int
@@ -52,7 +53,7 @@ const (
 
 func newPeer(t testing.TB) *peer {
 	t.Helper()
-	p := &peer{t: t, settles: true, profiles: map[string]*profile{}, longest: 1000, now: func() time.Time { return time.Date(2031, 3, 2, 9, 30, 0, 0, time.UTC) }}
+	p := &peer{t: t, settles: true, profiles: map[string]*profile{}, longest: 1000, clock: tierhost.NewTestClock(time.Date(2031, 3, 2, 9, 30, 0, 0, time.UTC))}
 	p.bank.Digits = 11
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
@@ -61,8 +62,10 @@ func newPeer(t testing.TB) *peer {
 }
 
 func (p *peer) gateway() *authorizenet.Gateway {
-	return authorizenet.New(authorizenet.Options{Endpoint: p.url})
+	return authorizenet.New(authorizenet.Options{Endpoint: p.url, Clock: p.clock})
 }
+
+func (p *peer) now() time.Time { return p.clock.Now() }
 
 func (p *peer) place() gateways.Place {
 	return gateways.Place{
