@@ -8,6 +8,9 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/secret"
@@ -82,11 +85,16 @@ func (m *Manager) checkAccount(a Account, key secret.Text) error {
 			issues.Add(path, "too_long", "at most 128 octets")
 		}
 	}
+	if strings.ContainsFunc(string(a.ID), func(r rune) bool {
+		return r == '/' || r == '?' || r == '#' || unicode.IsControl(r) || r == utf8.RuneError
+	}) {
+		issues.Add("id", "invalid", "it is the last part of the path to which notifications go")
+	}
+	checkTexts(&issues, map[string]string{"seller": a.Seller, "name": a.Name, "gateway": a.Gateway})
 	g := m.opt.Gateways[a.Gateway]
 	if a.Gateway != "" && g == nil {
 		issues.Add("gateway", "unknown_gateway", "there is no gateway %.128q", a.Gateway)
 	}
-	noCardNumber(&issues, "name", a.Name)
 	if len(a.Config) > 0 && !json.Valid(a.Config) {
 		issues.Add("config", "invalid", "this is no JSON")
 	}

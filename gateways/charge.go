@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/internal/worker"
@@ -336,6 +338,9 @@ func checkTexts(issues *tierhost.Issues, texts map[string]string) {
 	for path, text := range texts {
 		if len(text) > most {
 			issues.Add(path, "too_long", "at most %d octets", most)
+		}
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			issues.Add(path, "invalid", "this is no text that every store keeps: UTF-8 without NUL")
 		}
 		noCardNumber(issues, path, text)
 	}

@@ -2,6 +2,8 @@ package gateways
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -113,13 +115,25 @@ const outcomeTime = 30 * time.Second
 // now is one reading of the clock, as it is kept.
 func (m *Manager) now() time.Time { return m.opt.Clock.Now().UTC().Truncate(time.Microsecond) }
 
-// operationID makes an ID that every provider takes as a key.
+// operationID makes an ID that every provider takes as a key, whatever the host's are like.
 func (m *Manager) operationID(kind string) OperationID {
-	id := []byte(m.opt.IDs.NewID(kind))
+	made := m.opt.IDs.NewID(kind)
+	id := []byte(made)
 	for i, c := range id {
-		if c == '_' {
+		switch {
+		case isDigit(c), isLetter(c), c == '-':
+		case c == '_':
 			id[i] = '-'
+		default:
+			id = nil
 		}
+		if id == nil {
+			break
+		}
+	}
+	if len(id) == 0 || len(id) > 36 {
+		sum := sha256.Sum256([]byte(made))
+		return OperationID(kind + "-" + hex.EncodeToString(sum[:16]))
 	}
 	return OperationID(id)
 }

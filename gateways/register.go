@@ -137,21 +137,29 @@ func (m *Manager) registered(ctx context.Context, id InstrumentID, account Accou
 	})
 	tape.Hide(token.Value.Reveal())
 	var kept KeptToken
-	if failed == nil {
+	given, used := failed == nil, false
+	if given {
 		kept, failed = m.sealed(ctx, i.ID, &at, token, card)
 	}
 	i, err = m.afterVault(ctx, id, at.ID, true, tape, func(u *unit, i *Instrument) error {
-		if i.Handover == nil {
-			return nil // somebody else has found out
+		used = i.Handover == nil // somebody else has found out
+		if used || !i.Removed.IsZero() {
+			return nil
 		}
 		if failed != nil {
 			i.Handover.Failure = notKept(failed)
 			return nil
 		}
+		used = true
 		i.Handover, i.Card, i.Tokens = nil, card, append(i.Tokens, kept)
 		u.tellOf(i.Seller, "instrument/"+string(i.ID), InstrumentKept{Instrument: i.ID, Customer: i.Customer, Account: at.ID, Card: card})
 		return nil
 	})
+	if given && !used && err == nil { // the provider must not keep what is of no use
+		failed = errors.Join(failed, m.atVault(ctx, at, &Instrument{ID: id, Handover: &Handover{}}, tape, func(ctx context.Context, vault Vault, at Place, _ Keeping) error {
+			return vault.Forget(ctx, at, token)
+		}))
+	}
 	if _, waits := errors.AsType[*NotKeptError](failed); waits || errors.Is(failed, ErrNoOperation) {
 		failed = nil
 	}

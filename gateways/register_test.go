@@ -1,7 +1,9 @@
 package gateways_test
 
 import (
+	"fmt"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/gateways/fake"
+	"github.com/tierhost/tierhost/secret"
 )
 
 func (w *world) register() gateways.Instrument {
@@ -86,6 +89,8 @@ func TestRegisterRefused(t *testing.T) {
 	w.first.Give(gateways.OperationID(i.ID), gateways.Card{Brand: gateways.JCB, LastFour: "0000"})
 	_, err = w.Registered(t.Context(), i.ID)
 	require.ErrorIs(t, err, gateways.ErrNoGateway, "a brand with no gateway is refused")
+	_, known := w.first.Card("fake_token_" + string(i.ID))
+	require.False(t, known, "and the provider does not keep it")
 	_, err = w.charges(i)
 	require.ErrorIs(t, err, gateways.ErrUnusable)
 
@@ -99,4 +104,45 @@ func TestRegisterRefused(t *testing.T) {
 	_, err = w.Register(t.Context(), gateways.RegisterRequest{Seller: "shop", Return: "/kept", Cancel: "javascript:x"})
 	require.ErrorIs(t, err, tierhost.ErrInvalid)
 	w.work(48 * time.Hour)
+
+	i = w.register() // the customer changes his mind, and gives it all the same
+	require.NoError(t, w.Forget(t.Context(), i.ID))
+	w.first.Give(gateways.OperationID(i.ID), visa)
+	i, err = w.Registered(t.Context(), i.ID)
+	require.NoError(t, err)
+	require.Empty(t, i.Tokens)
+}
+
+// IDs of the host's own become keys that every provider takes.
+func TestOperationIDs(t *testing.T) {
+	t.Parallel()
+	for _, made := range []string{"x", "a b/c", "ä", "op_1", strings.Repeat("z", 200)} {
+		w := newWorld(t, func(o *gateways.Options) { o.IDs = &hostIDs{text: made} })
+		p := w.charge("1")
+		require.Regexp(t, "^[A-Za-z0-9-]{1,36}$", string(p.Attempts[0].ID))
+	}
+}
+
+// hostIDs are IDs of a host's own.
+type hostIDs struct {
+	text string
+	n    int
+}
+
+func (h *hostIDs) NewID(kind string) string {
+	h.n++
+	return fmt.Sprint(h.text, kind, h.n)
+}
+
+func TestRefusedTexts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, text := range []string{"a\x00b", "\xff", "card 4242 4242 4242 4242", strings.Repeat("x", 501)} {
+		_, err := w.Charge(t.Context(), gateways.ChargeRequest{Key: "1", Seller: "shop", Customer: "anna", Text: text, Amount: eur("1.00"), Instrument: w.card.ID})
+		require.ErrorIs(t, err, tierhost.ErrInvalid, "%q", text)
+	}
+	for _, id := range []gateways.AccountID{"", "a/b", "a?b", "a\nb"} {
+		_, err := w.PutAccount(t.Context(), gateways.Account{ID: id, Seller: "shop", Gateway: "first"}, secret.New(signingKey))
+		require.ErrorIs(t, err, tierhost.ErrInvalid, "%q", id)
+	}
 }

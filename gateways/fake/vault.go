@@ -16,6 +16,14 @@ func (p *Provider) Put(token string, c gateways.Card) {
 	p.tokens[token] = c
 }
 
+// Card returns the card of a token, if the vault has it.
+func (p *Provider) Card(token string) (c gateways.Card, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, known = p.tokens[token]
+	return c, known
+}
+
 // Keep implements [gateways.Vault]: the customer gives a card by [Provider.Give].
 func (p *Provider) Keep(ctx context.Context, _ gateways.Place, k gateways.Keeping) (gateways.Begun, error) {
 	if err := ctx.Err(); err != nil {

@@ -40,7 +40,6 @@ type World struct {
 	m         *gateways.Manager
 	providers map[gateways.AccountID]*fake.Provider
 	cards     []gateways.Instrument
-	payments  []gateways.PaymentID
 	asked     []gateways.ChargeRequest // that may be asked again
 	inbox     []sent                   // notifications on their way
 	calm      bool
