@@ -75,9 +75,6 @@ func (g *Gateway) Do(ctx context.Context, at gateways.Place, o gateways.Operatio
 		}
 		q.RefTransID, q.Currency = "", c.config.Currency
 		q.Profile = &profile{o.Instrument.Customer, o.Instrument.Value.Reveal()}
-		if !o.Present {
-			q.Processing = &processing{Subsequent: true}
-		}
 	case gateways.VerbCapture:
 		q.Type = "priorAuthCaptureTransaction"
 	case gateways.VerbVoid:

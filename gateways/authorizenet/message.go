@@ -31,7 +31,6 @@ type (
 		RefTransID string      `xml:"refTransId,omitempty"`
 		Order      *orderType  `xml:"order"`
 		Settings   *settingsOf `xml:"transactionSettings"`
-		Processing *processing `xml:"processingOptions"`
 	}
 	payment struct {
 		// Last is the last four digits, which stand for the number in a refund.
@@ -52,10 +51,6 @@ type (
 	setting struct {
 		Name  string `xml:"settingName"`
 		Value string `xml:"settingValue"`
-	}
-	processing struct {
-		Subsequent bool `xml:"isSubsequentAuth,omitempty"`
-		Stored     bool `xml:"isStoredCredentials,omitempty"`
 	}
 	getDetails struct {
 		XMLName xml.Name `xml:"getTransactionDetailsRequest"`

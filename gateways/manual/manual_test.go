@@ -28,6 +28,7 @@ type office struct {
 	t      *testing.T
 	desk   *manual.Gateway
 	booked map[gateways.SettlementKind]money.Money
+	refuse error // what the books say
 }
 
 func usd(t testing.TB, text string) money.Money {
@@ -48,6 +49,9 @@ func newOffice(t *testing.T) *office {
 	o.Manager, err = gateways.New(memory.New(), gateways.Options{
 		Clock: clock, IDs: tierhost.NewSequenceIDs(), Gateways: map[string]gateways.Gateway{"transfer": o.desk},
 		Settler: gateways.SettlerFunc(func(_ context.Context, _ storage.Tx, s gateways.Settlement) error {
+			if o.refuse != nil {
+				return o.refuse
+			}
 			require.False(t, seen[s.ID], "booked twice")
 			seen[s.ID] = true
 			sum, found := o.booked[s.Kind]
@@ -116,6 +120,21 @@ func TestWhatComesIsBookedOnce(t *testing.T) {
 	require.ErrorIs(t, err, gateways.ErrPhase, "it is paid")
 	_, err = o.desk.Record(t.Context(), o.Manager, o.receipt(o.begin("2"), "st 7/12", "100.00"))
 	require.ErrorIs(t, err, manual.ErrReferenceUsed, "one line of the statement pays one payment")
+	require.True(t, o.booked[gateways.Received].Equal(usd(t, "100.00")))
+}
+
+func TestWhatTheBooksDoNotTakeIsBookedLater(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	p := o.begin("1")
+	o.refuse = tierhost.E("", tierhost.KindConflict, "busy", nil)
+	_, err := o.desk.Record(t.Context(), o.Manager, o.receipt(p, "st 7/12", "100.00"))
+	require.Equal(t, tierhost.KindUnavailable, tierhost.KindOf(err), "%v", err)
+	require.NotErrorIs(t, err, manual.ErrReferenceUsed)
+	o.refuse = nil
+	got, err := o.desk.Record(t.Context(), o.Manager, o.receipt(p, "st 7/12", "100.00"))
+	require.NoError(t, err)
+	require.Equal(t, gateways.PhasePaid, got.Phase)
 	require.True(t, o.booked[gateways.Received].Equal(usd(t, "100.00")))
 }
 

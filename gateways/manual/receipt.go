@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -41,7 +42,8 @@ type Receipt struct {
 // the payment. Doing so again changes nothing.
 //
 // It fails with a [*tierhost.Invalid] that lists all faults, [ErrReferenceUsed],
-// gateways.ErrNoPayment, gateways.ErrPhase if the payment is not waiting for money, and as
+// gateways.ErrNoPayment, gateways.ErrPhase if the payment is not waiting for money,
+// tierhost.KindUnavailable if it is recorded and not booked yet, and as
 // [gateways.Manager.Notified] does.
 func (g *Gateway) Record(ctx context.Context, m *gateways.Manager, r Receipt) (gateways.Payment, error) {
 	const op = "manual.Record"
@@ -74,9 +76,18 @@ func (g *Gateway) Record(ctx context.Context, m *gateways.Manager, r Receipt) (g
 		return p, tierhost.E(op, 0, "", err)
 	}
 	if a = attempt(p, a.ID); a == nil || a.Reference != r.Reference {
-		return p, tierhost.E(op, 0, "", fmt.Errorf("%w: %.100q", ErrReferenceUsed, r.Reference))
+		return p, tierhost.E(op, 0, "", unsettled(ctx, m, r))
 	}
 	return g.accept(ctx, m, p, a, r)
+}
+
+// unsettled is why a payment is not settled by what was recorded: another one has the
+// reference, or the books have not taken it yet.
+func unsettled(ctx context.Context, m *gateways.Manager, r Receipt) error {
+	if other, err := m.Settle(ctx, r.Account, "", r.Reference); err == nil && other.ID != r.Payment {
+		return fmt.Errorf("%w: %.100q", ErrReferenceUsed, r.Reference)
+	}
+	return tierhost.E("", tierhost.KindUnavailable, "not_booked_yet", errors.New("it is recorded, and the books have not taken it yet: the manager tries again"))
 }
 
 // accept books an amount that was not asked for, if that is wanted.
@@ -114,7 +125,7 @@ func (g *Gateway) Refuse(ctx context.Context, m *gateways.Manager, r Receipt, wh
 		return p, tierhost.E(op, 0, "", err)
 	}
 	if a = attempt(p, a.ID); a == nil || a.State.Open() {
-		return p, tierhost.E(op, 0, "", fmt.Errorf("%w: %.100q", ErrReferenceUsed, r.Reference))
+		return p, tierhost.E(op, 0, "", unsettled(ctx, m, r))
 	}
 	return p, nil
 }

@@ -2,6 +2,7 @@ package paypal
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -52,9 +53,10 @@ type grant struct {
 	until time.Time
 }
 
-// name names the credentials of an account among those that tokens are known of.
-func (c *caller) name() string {
-	return c.base + "\x00" + c.secret.Client.Reveal() + "\x00" + c.secret.Secret.Reveal()
+// name names the credentials of an account among those that tokens are known of, without
+// giving them away.
+func (c *caller) name() [sha256.Size]byte {
+	return sha256.Sum256([]byte(c.base + "\x00" + c.secret.Client.Reveal() + "\x00" + c.secret.Secret.Reveal()))
 }
 
 // token returns an access token, a new one if the last has run out. A failure to get one has

@@ -2,6 +2,7 @@ package paypal
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/url"
@@ -28,7 +29,7 @@ type Gateway struct {
 	endpoint string
 
 	mu     sync.Mutex
-	grants map[string]grant // by credentials
+	grants map[[sha256.Size]byte]grant // by credentials
 }
 
 var (
@@ -43,7 +44,7 @@ func New(o Options) *Gateway {
 	if o.Clock == nil {
 		o.Clock = tierhost.SystemClock()
 	}
-	return &Gateway{client: exchange.New(o.HTTP, o.Clock), clock: o.Clock, endpoint: o.Endpoint, grants: map[string]grant{}}
+	return &Gateway{client: exchange.New(o.HTTP, o.Clock), clock: o.Clock, endpoint: o.Endpoint, grants: map[[sha256.Size]byte]grant{}}
 }
 
 // CheckAccount implements [gateways.AccountChecker].

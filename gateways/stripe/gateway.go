@@ -140,13 +140,10 @@ func (c *caller) pay(form url.Values, o gateways.Operation, units int64) {
 	if !o.Present {
 		form.Set("off_session", "true")
 	}
-	if text := o.Text; text != "" || o.Number != "" {
-		if o.Number != "" {
-			form.Set("metadata[number]", o.Number)
-		}
-		if text == "" {
-			text = o.Number
-		}
+	if number := exchange.Line(o.Number, 500); number != "" {
+		form.Set("metadata[number]", number)
+	}
+	if text := exchange.Line(exchange.Purpose(o.Number, o.Text), 1000); text != "" {
 		form.Set("description", text)
 	}
 	if c.config.Statement != "" {
