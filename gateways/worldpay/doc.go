@@ -32,6 +32,7 @@
 //
 // Documentation-only: WorldPay has never answered this package, and its document type was not
 // at hand. A server of ours checks the form of requests and answers as documented. The
-// parameters of the page's address, and what the interface says of a key that it has had,
-// are from memory of the documentation.
+// parameters of the page's address, what the interface says of a key that it has had, and
+// that an order which is submitted again gets the same page, are from memory of the
+// documentation.
 package worldpay

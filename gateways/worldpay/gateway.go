@@ -164,7 +164,7 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 	if email := exchange.ASCII(k.Email, 254); email != "" {
 		q.Shopper = &shopper{email}
 	}
-	got, err := c.ask(ctx, string(o.ID), service{Submit: &submit{q}})
+	got, err := c.ask(ctx, "", service{Submit: &submit{q}}) // its code is its key
 	if err != nil {
 		return gateways.Begun{}, err
 	}

@@ -95,7 +95,7 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	key, what := r.Header.Get("Idempotency-Key"), q.Kids[0].Kids[0]
-	if (key == "") != (q.Kids[0].Name == "inquiry") {
+	if (key != "") != (q.Kids[0].Name == "modify") {
 		p.t.Errorf("%s has the key %q", q.Kids[0].Name, key)
 	}
 	verb := map[bool]gateways.Verb{len(what.At("capture").Kids) > 0: gateways.VerbCapture}[true]
@@ -105,7 +105,7 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	faults := peertest.Faults{Nonsense: "<html>", Fails: func(w http.ResponseWriter, _ *http.Request) { refuse(w, "1", "Internal error") }}
 	faults.Play(p.bank.Take(verb), w, r, func(w http.ResponseWriter) {
 		p.bank.With(func() {
-			if key != "" && p.keys[key] && q.Kids[0].Name == "modify" {
+			if key != "" && p.keys[key] {
 				refuse(w, "5", "Idempotency key has already been used")
 				return
 			}
