@@ -56,6 +56,7 @@ var floors = map[string][]string{
 	"provisioning/mysql/mysqltest":  {"internal/testserver"},
 	"dns/dnstest":                   {"dns", "storage/memory", "storage/storagetest/conformance"},
 	"dns/dnstest/daemon":            {"internal/testserver"},
+	"gateways/internal/peertest":    {"gateways", "gateways/gatewaytest"},
 	"gateways/gatewaytest":          {"gateways", "storage/memory", "storage/storagetest/conformance"},
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},

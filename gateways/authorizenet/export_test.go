@@ -1,0 +1,4 @@
+package authorizenet
+
+// Digest names an operation, for tests.
+var Digest = digest

@@ -1,0 +1,4 @@
+package twocheckout
+
+// Source is what is signed, for tests.
+var Source = source
