@@ -31,6 +31,8 @@ var floors = map[string][]string{
 	"provisioning/placement": {""},
 	// Zones and name servers: sellers and accounts are names to them.
 	"dns": {"", "storage", "secret", "internal/worker", "internal/event"},
+	// Tickets, articles and jobs: sellers, accounts, services and documents are names to them.
+	"support": {"", "money", "storage", "secret", "internal/worker", "internal/event"},
 	// What handles that work step by step have in common.
 	"internal/worker": {},
 	// Events of packages, made and read in one way.
@@ -38,9 +40,9 @@ var floors = map[string][]string{
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
-	"storage/memory":   {"reseller", "reseller/label", "provisioning", "dns"},
-	"storage/sqlite":   {"reseller", "reseller/label", "provisioning", "dns"},
-	"storage/postgres": {"reseller", "reseller/label", "provisioning", "dns"},
+	"storage/memory":   {"reseller", "reseller/label", "provisioning", "dns", "support"},
+	"storage/sqlite":   {"reseller", "reseller/label", "provisioning", "dns", "support"},
+	"storage/postgres": {"reseller", "reseller/label", "provisioning", "dns", "support"},
 	// Conformance suites compare a store with the reference store.
 	"billing/billingtest":          {"billing", "storage/memory", "storage/storagetest/conformance"},
 	"reseller/resellertest":        {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
@@ -53,6 +55,7 @@ var floors = map[string][]string{
 	"storage/postgres/postgrestest": {"internal/testserver"},
 	"provisioning/mysql/mysqltest":  {"internal/testserver"},
 	"dns/dnstest":                   {"dns", "storage/memory", "storage/storagetest/conformance"},
+	"support/supporttest":           {"support", "storage/memory", "storage/storagetest/conformance"},
 	"dns/dnstest/daemon":            {"internal/testserver"},
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},

@@ -32,6 +32,7 @@ type state struct {
 	inventory inventoryState
 	services  serviceState
 	dns       dnsState
+	support   supportState
 }
 
 // New returns an empty store.
@@ -39,7 +40,7 @@ func New() *Store {
 	s := &Store{turn: make(chan struct{}, 1)}
 	s.committed.Store(&state{
 		outbox: newOutboxState(), billing: newBillingState(), reseller: newResellerState(), brands: newBrandState(),
-		inventory: newInventoryState(), services: newServiceState(), dns: newDNSState(),
+		inventory: newInventoryState(), services: newServiceState(), dns: newDNSState(), support: newSupportState(),
 	})
 	return s
 }
