@@ -33,6 +33,7 @@ type statements struct {
 	inventory inventoryStatements
 	services  serviceStatements
 	dns       dnsStatements
+	support   supportStatements
 }
 
 func newStatements(x sqlText) *statements {
@@ -64,6 +65,7 @@ func newStatements(x sqlText) *statements {
 		inventory: newInventoryStatements(x),
 		services:  newServiceStatements(x),
 		dns:       newDNSStatements(x),
+		support:   newSupportStatements(x),
 	}
 }
 
