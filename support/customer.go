@@ -38,16 +38,8 @@ type Written struct {
 	Replayed bool // by an earlier call with the same key
 }
 
-// mailed is the key of an input: a mail has one of its own.
-func mailed(key string, m Mail) string {
-	if key == "" && m.MessageID != "" {
-		return "mail " + m.MessageID
-	}
-	return key
-}
-
-// Open opens a ticket. A mail, told by its Message-ID, opens one ticket, however often it
-// comes. It fails with [ErrNoQueue], [ErrKeyReused] and a [*tierhost.Invalid].
+// Open opens a ticket. A mail, told by its Message-ID, is one ticket or one message, however
+// often it comes to a mailbox. It fails with [ErrNoQueue], [ErrKeyReused] and a [*tierhost.Invalid].
 func (c *Customer) Open(ctx context.Context, n NewTicket) (Opened, error) {
 	return c.m.open(ctx, "support.Open", &opening{seller: c.seller, account: c.account, NewTicket: n, from: c.author()}, c.account)
 }
@@ -61,7 +53,7 @@ func (m *Manager) open(ctx context.Context, op string, o *opening, who string) (
 		return Opened{}, err
 	}
 	parts := append([]string{string(o.Queue), o.account, o.Title, o.Text}, fileParts(o.Files)...)
-	k := &use{[]string{o.seller, op, who}, mailed(o.Key, o.Mail), fingerprint(op+"/1", parts...)}
+	k := useOf(o.seller, op, who, o.Key, o.Mail, parts)
 	err = m.transact(ctx, op, func(ctx context.Context, u *unit) error {
 		done = Opened{}
 		prior, replayed, err := u.replayed(ctx, k)
@@ -108,7 +100,7 @@ func (m *Manager) write(
 	if err := m.handOver(ctx, r.Files); err != nil {
 		return Written{}, err
 	}
-	k := &use{[]string{seller, op, who}, mailed(r.Key, r.Mail), fingerprint(op+"/1", append([]string{strconv.FormatInt(number, 10)}, r.parts()...)...)}
+	k := useOf(seller, op, who, r.Key, r.Mail, append([]string{strconv.FormatInt(number, 10)}, r.parts()...))
 	err = m.transact(ctx, op, func(ctx context.Context, u *unit) error {
 		done = Written{}
 		prior, replayed, err := u.replayed(ctx, k)

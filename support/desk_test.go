@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 	"testing"
 	"time"
 
@@ -204,9 +205,19 @@ func TestKeysAndMails(t *testing.T) {
 	again, err := alice.Open(d.ctx, mail)
 	require.NoError(t, err)
 	require.Equal(t, support.Opened{Number: first.Number, Replayed: true}, again, "a mail is one ticket, however often it comes")
+	_, err = alice.Reply(d.ctx, first.Number, support.Reply{Text: "x", Mail: mail.Mail})
+	require.ErrorIs(t, err, support.ErrKeyReused, "nor is it a ticket and a message")
 	mail.Text = "y"
 	_, err = alice.Open(d.ctx, mail)
 	require.ErrorIs(t, err, support.ErrKeyReused)
+	mail.Mail.Mailbox = "sales"
+	second, err := alice.Open(d.ctx, mail)
+	require.NoError(t, err, "another mailbox")
+	require.NotEqual(t, first.Number, second.Number)
+	mail.Mail = support.Mail{MessageID: "a\nb", From: strings.Repeat("x", 999)}
+	_, err = alice.Open(d.ctx, mail)
+	require.ErrorContains(t, err, "mail.message_id")
+	require.ErrorContains(t, err, "mail.from")
 
 	r := support.Reply{Key: "k", Text: "More"}
 	one, err := alice.Reply(d.ctx, first.Number, r)

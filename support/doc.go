@@ -51,7 +51,7 @@
 // Each call is one transaction, with its events in the outbox in the books of the seller
 // whose they are; [Manager.In] joins one of the host's. What writes takes an idempotency key: the same input
 // again returns the first result, another one is [ErrKeyReused]. A mail has its Message-ID
-// for a key. Files go to [Blobs] before the transaction, or, without any, into the store
+// for a key, within its mailbox. Files go to [Blobs] before the transaction, or, without any, into the store
 // with the message.
 //
 // [Manager.Step] closes tickets that were answered long enough ago; [Manager.Run] is a loop

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tierhost/tierhost"
 )
@@ -30,7 +31,9 @@ type Author struct {
 
 // Mail is what a message has that came by mail.
 type Mail struct {
-	// MessageID is that of the mail. A queue takes each once.
+	// Mailbox is where it was fetched, in the caller's words; MessageID is that of the mail,
+	// which is taken once from each mailbox.
+	Mailbox   string `json:"mailbox,omitempty"`
 	MessageID string `json:"message_id,omitempty"`
 	InReplyTo string `json:"in_reply_to,omitempty"`
 	// From is the address of the sender.
@@ -38,9 +41,10 @@ type Mail struct {
 }
 
 func (m *Mail) check(issues *tierhost.Issues, path string) {
-	for field, s := range map[string]string{"message_id": m.MessageID, "in_reply_to": m.InReplyTo, "from": m.From} {
-		if len(s) > 998 || strings.ContainsAny(s, "\r\n\x00") {
-			issues.Add(tierhost.Path(path, field), "invalid_text", "more than one line, or more than 998 bytes")
+	const longest = 998 // bytes of a line, RFC 5322
+	for _, f := range [][2]string{{"mailbox", m.Mailbox}, {"message_id", m.MessageID}, {"in_reply_to", m.InReplyTo}, {"from", m.From}} {
+		if s := f[1]; len(s) > longest || !utf8.ValidString(s) || strings.ContainsAny(s, "\r\n\x00") {
+			issues.Add(tierhost.Path(path, f[0]), "invalid_text", "more than one line, more than %d bytes, or broken UTF-8", longest)
 		}
 	}
 }

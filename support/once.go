@@ -17,7 +17,7 @@ type keyRow struct {
 
 // use is one use of an idempotency key: by whom, for what, with which input.
 type use struct {
-	scope []string // the seller, the operation, who
+	scope []string // the seller, the operation, who; or the seller, "mail", the mailbox
 	key   string
 	input string
 }
@@ -32,6 +32,16 @@ func fingerprint(form string, parts ...string) string {
 		h.Write([]byte(p))
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// useOf is the use of a key that was given, or of a mail's Message-ID, which counts once for
+// all that is done with mails of a mailbox.
+func useOf(seller, op, who, key string, m Mail, parts []string) *use {
+	input := fingerprint(op+"/1", parts...)
+	if key == "" && m.MessageID != "" {
+		return &use{[]string{seller, "mail", m.Mailbox}, m.MessageID, input}
+	}
+	return &use{[]string{seller, op, who}, key, input}
 }
 
 func (k *use) row() Key { return Key{"key", name(append(k.scope, k.key)...)} }
