@@ -158,6 +158,8 @@ func TestNobodySeesWhatIsNotTheirs(t *testing.T) {
 				ids = append(ids, string(j.ID))
 			}
 		}
+		ids = rapid.Permutation(ids).Draw(rt, "ids")
+		ids = append([]string{"help"}, ids[:min(len(ids), 5)]...) // enough at a time
 		for _, seller := range sellers {
 			for _, said := range readAll(t, d, agents[seller], ids, seller) {
 				for _, other := range sellers {
@@ -206,7 +208,7 @@ func readAll(t *testing.T, d *desk, handle any, ids []string, seller string) []s
 		var made []any
 		switch typ {
 		case reflect.TypeFor[int64]():
-			made = []any{int64(0), int64(1), int64(2), int64(3)}
+			made = []any{int64(1), int64(2)}
 		case reflect.TypeFor[int]():
 			return append(list, reflect.ValueOf(0), reflect.ValueOf(50))
 		case reflect.TypeFor[support.TicketQuery]():
@@ -217,7 +219,7 @@ func readAll(t *testing.T, d *desk, handle any, ids []string, seller string) []s
 		default:
 			switch {
 			case typ.Kind() == reflect.String:
-				for _, id := range append([]string{"c", "alice", "account of acme", "help"}, ids...) {
+				for _, id := range append([]string{"c", "alice"}, ids...) {
 					list = append(list, reflect.ValueOf(id).Convert(typ))
 				}
 				return list
