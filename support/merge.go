@@ -11,8 +11,9 @@ import (
 
 // Merge makes a ticket part of another one of the same customer: its messages and notes are
 // read there, its tags and links are that one's too, and it is closed. Nothing is moved or
-// deleted, and nothing undoes it. If one of the two was passed up the other one then is;
-// two that were both passed up, or both came from below, are not merged.
+// deleted, and nothing undoes it. If one of the two was passed up, the other one then is. Two
+// that were both passed up are not merged, nor is one that came from below or stands for
+// system errors.
 //
 // It fails with [ErrNoTicket], [ErrMerged], [ErrForeign] and [ErrPassed].
 func (a *Agent) Merge(ctx context.Context, number, into int64) error {
