@@ -36,9 +36,12 @@ func newSupportStatements(x sqlText) supportStatements {
 			SELECT $1::text, $2::text, c.list, c.sort FROM ` + places + ` ON CONFLICT DO NOTHING`),
 		get: x.statement(`SELECT r.kind, r.id, r.version, r.doc FROM unnest($1::text[], $2::text[]) AS k (kind, id)
 			JOIN {{schema}}.support_rows r ON r.kind = k.kind AND r.id = k.id`),
-		list: x.statement(`SELECT r.kind, r.id, r.version, r.doc, p.sort FROM {{schema}}.support_places p
-			JOIN {{schema}}.support_rows r ON r.kind = p.kind AND r.id = p.id
-			WHERE p.list = $1::text AND (p.sort, p.id) > ($2::text, $3::text) ORDER BY p.sort, p.id LIMIT $4::bigint`),
+		// The limit is inside, and each row looked up by itself, so that a page is never made
+		// by sorting a list, however little the server knows of the tables.
+		list: x.statement(`SELECT r.kind, r.id, r.version, r.doc, p.sort FROM (SELECT sort, id, kind FROM {{schema}}.support_places
+				WHERE list = $1::text AND (sort, id) > ($2::text, $3::text) ORDER BY sort, id LIMIT $4::bigint) p
+			CROSS JOIN LATERAL (SELECT kind, id, version, doc FROM {{schema}}.support_rows WHERE kind = p.kind AND id = p.id OFFSET 0) r
+			ORDER BY p.sort, p.id`),
 		count: x.statement("SELECT count(*) FROM {{schema}}.support_places WHERE list = $1::text"),
 		draw: x.statement(`INSERT INTO {{schema}}.support_counters AS c (counter, number) VALUES ($1::text, 1)
 			ON CONFLICT (counter) DO UPDATE SET number = c.number + 1 RETURNING number`),
