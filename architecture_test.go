@@ -33,6 +33,8 @@ var floors = map[string][]string{
 	"gateways": {"", "money", "storage", "secret", "internal/worker", "internal/event"},
 	// Zones and name servers: sellers and accounts are names to them.
 	"dns": {"", "storage", "secret", "internal/worker", "internal/event"},
+	// Tickets, articles and jobs: sellers, accounts, services and documents are names to them.
+	"support": {"", "money", "storage", "secret", "internal/worker", "internal/event"},
 	// What handles that work step by step have in common.
 	"internal/worker": {},
 	// Events of packages, made and read in one way.
@@ -40,9 +42,9 @@ var floors = map[string][]string{
 	// What a customer sees of its seller: it knows sellers by name only.
 	"reseller/label":   {"billing"},
 	"scenario":         {"reseller"},
-	"storage/memory":   {"reseller", "reseller/label", "provisioning", "dns", "gateways"},
-	"storage/sqlite":   {"reseller", "reseller/label", "provisioning", "dns", "gateways"},
-	"storage/postgres": {"reseller", "reseller/label", "provisioning", "dns", "gateways"},
+	"storage/memory":   {"reseller", "reseller/label", "provisioning", "dns", "gateways", "support"},
+	"storage/sqlite":   {"reseller", "reseller/label", "provisioning", "dns", "gateways", "support"},
+	"storage/postgres": {"reseller", "reseller/label", "provisioning", "dns", "gateways", "support"},
 	// Conformance suites compare a store with the reference store.
 	"billing/billingtest":          {"billing", "storage/memory", "storage/storagetest/conformance"},
 	"reseller/resellertest":        {"reseller", "billing", "storage/memory", "storage/storagetest/conformance"},
@@ -55,6 +57,7 @@ var floors = map[string][]string{
 	"storage/postgres/postgrestest": {"internal/testserver"},
 	"provisioning/mysql/mysqltest":  {"internal/testserver"},
 	"dns/dnstest":                   {"dns", "storage/memory", "storage/storagetest/conformance"},
+	"support/supporttest":           {"support", "storage/memory", "storage/storagetest/conformance"},
 	"dns/dnstest/daemon":            {"internal/testserver"},
 	"gateways/internal/peertest":    {"gateways", "gateways/gatewaytest"},
 	"gateways/gatewaytest":          {"gateways", "storage/memory", "storage/storagetest/conformance"},

@@ -33,6 +33,7 @@ type state struct {
 	services  serviceState
 	gateways  gatewayState
 	dns       dnsState
+	support   supportState
 }
 
 // New returns an empty store.
@@ -41,6 +42,7 @@ func New() *Store {
 	s.committed.Store(&state{
 		outbox: newOutboxState(), billing: newBillingState(), reseller: newResellerState(), brands: newBrandState(),
 		inventory: newInventoryState(), services: newServiceState(), gateways: newGatewayState(), dns: newDNSState(),
+		support: newSupportState(),
 	})
 	return s
 }

@@ -250,6 +250,8 @@ var parts = [][3]string{
 	{"unique", "reseller_shadows", "seller,day,seq"},
 	{"unique", "reseller_stocks", "seller,resource"},
 	{"unique", "reseller_transfers", "account"},
+	{"unique", "support_counters", "counter"},
+	{"unique", "support_rows", "kind,id"},
 	{"trigger", "billing_documents", "append_only"},
 	{"trigger", "billing_entries", "append_only"},
 	{"trigger", "billing_periods", "append_only"},

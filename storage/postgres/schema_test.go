@@ -48,11 +48,11 @@ func TestSchemaIsRefused(t *testing.T) {
 			[]string{"DROP SCHEMA %s CASCADE"}, "call Store.Migrate", true,
 		},
 		"an empty schema": {
-			[]string{"DROP SCHEMA %s CASCADE", "CREATE SCHEMA %[1]s"}, "version 0 of 9", true,
+			[]string{"DROP SCHEMA %s CASCADE", "CREATE SCHEMA %[1]s"}, "version 0 of 12", true,
 		},
 		"newer": {
-			[]string{"INSERT INTO %s.tierhost_migrations (version, name, checksum) VALUES (10, '0010_future.sql', 'x')"},
-			"0010_future.sql", false,
+			[]string{"INSERT INTO %s.tierhost_migrations (version, name, checksum) VALUES (13, '0013_future.sql', 'x')"},
+			"0013_future.sql", false,
 		},
 		"edited": {
 			[]string{"UPDATE %s.tierhost_migrations SET checksum = 'something else' WHERE version = 2"}, "checksum something", false,

@@ -34,6 +34,7 @@ type statements struct {
 	services  serviceStatements
 	dns       dnsStatements
 	gateways  gatewayStatements
+	support   supportStatements
 }
 
 func newStatements(x sqlText) *statements {
@@ -66,6 +67,7 @@ func newStatements(x sqlText) *statements {
 		services:  newServiceStatements(x),
 		dns:       newDNSStatements(x),
 		gateways:  newGatewayStatements(x),
+		support:   newSupportStatements(x),
 	}
 }
 

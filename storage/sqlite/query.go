@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -101,7 +102,7 @@ func preparedQueries() []string {
 		queryBrandByHost, queryBrand,
 		queryLoadsOf, queryReservation, queryReservationUpdate, queryReservationsKeyed, queryReservationsDue,
 	}
-	list = append(append(append(list, serviceQueries()...), dnsQueries()...), gatewayQueries()...)
+	list = slices.Concat(list, serviceQueries(), dnsQueries(), gatewayQueries(), supportQueries())
 	in := newInserts()
 	for _, i := range []insert{in.account, in.holding, in.period, in.usage, in.entry, in.document, in.key, in.event,
 		in.wholesale, in.stock, in.books, in.shadow, in.bill, in.transfer, in.load, in.reservation} {
