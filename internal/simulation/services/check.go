@@ -60,7 +60,7 @@ func (w *World) Check(ctx context.Context) error {
 			switch {
 			case !ours && t.Owner != "":
 				fail("a thing %s on %s is of an unknown service %s", t.Name, on, t.Owner)
-			case ours && !w.swarm.late && !w.swarm.vandals && !known(&s, on):
+			case ours && !w.swarm.late && !w.swarm.vandals && !w.unheard[s.ID] && !known(&s, on):
 				fail("%s (%s, on %q) has a thing on %s that nobody knows of", s.ID, s.Phase, s.Server, on)
 			case ours && t.Password != "" && !strings.HasPrefix(t.Password, canary):
 				fail("%s has the password %q", t.Name, t.Password)
@@ -70,7 +70,7 @@ func (w *World) Check(ctx context.Context) error {
 	for _, s := range all {
 		// Who was told that it works has something that works, whatever is being done.
 		if (s.Phase == provisioning.PhaseActive || s.Phase == provisioning.PhaseMoving || s.Phase == provisioning.PhaseChanging) &&
-			!w.swarm.late && !w.swarm.vandals && w.swarm.lag == 0 && s.Desired() == provisioning.DesiredActive && s.Lease.Token == "" && !s.Recheck &&
+			!w.swarm.late && !w.swarm.vandals && !w.unheard[s.ID] && w.swarm.lag == 0 && s.Desired() == provisioning.DesiredActive && s.Lease.Token == "" && !s.Recheck &&
 			(s.Operation == nil || s.Operation.Verb == provisioning.VerbRead) {
 			t, there := w.site.Thing(s.Server, s.Kind, s.Name)
 			if !there || t.Owner != s.ID || t.Suspended || t.Partial {

@@ -85,7 +85,8 @@ func (w *World) excused(ctx context.Context, f provisioning.Finding) bool {
 		return true
 	}
 	s, err := w.front.Service(ctx, f.Service)
-	return err == nil && f.Kind == provisioning.FoundOrphan && s.Phase != provisioning.PhaseRemoved && (w.swarm.late || w.swarm.vandals || s.Phase == provisioning.PhaseParked)
+	return err == nil && f.Kind == provisioning.FoundOrphan && s.Phase != provisioning.PhaseRemoved &&
+		(w.swarm.late || w.swarm.vandals || w.unheard[s.ID] || s.Phase == provisioning.PhaseParked)
 }
 
 // work has one worker do all there is, as time passes. It ends when all that is left
@@ -188,7 +189,7 @@ func (w *World) compare(ctx context.Context, p *process) error {
 					fail("%s has the password %q, want %q (%v)", s.ID, t.Password, plain, err)
 				}
 			}
-			if len(on) != 1 && !w.swarm.late && !w.swarm.vandals {
+			if len(on) != 1 && !w.swarm.late && !w.swarm.vandals && !w.unheard[s.ID] {
 				fail("%s is on %v", s.ID, on)
 			}
 			if r, err := w.front.Reservation(ctx, s.Reservation.ID); err != nil || !maps.Equal(r.Amounts, s.Demand.Amounts) || s.Oversized {
@@ -207,7 +208,7 @@ func (w *World) compare(ctx context.Context, p *process) error {
 				fail("%s is parked without a word", s.ID)
 			}
 			for _, server := range on {
-				if !known(&s, server) && !w.swarm.late && !w.swarm.vandals {
+				if !known(&s, server) && !w.swarm.late && !w.swarm.vandals && !w.unheard[s.ID] {
 					fail("%s is parked, and has something on %s that nobody knows of", s.ID, server)
 				}
 			}

@@ -45,7 +45,11 @@ type World struct {
 	capacity map[provisioning.ServerID]int64 // in services
 	// unsure are services of which nobody can know the password: others have removed the
 	// thing, or a call took effect after it had been given up.
-	unsure  map[provisioning.ServiceID]bool
+	unsure map[provisioning.ServiceID]bool
+	// unheard are services of which a call came back after its lease and could not be
+	// recorded, because the store failed or the worker had ended: what it did only a sweep
+	// finds.
+	unheard map[provisioning.ServiceID]bool
 	foreign map[provisioning.ServerID][]fake.Thing
 	backups []func()
 	sick    map[provisioning.ServerID]bool // they do nothing that is asked of them
@@ -68,6 +72,7 @@ type process struct {
 	*provisioning.Manager
 	name  string
 	store *flaky
+	last  *running // its last call that may have changed something
 }
 
 // swarm is which faults a seed has, and how often.
@@ -96,7 +101,7 @@ func New(ctx context.Context, st provisioning.Store, o Options) (*World, error) 
 	w := &World{
 		opt: o, rnd: rand.New(rand.NewPCG(o.Seed, 1)), clock: tierhost.NewTestClock(time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)),
 		ids: tierhost.NewSequenceIDs(), inner: st, foreign: map[provisioning.ServerID][]fake.Thing{}, Stats: map[string]int{},
-		sick: map[provisioning.ServerID]bool{}, unsure: map[provisioning.ServiceID]bool{}, capacity: map[provisioning.ServerID]int64{}, versions: map[provisioning.ServiceID]int64{},
+		sick: map[provisioning.ServerID]bool{}, unsure: map[provisioning.ServiceID]bool{}, unheard: map[provisioning.ServiceID]bool{}, capacity: map[provisioning.ServerID]int64{}, versions: map[provisioning.ServiceID]int64{},
 	}
 	w.site = fake.New(fake.Options{Clock: w.clock})
 	s := &w.swarm
@@ -249,6 +254,9 @@ func (w *World) call(p *process, c fake.Called) fake.Fault {
 	r := &running{Called: c, process: p, begun: now}
 	if !scan && p != w.front {
 		w.calls = append(w.calls, r)
+		if c.Verb != provisioning.VerbRead && c.Verb != fake.VerbProbe {
+			p.last = r
+		}
 	}
 	var f fake.Fault
 	f.Meanwhile = func(ctx context.Context) {
@@ -399,7 +407,13 @@ func (w *World) step(ctx context.Context, p, busy *process) {
 			return
 		}
 	}
+	p.last = nil
 	worked, err := p.Step(ctx)
+	if r := p.last; err != nil && r != nil && !w.clock.Now().Before(r.begun.Add(lease)) {
+		w.Stats["late and unheard"]++
+		w.unheard[r.Service] = true
+		w.unsure[r.Service] = w.unsure[r.Service] || r.Password || r.Verb == provisioning.VerbRemove
+	}
 	w.Stats["step"]++
 	if worked {
 		w.Stats["step worked"]++
