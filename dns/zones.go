@@ -2,9 +2,12 @@ package dns
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/tierhost/tierhost"
@@ -31,7 +34,10 @@ type ZoneRequest struct {
 	Custom  []Record // custom records that it has from the beginning
 	// Leave are names of zones, above or below, whose owners have agreed to this one.
 	Leave []Name
-	By    string // who asks for it, for staff
+	// Key, if not "", names the request: sent again, it is not done again. Each zone has the
+	// key that it was made with.
+	Key string
+	By  string // who asks for it, for staff
 }
 
 // Create makes a zone and has it published. It is named once: [ErrZoneExists] if it is
@@ -46,6 +52,10 @@ type ZoneRequest struct {
 //
 // A zone that is being removed, or was, can be made again at once: its serial goes on
 // from where it was.
+//
+// A request with the Key of the zone that is there, of the same account, makes nothing: it
+// returns the zone as it is by now, [ErrNoZone] if it was removed since, and [ErrKeyReused]
+// if the request is another one.
 func (m *Manager) Create(ctx context.Context, r ZoneRequest) (z Zone, err error) {
 	const op = "dns.Create"
 	if r.Purpose == "" {
@@ -55,15 +65,58 @@ func (m *Manager) Create(ctx context.Context, r ZoneRequest) (z Zone, err error)
 		return Zone{}, err
 	}
 	err = m.transact(ctx, op, func(ctx context.Context, u *unit) error {
+		var done bool
+		if z, done, err = u.made(ctx, &r); err != nil || done {
+			return err
+		}
 		if z, err = u.draft(ctx, &r); err != nil {
 			return err
 		}
+		z.Key, z.Asked = r.Key, r.digest()
 		for _, record := range r.Custom {
 			z.addCustom(record, r.By, u)
 		}
 		return u.revise(ctx, &z, nil, r.By)
 	})
 	return z.Clone(), err
+}
+
+// made returns the zone that an earlier attempt of the request has made.
+func (u *unit) made(ctx context.Context, r *ZoneRequest) (z Zone, done bool, err error) {
+	if r.Key == "" {
+		return z, false, nil
+	}
+	if err := u.rows.LockTree(ctx, top(r.Name)); err != nil {
+		return z, false, err
+	}
+	switch z, err = u.row(ctx, r.Name); {
+	case errors.Is(err, ErrNoZone):
+		return z, false, nil
+	case err != nil || z.Key != r.Key || !z.Own(r.Seller, r.Account):
+		return z, false, err
+	case z.Asked != r.digest():
+		return z, false, fmt.Errorf("%w: %s", ErrKeyReused, r.Name)
+	case z.State == ZoneRemoved:
+		return z, false, fmt.Errorf("%w: %s was removed since", ErrNoZone, r.Name)
+	}
+	return z, true, nil
+}
+
+// digest stands for what is asked for, whoever asks; "" for a request without a key.
+func (r *ZoneRequest) digest() string {
+	if r.Key == "" {
+		return ""
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "dns.ZoneRequest/1\x00%q %q %q %q %t %q %q %t %q %q", r.Name, r.Seller, r.Account, r.Purpose, r.Open, r.Templates, r.Sets, r.Bare,
+		r.Servers, slices.Sorted(slices.Values(r.Leave)))
+	for _, name := range slices.Sorted(maps.Keys(r.Vars)) {
+		fmt.Fprintf(h, "\x00%q %q", name, r.Vars[name])
+	}
+	for _, record := range r.Custom {
+		fmt.Fprintf(h, "\x00%q", record.String())
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // draft is the zone that a request asks for, without custom records and a revision of its
@@ -122,6 +175,7 @@ func (r *ZoneRequest) check() error {
 	checkZoneName(&issues, "name", r.Name)
 	checkWord(&issues, "seller", r.Seller)
 	checkWord(&issues, "account", r.Account)
+	checkWord(&issues, "key", r.Key)
 	checkWord(&issues, "by", r.By)
 	switch r.Purpose {
 	case PurposeDomain, PurposeService, PurposeReverse, PurposeParked, PurposeThird:
