@@ -120,7 +120,7 @@ func (r *ZoneRequest) digest() string {
 }
 
 // draft is the zone that a request asks for, without custom records and a revision of its
-// own. What was there under the name goes on.
+// own, but with what it has to delegate. What was there under the name goes on.
 func (u *unit) draft(ctx context.Context, r *ZoneRequest) (z Zone, err error) {
 	if err := u.rows.LockTree(ctx, top(r.Name)); err != nil {
 		return z, err
@@ -162,11 +162,13 @@ func (u *unit) draft(ctx context.Context, r *ZoneRequest) (z Zone, err error) {
 			same = append(same, s.Server)
 		}
 		if z.Servers, err = choose(servers, &s, same, u.m.opt.Waiver, u.m.dice.below); err == nil {
-			return z, nil
+			return z, u.cutsOf(ctx, &z)
 		}
 	}
-	z.Servers, err = choose(servers, &s, r.Servers, u.m.opt.Waiver, u.m.dice.below)
-	return z, err
+	if z.Servers, err = choose(servers, &s, r.Servers, u.m.opt.Waiver, u.m.dice.below); err != nil {
+		return z, err
+	}
+	return z, u.cutsOf(ctx, &z)
 }
 
 // check finds the faults of a request that need no store.
@@ -351,7 +353,7 @@ func (u *unit) settings(ctx context.Context, seller string) (Settings, error) {
 // zone.
 func (u *unit) revise(ctx context.Context, z *Zone, before *Zone, by string) error {
 	moved := before != nil && !slices.EqualFunc(z.Servers, before.Servers, func(a, b ApexServer) bool { return a.Server == b.Server })
-	if before == nil || moved {
+	if moved {
 		if err := u.cutsOf(ctx, z); err != nil {
 			return err
 		}
