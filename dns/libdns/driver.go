@@ -95,6 +95,9 @@ func New(source Source, opt Options) (dns.NameServer, error) {
 	if d.opt.Types == nil {
 		d.opt.Types = []dns.Type{dns.TypeA, dns.TypeAAAA, dns.TypeCAA, dns.TypeCNAME, dns.TypeHTTPS, dns.TypeMX, dns.TypeSRV, dns.TypeSVCB, dns.TypeTXT}
 	}
+	if !d.opt.SOA && !slices.Contains(d.opt.Types, dns.TypeTXT) {
+		issues.Add("types", "no_texts", "the revision's SOA is kept in a text, which the provider does not take")
+	}
 	if err := issues.Err(); err != nil {
 		return nil, err
 	}

@@ -232,6 +232,11 @@ func TestFirstPublication(t *testing.T) {
 	err = server.Apply(t.Context(), dns.Place{}, c)
 	require.ErrorIs(t, err, tierhost.ErrInvalid, "the name is taken")
 	require.Equal(t, tierhost.EffectNone, tierhost.EffectOf(err))
+
+	short, err := libdns.New(setting{m}, libdns.Options{MaxText: 100})
+	require.NoError(t, err)
+	err = short.Apply(t.Context(), dns.Place{}, change(t, 1_800_000_001, 1_800_000_000, "@ A 192.0.2.1\n"))
+	require.ErrorIs(t, err, tierhost.ErrInvalid, "the SOA and the name servers do not fit")
 }
 
 // A record that a provider tells and nobody can read is told, not left out.
