@@ -175,10 +175,8 @@ func (d *Driver) fetch(ctx context.Context, zone dns.Name) (s state, err error) 
 	if !d.opt.SOA {
 		s.unmark(d.mark(zone), zone)
 	}
-	for _, r := range s.published.Records {
-		if soa, ok := r.Data.(dns.SOA); ok && r.Name == zone {
-			s.published.Serial = soa.Serial
-		}
+	if serial := serialOf(s.published.Records); serial != 0 {
+		s.published.Serial = serial
 	}
 	return s, nil
 }
