@@ -160,16 +160,17 @@ func (u *unit) freeAlias(ctx context.Context, z *Zone, s *Settings) (Alias, erro
 		}
 	}
 	for range tries {
-		label := make([]byte, length)
-		label[0] = letters[u.m.dice.below(23)] // a letter
+		random := make([]byte, length)
+		random[0] = letters[u.m.dice.below(23)] // a letter
 		for i := 1; i < length; i++ {
-			label[i] = letters[u.m.dice.below(len(letters))]
+			random[i] = letters[u.m.dice.below(len(letters))]
 		}
-		name, err := z.Name.Child(string(label))
+		label := s.aliasLabel(string(random))
+		name, err := z.Name.Child(label)
 		if err != nil {
 			return Alias{}, err
 		}
-		if used[name] || reserved(string(label), s) {
+		if used[name] || reserved(label, s) {
 			continue
 		}
 		a, err := u.rows.Alias(ctx, name)

@@ -93,14 +93,7 @@ func TestThirdLevelOnOtherServers(t *testing.T) {
 
 	change := func(name dns.Name, servers ...dns.ServerID) {
 		t.Helper()
-		c := dns.ZoneChange{Name: name, Servers: &servers}
-		_, err := w.Change(t.Context(), c)
-		if guarded := new(dns.GuardedError); err != nil {
-			require.ErrorAs(t, err, &guarded)
-			c.Token = guarded.Plan.Token()
-			_, err = w.Change(t.Context(), c)
-		}
-		require.NoError(t, err)
+		w.change(t, dns.ZoneChange{Name: name, Servers: &servers})
 	}
 	change("site.shared.example", "ns2", "ns1")
 	require.Empty(t, w.delegated("shared.example", "site.shared.example"), "it has come to the same servers")
@@ -117,6 +110,17 @@ func TestThirdLevelOnOtherServers(t *testing.T) {
 	again := w.create("site.shared.example", "3", third, on("ns3", "ns4"))
 	require.True(t, again.Serial.After(first.Serial))
 	require.Equal(t, []string{" 3600 IN NS ns3.host.example.", " 3600 IN NS ns4.host.example."}, w.delegated("shared.example", "site.shared.example"))
+}
+
+// change changes a zone, with the token if that is needed.
+func (w *world) change(t require.TestingT, c dns.ZoneChange) {
+	_, err := w.Change(w.t.Context(), c)
+	if guarded := new(dns.GuardedError); err != nil {
+		require.ErrorAs(t, err, &guarded)
+		c.Token = guarded.Plan.Token()
+		_, err = w.Change(w.t.Context(), c)
+	}
+	require.NoError(t, err)
 }
 
 func (w *world) remove(name dns.Name) {
@@ -179,6 +183,25 @@ func TestInTheWay(t *testing.T) {
 	require.Equal(t, before, after)
 }
 
+// A zone that is taken over above one that is kept here delegates that one to where it is
+// now, and not to where the old records say.
+func TestImportAbove(t *testing.T) {
+	t.Parallel()
+	w := open(t, dns.Options{})
+	w.server("ns3", "m3")
+	w.create("site.old.example", "1", on("ns3", "ns2"))
+	_, report, err := w.Import(t.Context(), dns.ImportRequest{
+		Zone: dns.ZoneRequest{Name: "old.example", Account: "1", Bare: true, Servers: []dns.ServerID{"ns1", "ns2"}},
+		Records: []dns.Record{
+			{Name: "site.old.example", TTL: 60, Data: dns.NS{Host: "ns.panel.example"}},
+			{Name: "mail.old.example", TTL: 60, Data: dns.A{Addr: netip.MustParseAddr("192.0.2.1")}},
+		},
+	})
+	require.NoError(t, err)
+	require.Len(t, report.Kept, 1)
+	require.Equal(t, []string{" 3600 IN NS ns2.host.example.", " 3600 IN NS ns3.host.example."}, w.delegated("old.example", "site.old.example"))
+}
+
 // Names of servers that change reach the delegations with the zones: none is left behind.
 func TestCutsFollowSettings(t *testing.T) {
 	t.Parallel()
@@ -239,13 +262,7 @@ func TestCutsProperty(t *testing.T) {
 						*c.Keys = append(*c.Keys, dns.DS{KeyTag: 1, Algorithm: 13, DigestType: 2, Digest: dns.Octets(strings.Repeat("\xab", 32))})
 					}
 				}
-				_, err := w.Change(t.Context(), c)
-				if guarded := new(dns.GuardedError); err != nil {
-					require.ErrorAs(rt, err, &guarded)
-					c.Token = guarded.Plan.Token()
-					_, err = w.Change(t.Context(), c)
-				}
-				require.NoError(rt, err)
+				w.change(rt, c)
 			}
 		}
 		zones := map[dns.Name]dns.Zone{}

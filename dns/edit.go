@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/storage"
 )
 
 // EditAction is what an [Edit] does.
@@ -52,6 +53,10 @@ type EditRequest struct {
 // the present one.
 //
 // Edits that change nothing that is published keep the revision and the serial.
+//
+// Who may edit which zone is for the caller to decide, by [Zone.Own]: a service zone is its
+// seller's, and of no account. Records of instant aliases are changed by [Manager.TakeAlias]
+// and [Manager.ReleaseAlias] only (code of_alias).
 func (m *Manager) Edit(ctx context.Context, r EditRequest) (z Zone, err error) {
 	err = m.transact(ctx, "dns.Edit", func(ctx context.Context, u *unit) error {
 		before, err := u.zone(ctx, r.Name, r.Version)
@@ -140,6 +145,15 @@ func (u *unit) apply(ctx context.Context, z *Zone, edits []Edit, by string) erro
 		case EditReplace, EditDisable, EditEnable:
 			if at < 0 {
 				issues.Add(tierhost.Path(path, "id"), "no_record", "there is no custom record %.255q", e.ID)
+			}
+		}
+		if at >= 0 && z.Purpose == PurposeService && len(issues) == known {
+			of, err := u.rows.Alias(ctx, z.Custom[at].Record.Name)
+			switch {
+			case err != nil && !errors.Is(err, storage.ErrNotFound):
+				return err
+			case err == nil && of.Held() && slices.Contains(of.Records, e.ID):
+				issues.Add(tierhost.Path(path, "id"), "of_alias", "the record is of an instant alias: it goes with that")
 			}
 		}
 		if len(issues) > known {

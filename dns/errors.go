@@ -28,6 +28,8 @@ var (
 	ErrNoAlias error = tierhost.E("dns", tierhost.KindNotFound, "no_alias", nil)
 	// ErrZoneExists: there is a zone of that name already.
 	ErrZoneExists error = tierhost.E("dns", tierhost.KindExists, "zone_exists", nil)
+	// ErrKeyReused: the key was used for another request.
+	ErrKeyReused error = tierhost.E("dns", tierhost.KindConflict, "key_reused", nil)
 	// ErrForeignZone: the zone would be below or above one of somebody else, who has not
 	// allowed it.
 	ErrForeignZone error = tierhost.E("dns", tierhost.KindDenied, "foreign_zone", nil)

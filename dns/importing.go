@@ -4,7 +4,7 @@ import "context"
 
 // ImportRequest asks for a zone that somebody else has served so far.
 type ImportRequest struct {
-	Zone ZoneRequest // without Custom
+	Zone ZoneRequest // without Custom and Key
 	// Records are what a zone file or a transfer has, SOA and NS included.
 	Records []Record
 	// Dry tells what would become of the records, and keeps nothing.

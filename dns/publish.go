@@ -114,9 +114,13 @@ func (m *Manager) take(ctx context.Context, op string) (t *task, worked bool, er
 	token := m.opt.IDs.NewID("lease")
 	err = m.transact(ctx, op, func(ctx context.Context, u *unit) error {
 		t, worked = nil, false
-		except, err := u.closedGates(ctx)
+		closed, err := u.closedGates(ctx)
 		if err != nil {
 			return err
+		}
+		var except []ServerID
+		for _, g := range closed {
+			except = append(except, g.Server)
 		}
 		for {
 			due, err := u.rows.DuePublications(ctx, u.now, except, 1)
@@ -138,17 +142,17 @@ func (m *Manager) take(ctx context.Context, op string) (t *task, worked bool, er
 	return t, worked, err
 }
 
-// closedGates returns the servers to which no call may be made now.
-func (u *unit) closedGates(ctx context.Context) ([]ServerID, error) {
+// closedGates returns the gates of servers to which no call may be made now.
+func (u *unit) closedGates(ctx context.Context) ([]Gate, error) {
 	const size = 500
-	var closed []ServerID
+	var closed []Gate
 	for after := ServerID(""); ; {
 		page, err := u.rows.Gates(ctx, u.now, after, size)
 		if err != nil {
 			return nil, err
 		}
 		for _, g := range page {
-			closed, after = append(closed, g.Server), g.Server
+			closed, after = append(closed, g), g.Server
 		}
 		if len(page) < size {
 			return closed, nil

@@ -364,3 +364,27 @@ func TestAWorkerThatEndsInTheMiddle(t *testing.T) {
 	require.True(t, late)
 	w.published("example.com")
 }
+
+// What waits for a server that is left alone for a while is due when that is over.
+func TestTheNextThingDueIsBehindAClosedGate(t *testing.T) {
+	t.Parallel()
+	w := open(t, dns.Options{Work: dns.WorkOptions{Trip: 1, TripFirst: 10 * time.Second, First: time.Hour, Max: 2 * time.Hour}})
+	w.net.fault = func(_ string, at dns.ServerID, _ dns.Name) error {
+		if at == "ns1" {
+			return errDown
+		}
+		return nil
+	}
+	w.create("a.example", "42")
+	w.create("b.example", "42")
+	w.settle()
+	next, err := w.NextDue(t.Context())
+	require.NoError(t, err)
+	require.True(t, next.After(w.clock.Now()) && !next.After(w.clock.Now().Add(10*time.Second)), "%s at %s", next, w.clock.Now())
+	w.net.fault = nil
+	w.clock.Set(next)
+	w.settle()
+	next, err = w.NextDue(t.Context())
+	require.NoError(t, err)
+	require.Greater(t, next.Sub(w.clock.Now()), time.Minute, "nothing is behind it any more")
+}

@@ -278,8 +278,9 @@ func (m *Manager) Preview(ctx context.Context, s Scope) (Preview, error) {
 
 // previewed is what somebody has seen of a zone.
 type previewed struct {
-	digest  string
-	version int64
+	digest          string
+	version         int64
+	faulty, guarded bool
 }
 
 // preview also returns what was seen of the zones.
@@ -292,7 +293,7 @@ func (m *Manager) preview(ctx context.Context, t target) (sum Preview, seen map[
 			return Preview{}, nil, err
 		}
 		digest := p.digest()
-		seen[p.Zone] = previewed{digest, p.version}
+		seen[p.Zone] = previewed{digest, p.version, len(p.Faults) > 0, len(p.Plan.Guards) > 0}
 		fmt.Fprintf(h, "\x00%s", digest)
 		sum.Zones++
 		if len(p.Faults) > 0 {
@@ -311,6 +312,20 @@ func (m *Manager) preview(ctx context.Context, t target) (sum Preview, seen map[
 	}
 	sum.Token = hex.EncodeToString(h.Sum(nil)[:16])
 	return sum, seen, nil
+}
+
+// again looks at a zone once more: it is planned anew only if it has changed since it was
+// seen. next is the zone as it would be.
+func (t *target) again(ctx context.Context, u *unit, z *Zone, seen previewed) (next Zone, now previewed, concerned bool, err error) {
+	if seen.version == z.Version {
+		next, u.parts = z.Clone(), t.parts
+		if _, err := t.bring(&next); err != nil && !seen.faulty {
+			return next, seen, true, err
+		}
+		return next, seen, true, nil
+	}
+	p, next, concerned, err := t.preview(ctx, u, z)
+	return next, previewed{p.digest(), p.version, len(p.Faults) > 0, len(p.Plan.Guards) > 0}, concerned, err
 }
 
 // ApplyRequest asks for a scope to be applied.
@@ -374,16 +389,16 @@ func (m *Manager) Apply(ctx context.Context, r ApplyRequest) (done Applied, err 
 					}
 					ours = chain == touch{seen[z.Name].version, z.Version}
 				}
-				p, next, concerned, err := t.preview(ctx, u, z)
+				next, now, concerned, err := t.again(ctx, u, z, seen[z.Name])
 				switch {
 				case err != nil:
 					return err
 				case !concerned:
-				case p.digest() != seen[z.Name].digest && !ours:
+				case now.digest != seen[z.Name].digest && !ours:
 					page.Left[z.Name] = "changed_meanwhile"
-				case len(p.Faults) > 0:
+				case now.faulty:
 					page.Left[z.Name] = "faulty"
-				case len(p.Plan.Guards) > 0 && !r.Guarded:
+				case now.guarded && !r.Guarded:
 					page.Left[z.Name] = "guarded"
 				default:
 					if err := u.revise(ctx, &next, z, r.By); err != nil {

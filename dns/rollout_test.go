@@ -183,6 +183,11 @@ func TestInstantAliases(t *testing.T) {
 	require.Equal(t, a.Name, b.Name)
 	require.Len(t, b.Records, 2)
 
+	_, err = w.Edit(t.Context(), dns.EditRequest{Name: "service.example", Edits: []dns.Edit{
+		{Action: dns.EditDelete, ID: b.Records[0]}, {Action: dns.EditReplace, ID: b.Records[1], Record: dns.Record{Name: a.Name, TTL: 60, Data: addr("192.0.2.99")}},
+	}})
+	require.Equal(t, []string{"edits[0].id of_alias", "edits[1].id of_alias"}, code(t, err), "nobody edits it")
+
 	names := map[dns.Name]bool{a.Name: true}
 	for i := range 50 {
 		a, err := w.TakeAlias(t.Context(), request(fmt.Sprint("site", i)))
@@ -197,6 +202,20 @@ func TestInstantAliases(t *testing.T) {
 	require.ErrorIs(t, err, dns.ErrNoAlias)
 	w.settle()
 	require.False(t, slices.ContainsFunc(w.published("service.example"), func(r dns.Record) bool { return r.Name == a.Name }))
+
+	settings, err := w.Settings(t.Context(), "")
+	require.NoError(t, err)
+	for _, label := range []string{"user", "${random}.x", "${random}${random}", "*${random}", "under score ${random}"} {
+		settings.AliasLabel = label
+		_, err = w.PutSettings(t.Context(), settings)
+		require.Equal(t, []string{"alias_label bad_pattern"}, code(t, err), label)
+	}
+	settings.AliasLabel = "u-${random}-x"
+	_, err = w.PutSettings(t.Context(), settings)
+	require.NoError(t, err)
+	patterned, err := w.TakeAlias(t.Context(), request("by-pattern"))
+	require.NoError(t, err)
+	require.Regexp(t, `^u-[a-z0-9]{10}-x\.service\.example$`, string(patterned.Name))
 
 	bad := request("")
 	bad.Data = []dns.RData{dns.TXT{Text: "x"}}

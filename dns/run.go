@@ -8,11 +8,24 @@ import (
 	"github.com/tierhost/tierhost/internal/worker"
 )
 
-// NextDue returns when the next publication becomes due that is not due yet, or the zero
-// time if none does.
+// NextDue returns when there is something to do next: when the next publication becomes due
+// that is not due yet, or a server can be called again for which one waits; the zero time
+// if neither happens.
 func (m *Manager) NextDue(ctx context.Context) (next time.Time, err error) {
 	err = m.view(ctx, "dns.NextDue", func(ctx context.Context, u *unit) (err error) {
-		next, err = u.rows.NextDue(ctx, u.now)
+		if next, err = u.rows.NextDue(ctx, u.now); err != nil {
+			return err
+		}
+		due, err := u.rows.DuePublications(ctx, u.now, nil, 1)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		closed, err := u.closedGates(ctx)
+		for _, g := range closed {
+			if next.IsZero() || g.ClosedUntil.Before(next) {
+				next = g.ClosedUntil
+			}
+		}
 		return err
 	})
 	return next, err

@@ -3,6 +3,7 @@ package dns
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Settings are how the zones of a seller are made; those of the host have the seller "".
@@ -28,9 +29,24 @@ type Settings struct {
 	Sets []SetID `json:"sets,omitempty"`
 	// Scheme is what serials are made from; "": [SerialUnix].
 	Scheme SerialScheme `json:"scheme,omitempty"`
+	// AliasLabel is what the first labels of new instant aliases are made from: a label in
+	// which [AliasRandom] stands for what nobody can guess, such as "u-${random}"; "": that
+	// alone.
+	AliasLabel string `json:"alias_label,omitempty"`
 	// Reserved are first labels that no instant alias gets, besides those of
 	// [ReservedLabels].
 	Reserved []string `json:"reserved,omitempty"`
+}
+
+// AliasRandom stands in [Settings.AliasLabel] for ten letters and digits.
+const AliasRandom = "${random}"
+
+// aliasLabel is the first label of an instant alias.
+func (s *Settings) aliasLabel(random string) string {
+	if s.AliasLabel == "" {
+		return random
+	}
+	return strings.Replace(s.AliasLabel, AliasRandom, random, 1)
 }
 
 // Clone returns a copy that shares no memory with s.

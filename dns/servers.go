@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/storage"
@@ -146,6 +147,12 @@ func (u *unit) checkSettings(ctx context.Context, s *Settings) error {
 	if s.Contact != "" {
 		if err := s.Contact.Check(); err != nil {
 			addIssues(&issues, "contact", err)
+		}
+	}
+	if s.AliasLabel != "" {
+		label, err := ParseName(s.aliasLabel("a234567890"))
+		if err != nil || label.NumLabels() != 1 || label.Wildcard() || strings.Count(s.AliasLabel, AliasRandom) != 1 {
+			issues.Add("alias_label", "bad_pattern", "it is a label with one %s", AliasRandom)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.NameServers)) {

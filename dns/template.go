@@ -148,7 +148,7 @@ func Expand(zone Name, templates []Template, vars Vars) ([]Entry, error) {
 	for i, t := range templates {
 		var made []Entry
 		for j, r := range t.Rules {
-			x.path = tierhost.Path("templates", i, "rules", j)
+			x.at = [2]int{i, j}
 			for _, rec := range x.rule(r) {
 				e := Entry{ID: t.ID + "/" + r.ID, Layer: LayerTemplate, Owner: t.ID, Record: rec}
 				if text, ok := rec.Data.(TXT); ok && IsSPF(text.Text) {
@@ -216,9 +216,12 @@ func splitVariables(text string) (parts []part, ok bool) {
 type expander struct {
 	zone   Name
 	vars   Vars
-	path   string
+	at     [2]int // the template and its rule
 	issues *tierhost.Issues
 }
+
+// path is that of the rule, for faults: few rules have any.
+func (x *expander) path() string { return tierhost.Path("templates", x.at[0], "rules", x.at[1]) }
 
 // values returns the values of a variable.
 func (x *expander) values(name string) ([]Value, bool) {
@@ -239,7 +242,7 @@ func (x *expander) rule(r Rule) []Record {
 	name, okName := x.split("name", r.Name)
 	words, err := dataWords(r.Type, r.Data)
 	if err != nil {
-		addIssues(x.issues, tierhost.Path(x.path, "data"), err)
+		addIssues(x.issues, tierhost.Path(x.path(), "data"), err)
 		return nil
 	}
 	split := make([][]part, len(words))
@@ -267,17 +270,16 @@ func (x *expander) rule(r Rule) []Record {
 
 // split splits a text and finds out about variables that there are not.
 func (x *expander) split(field, text string) ([]part, bool) {
-	path := tierhost.Path(x.path, field)
 	parts, ok := splitVariables(text)
 	if !ok {
-		x.issues.Add(path, "bad_variable", "a variable is written ${name}")
+		x.issues.Add(tierhost.Path(x.path(), field), "bad_variable", "a variable is written ${name}")
 	}
 	for _, p := range parts {
 		if p.variable == "" {
 			continue
 		}
 		if _, known := x.values(p.variable); !known {
-			x.issues.Add(path, "missing_variable", "there is no variable %s", p.variable)
+			x.issues.Add(tierhost.Path(x.path(), field), "missing_variable", "there is no variable %s", p.variable)
 			ok = false
 		}
 	}
@@ -299,7 +301,7 @@ func (x *expander) times(texts [][]part) (int, bool) {
 			case len(v) == 0:
 				empty = true
 			case len(v) > 1 && n > 1 && len(v) != n:
-				x.issues.Add(x.path, "variables_differ", "%s has %d values, %s has %d: they cannot go in step", first, n, p.variable, len(v))
+				x.issues.Add(x.path(), "variables_differ", "%s has %d values, %s has %d: they cannot go in step", first, n, p.variable, len(v))
 				return 0, false
 			case len(v) > 1:
 				n, first = len(v), p.variable
@@ -325,7 +327,7 @@ func (x *expander) record(r Rule, name []part, words []word, split [][]part, i i
 	var issues tierhost.Issues
 	owner, err := x.owner(name, i)
 	if err != nil {
-		addIssues(&issues, tierhost.Path(x.path, "name"), err)
+		addIssues(&issues, tierhost.Path(x.path(), "name"), err)
 	}
 	filled := make([]word, len(words))
 	for k, w := range words {
@@ -340,7 +342,7 @@ func (x *expander) record(r Rule, name []part, words []word, split [][]part, i i
 		p.issues = c.issues
 	}
 	for _, issue := range p.issues {
-		issues.Add(tierhost.Path(x.path, "data"), issue.Code, "%s: %s", issue.Path, issue.Message)
+		issues.Add(tierhost.Path(x.path(), "data"), issue.Code, "%s: %s", issue.Path, issue.Message)
 	}
 	*x.issues = append(*x.issues, issues...)
 	return Record{Name: owner, TTL: r.TTL, Data: d}, len(issues) == 0

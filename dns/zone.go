@@ -85,7 +85,10 @@ type Zone struct {
 	Revision int64  `json:"revision"`
 	Serial   Serial `json:"serial"`
 	// Content is the digest of what the revision publishes.
-	Content string    `json:"content,omitempty"`
+	Content string `json:"content,omitempty"`
+	// Key is that of the request which made the zone, and Asked a digest of the request.
+	Key     string    `json:"key,omitempty"`
+	Asked   string    `json:"asked,omitempty"`
 	Created time.Time `json:"created"`
 	Changed time.Time `json:"changed"` // when the revision was made
 	By      string    `json:"by,omitempty"`

@@ -246,6 +246,51 @@ func TestNobodyGetsAZoneAboveOrBelowAnothers(t *testing.T) {
 	require.Equal(t, []string{"name root", "name wildcard_inside", "name bad_character", "name bad_character", "name not_canonical", "name required"}, codes)
 }
 
+// A request with a key is done once, also if it comes again after the zone was changed or
+// removed.
+func TestARequestWithAKeyIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	w := open(t, dns.Options{})
+	r := dns.ZoneRequest{Name: "example.com", Account: "42", Key: "order 7", By: "shop"}
+	first, err := w.Create(t.Context(), r)
+	require.NoError(t, err)
+	r.By = "shop, again"
+	again, err := w.Create(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	edited, err := w.Edit(t.Context(), dns.EditRequest{Name: "example.com", Edits: []dns.Edit{add("x.example.com", dns.TXT{Text: "x"})}})
+	require.NoError(t, err)
+	again, err = w.Create(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, edited, again)
+	for _, change := range []func(r *dns.ZoneRequest){
+		func(r *dns.ZoneRequest) { r.Open = true }, func(r *dns.ZoneRequest) { r.Purpose = dns.PurposeParked },
+		func(r *dns.ZoneRequest) { r.Servers = []dns.ServerID{"ns1", "ns2"} }, func(r *dns.ZoneRequest) { r.Vars = dns.Vars{"x": nil} },
+		func(r *dns.ZoneRequest) {
+			r.Custom = []dns.Record{{Name: "y.example.com", TTL: 60, Data: dns.TXT{Text: "y"}}}
+		},
+	} {
+		other := r
+		change(&other)
+		_, err = w.Create(t.Context(), other)
+		require.ErrorIs(t, err, dns.ErrKeyReused)
+	}
+	for _, change := range []func(r *dns.ZoneRequest){
+		func(r *dns.ZoneRequest) { r.Key = "order 8" }, func(r *dns.ZoneRequest) { r.Key = "" }, func(r *dns.ZoneRequest) { r.Account = "43" },
+	} {
+		other := r
+		change(&other)
+		_, err = w.Create(t.Context(), other)
+		require.ErrorIs(t, err, dns.ErrZoneExists)
+	}
+	w.remove("example.com")
+	_, err = w.Create(t.Context(), r)
+	require.ErrorIs(t, err, dns.ErrNoZone, "it does not come back by itself")
+	r.Key = "order 9"
+	_, err = w.Create(t.Context(), r)
+	require.NoError(t, err)
+}
+
 // A zone made in a transaction of the host's is there, and published, if that commits.
 func TestInATransactionOfTheHosts(t *testing.T) {
 	t.Parallel()

@@ -70,6 +70,9 @@ func (d *Driver) check(c dns.Change) error {
 			issues.Add(tierhost.Path("records", i, "name"), "reserved_name", "%s has the revision's SOA", mark)
 		}
 	}
+	if err := d.Capabilities().Check(marked(mark, c.Zone, c.Desired)); err != nil {
+		issues.Add("records", "text_too_long", "the provider takes no text that is long enough for the SOA and the name servers")
+	}
 	return issues.Err()
 }
 

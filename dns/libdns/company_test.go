@@ -174,7 +174,7 @@ func (m listed) ListZones(ctx context.Context) (out []lib.Zone, err error) {
 // breaking is a provider whose connection breaks at a point: a call has one before it and
 // one after it.
 type breaking struct {
-	setting
+	*company
 	mu      sync.Mutex
 	left    int
 	hang    bool
@@ -213,13 +213,20 @@ func through(b *breaking, ctx context.Context, call func() ([]lib.Record, error)
 }
 
 func (b *breaking) GetRecords(ctx context.Context, zone string) ([]lib.Record, error) {
-	return through(b, ctx, func() ([]lib.Record, error) { return b.setting.GetRecords(ctx, zone) })
+	return through(b, ctx, func() ([]lib.Record, error) { return b.company.GetRecords(ctx, zone) })
 }
 
-func (b *breaking) SetRecords(ctx context.Context, zone string, recs []lib.Record) ([]lib.Record, error) {
-	return through(b, ctx, func() ([]lib.Record, error) { return b.setting.SetRecords(ctx, zone, recs) })
+func (b *breaking) AppendRecords(ctx context.Context, zone string, recs []lib.Record) ([]lib.Record, error) {
+	return through(b, ctx, func() ([]lib.Record, error) { return b.company.AppendRecords(ctx, zone, recs) })
 }
 
 func (b *breaking) DeleteRecords(ctx context.Context, zone string, recs []lib.Record) ([]lib.Record, error) {
-	return through(b, ctx, func() ([]lib.Record, error) { return b.setting.DeleteRecords(ctx, zone, recs) })
+	return through(b, ctx, func() ([]lib.Record, error) { return b.company.DeleteRecords(ctx, zone, recs) })
+}
+
+// breakingSetter also sets records.
+type breakingSetter struct{ *breaking }
+
+func (b breakingSetter) SetRecords(ctx context.Context, zone string, recs []lib.Record) ([]lib.Record, error) {
+	return through(b.breaking, ctx, func() ([]lib.Record, error) { return setting{b.company}.SetRecords(ctx, zone, recs) })
 }

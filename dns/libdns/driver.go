@@ -95,6 +95,9 @@ func New(source Source, opt Options) (dns.NameServer, error) {
 	if d.opt.Types == nil {
 		d.opt.Types = []dns.Type{dns.TypeA, dns.TypeAAAA, dns.TypeCAA, dns.TypeCNAME, dns.TypeHTTPS, dns.TypeMX, dns.TypeSRV, dns.TypeSVCB, dns.TypeTXT}
 	}
+	if !d.opt.SOA && !slices.Contains(d.opt.Types, dns.TypeTXT) {
+		issues.Add("types", "no_texts", "the revision's SOA is kept in a text, which the provider does not take")
+	}
 	if err := issues.Err(); err != nil {
 		return nil, err
 	}
@@ -172,10 +175,8 @@ func (d *Driver) fetch(ctx context.Context, zone dns.Name) (s state, err error) 
 	if !d.opt.SOA {
 		s.unmark(d.mark(zone), zone)
 	}
-	for _, r := range s.published.Records {
-		if soa, ok := r.Data.(dns.SOA); ok && r.Name == zone {
-			s.published.Serial = soa.Serial
-		}
+	if serial := serialOf(s.published.Records); serial != 0 {
+		s.published.Serial = serial
 	}
 	return s, nil
 }

@@ -118,16 +118,10 @@ func TestNameServer(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.opt.Classify = classify
-			_, sets := c.source(newCompany(false)).(lib.RecordSetter)
 			harness := dnstest.Harness{
 				New:      func(t *testing.T) dnstest.Site { return site(t, newCompany(c.own), c.source, c.opt) },
 				Features: c.features,
 				Without:  map[string]string{"NOT-1": "secondaries are the provider's"},
-			}
-			if !sets {
-				for _, id := range []string{"CUT-1", "CUT-2", "CTX-2"} {
-					harness.Without[id] = "the connection that breaks is one of a provider that sets records"
-				}
 			}
 			dnstest.TestNameServer(t, harness)
 		})
@@ -160,8 +154,12 @@ func site(t *testing.T, m *company, source func(m *company) libdns.Source, opt l
 		Ask:    func(_ context.Context, zone dns.Name) (dns.Published, error) { return m.published(zone) },
 		Create: create, Meddle: create,
 		Break: func(t *testing.T, point int, how dnstest.Fault) dnstest.Broken {
-			b := &breaking{setting: setting{m}, left: point, hang: how == dnstest.Hang, reached: make(chan struct{})}
-			server, err := libdns.New(b, opt)
+			b := &breaking{company: m, left: point, hang: how == dnstest.Hang, reached: make(chan struct{})}
+			over := libdns.Source(b)
+			if _, sets := source(m).(lib.RecordSetter); sets {
+				over = breakingSetter{b}
+			}
+			server, err := libdns.New(over, opt)
 			require.NoError(t, err)
 			return dnstest.Broken{Server: server, Reached: b.reached}
 		},
@@ -232,6 +230,11 @@ func TestFirstPublication(t *testing.T) {
 	err = server.Apply(t.Context(), dns.Place{}, c)
 	require.ErrorIs(t, err, tierhost.ErrInvalid, "the name is taken")
 	require.Equal(t, tierhost.EffectNone, tierhost.EffectOf(err))
+
+	short, err := libdns.New(setting{m}, libdns.Options{MaxText: 100})
+	require.NoError(t, err)
+	err = short.Apply(t.Context(), dns.Place{}, change(t, 1_800_000_001, 1_800_000_000, "@ A 192.0.2.1\n"))
+	require.ErrorIs(t, err, tierhost.ErrInvalid, "the SOA and the name servers do not fit")
 }
 
 // A record that a provider tells and nobody can read is told, not left out.

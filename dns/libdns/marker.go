@@ -53,12 +53,23 @@ func (s *state) unmark(mark, zone dns.Name) {
 			return kept(r, zone)
 		}
 		s.marker = append(s.marker, r)
-		if records, ok := unmarked(zone, text.Text); ok {
-			own = records // of several any will do: what is wrong with it shows in the plan
+		// Of several, as a change leaves them that was cut off between two calls, the earlier
+		// one is true: the change is finished when that is gone.
+		if records, ok := unmarked(zone, text.Text); ok && (own == nil || serialOf(own).After(serialOf(records))) {
+			own = records
 		}
 		return true
 	})
 	s.published.Records = dns.Sorted(append(s.published.Records, own...))
+}
+
+func serialOf(records []dns.Record) dns.Serial {
+	for _, r := range records {
+		if soa, ok := r.Data.(dns.SOA); ok {
+			return soa.Serial
+		}
+	}
+	return 0
 }
 
 // unmarked reads the text.

@@ -112,6 +112,36 @@ func TestAnswersAsOthersDo(t *testing.T) {
 	t.Logf("%d questions; NSD and Knot differ from each other in %d", asked, alone)
 }
 
+// Where a server has a zone and the one above, it answers for the zone below from that, and
+// for its DS from the one above, as NSD and Knot do.
+func TestAnswersAboveAndBelow(t *testing.T) {
+	t.Parallel()
+	s, addr := start(t, primary.Options{Public: true, Rate: -1})
+	above := zone(t, "example.org", 7, "child 60 NS ns1.child", "ns1.child 60 A 192.0.2.53",
+		"child 60 DS 60485 13 2 D4B7D520E7BB5F0F67674A0CCEB1E3E0614B93C4F9E99B8383F6A1E4469DA50A", "plain 60 NS ns1.child")
+	below := zone(t, "child.example.org", 3, "ns1 60 A 192.0.2.53", "www 60 A 192.0.2.80")
+	plain := zone(t, "plain.example.org", 3, "www 60 A 192.0.2.81")
+	setup := daemon.Setup{Key: daemon.Key{Name: "k", Secret: keySecret}, Zones: map[string]string{}}
+	for name, records := range map[dns.Name][]dns.Record{"example.org": above, "child.example.org": below, "plain.example.org": plain} {
+		put(t, s, name, nil, records)
+		setup.Zones[string(name)] = fileOf(records)
+	}
+	nsd, knot := daemon.NSD(t, setup), daemon.Knot(t, setup)
+	client := miekg.Client{Timeout: 5 * time.Second}
+	for _, name := range []string{"example.org.", "child.example.org.", "www.child.example.org.", "plain.example.org.", "www.plain.example.org.", "ns1.child.example.org."} {
+		for _, rrtype := range []uint16{miekg.TypeDS, miekg.TypeA, miekg.TypeNS, miekg.TypeSOA} {
+			ask := func(addr string) string {
+				m := new(miekg.Msg).SetQuestion(name, rrtype)
+				m.RecursionDesired = false
+				answer, _, err := client.Exchange(m, addr)
+				require.NoError(t, err)
+				return essence(answer)
+			}
+			require.Contains(t, []string{ask(nsd.Addr()), ask(knot.Addr())}, ask(addr), "%s %s", name, miekg.TypeToString[rrtype])
+		}
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	s, addr := start(t, primary.Options{Public: true, Rate: -1, Catalog: "catalog.invalid"})

@@ -59,16 +59,22 @@ func New(opt Options) (*Server, error) {
 }
 
 // find returns the zone that a question is about: that with the longest name that the
-// question's ends with, and the label at which it begins.
-func (s *Server) find(q *question) (z *zone, label int) {
+// question's ends with, and the label at which it begins. A question for DS at a zone's own
+// name is for the zone above, if that is here too (RFC 4035, 3.1.4.1).
+func (s *Server) find(q *question) (found *zone, label int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for i := range q.count + 1 {
-		if z := s.zones[string(q.name[q.labels[i]:])]; z != nil {
+		z := s.zones[string(q.name[q.labels[i]:])]
+		switch {
+		case z == nil:
+		case i == 0 && q.rtype == typeDS:
+			found = z
+		default:
 			return z, i
 		}
 	}
-	return nil, 0
+	return found, 0
 }
 
 // allowed reports whether a client is a peer.
