@@ -56,13 +56,13 @@ func (u *unit) conclude(ctx context.Context, t *task, o outcome) error {
 		})
 	}
 	if o.done && !o.gone {
-		p.Pushed, p.Content = t.zone.Serial, t.content
+		p.Pushed, p.Content, p.Sent = t.zone.Serial, t.content, nil
 	}
 	// Something else may be wanted by now: then this was a step on the way.
 	current := p.Revision == t.p.Revision && p.Remove == t.p.Remove && p.Desired == t.zone.Serial
 	switch {
 	case o.gone:
-		p.Pushed, p.Content = 0, ""
+		p.Pushed, p.Content, p.Sent = 0, "", nil
 		if current || p.Remove {
 			u.event("", "zone/"+string(p.Zone), PublicationChanged{
 				Zone: p.Zone, Server: p.Server, From: from, To: PublicationSettled, Desired: p.Desired, Removed: true,

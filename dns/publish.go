@@ -53,8 +53,10 @@ type outcome struct {
 // with the event [DriftFound].
 //
 // A plan that is guarded waits for [Manager.Approve], unless the server publishes what it
-// last took from us: then everything that changes was asked for, and approved, at
-// [Manager.Edit] and its like.
+// took from us: then everything that changes was asked for, and approved, at
+// [Manager.Edit] and its like. A zone that a server has and never took from us is neither
+// changed nor removed without approval ([GuardForeign]); nor is one removed that somebody
+// else has changed there.
 //
 // Any number of goroutines and processes may call it. Publications whose server answers no
 // calls, or has as many as it may, are passed over; the others come in the order in which
@@ -198,6 +200,9 @@ func (u *unit) lease(ctx context.Context, p Publication, token string) (t *task,
 	if p.Operation == "" {
 		p.Operation = u.m.opt.IDs.NewID("op")
 	}
+	if !p.Remove {
+		p.send(z.Content)
+	}
 	p.Version++
 	t.p = p.Clone()
 	return t, false, u.rows.PutPublications(ctx, []Publication{p})
@@ -254,7 +259,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		return o
 	}
 	// What it took from us and has no more is drift, whatever is wanted now.
-	ours := o.observed.Present && t.p.Content == contentOf(t.zone.Name, o.observed.Records)
+	ours := o.observed.Present && t.p.ours(o.observed.Records)
 	same := o.observed.Present && t.same(o.observed)
 	if t.p.State == PublicationSettled && !ours && !same {
 		found := o.observed
@@ -270,6 +275,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	}
 	plan, err := NewPlan(PlanInput{
 		Server: t.p.Server, Zone: t.zone.Name, Observed: o.observed, Revision: t.revision(t.zone.Serial), Guards: m.opt.Guards,
+		Foreign: t.p.Content == "" && !ours,
 	})
 	switch {
 	case errors.Is(err, ErrSerialBehind):
@@ -324,9 +330,21 @@ func (t *task) same(p Published) bool {
 	return err == nil && plan.Empty()
 }
 
-// remove makes the calls that have a server serve a zone no more.
+// remove makes the calls that have a server serve a zone no more. Of what did not come from
+// here that needs the token of the plan that shows it.
 func (m *Manager) remove(t *task, o *outcome, call func(string, func(context.Context) error) bool, fetch func(string) bool) {
 	if o.observed.Present {
+		if !t.p.ours(o.observed.Records) {
+			plan, err := NewPlan(PlanInput{Server: t.p.Server, Zone: t.p.Zone, Observed: o.observed, Foreign: true})
+			if err != nil {
+				o.failure = &Failure{Step: "plan", Code: "not_planned", Text: shortened(err.Error())}
+				return
+			}
+			if plan.Allowed(t.p.Approved) != nil {
+				o.guards, o.token = plan.Guards, plan.Token()
+				return
+			}
+		}
 		if !call("remove", func(ctx context.Context) error { return t.driver.Remove(ctx, t.place, t.p.Zone) }) || !fetch("verify") {
 			return
 		}
