@@ -17,7 +17,7 @@ func (m *Manager) record(ctx context.Context, op string, t *task, o outcome) err
 		if err != nil {
 			return err
 		}
-		opened, closed := g.leave(t.p.Lease.Token, o.answered, u.now, &m.opt.Work)
+		opened, closed := g.leave(t.p.Lease.Token, o.server, u.now, &m.opt.Work)
 		if opened || closed {
 			e := BreakerChanged{Server: t.p.Server, Open: opened}
 			if opened {
@@ -145,7 +145,12 @@ func (u *unit) reserial(ctx context.Context, t *task, o outcome) error {
 			continue
 		}
 		p.Desired = z.Serial
-		if p.State != PublicationParked && p.State != PublicationGuarded {
+		switch {
+		case p.State == PublicationGuarded: // by a plan that is another one with this serial
+			from := p.State
+			p.wake(u.now)
+			u.told(&p, from)
+		case p.State != PublicationParked:
 			p.State = PublicationPending
 			if p.Attempts == 0 {
 				p.Due = u.now

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -35,7 +36,8 @@ type outcome struct {
 	done     bool
 	gone     bool // it is not served any more
 	failure  *Failure
-	answered bool
+	answered bool          // the failure says something about the zone
+	server   heard         // what it says about the server
 	after    time.Duration // not before, if it failed
 	guards   []Guard
 	token    string
@@ -92,7 +94,7 @@ func (m *Manager) prepare(ctx context.Context, op string, t *task) (o outcome, r
 		s, err = u.sources(ctx, &t.zone)
 		return err
 	})
-	o.answered = true // it says nothing about the server
+	o.answered = true
 	failed := func(code, text string, permanent bool) (outcome, bool) {
 		o.failure = &Failure{Step: "plan", Code: code, Text: shortened(text), Permanent: permanent}
 		return o, false
@@ -181,8 +183,11 @@ func (u *unit) lease(ctx context.Context, p Publication, token string) (t *task,
 		return nil, true, nil // a worker that has the driver will come; a server that is down waits
 	}
 	z, err := u.row(ctx, p.Zone)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNoZone):
 		return park("no_zone", "there is no zone %s", p.Zone)
+	case err != nil:
+		return nil, false, err
 	}
 	t = &task{zone: z, place: server.Place(), driver: driver}
 	g, err := u.rows.LockGate(ctx, p.Server)
@@ -212,11 +217,18 @@ func (u *unit) lease(ctx context.Context, p Publication, token string) (t *task,
 // must not end a worker again and again.
 func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	step := "fetch"
-	fail := func(err error) {
+	fail := func(ctx context.Context, err error) {
 		err = tierhost.Classify("dns."+step, err)
 		f := failureOf(step, err)
 		o.failure = &f
-		o.answered = answered(err)
+		switch o.answered = answered(err); {
+		case o.answered:
+			o.server = heardAnswer
+		case o.server == heardNothing, hung(ctx, err):
+			// A server that answers questions and hangs at changes is one that hangs; one
+			// that has answered, and fails at once, holds up nobody.
+			o.server = heardSilence
+		}
 		if e, ok := errors.AsType[*tierhost.Error](err); ok {
 			o.after = e.RetryAfter
 		}
@@ -225,7 +237,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		if p := recover(); p != nil {
 			m.opt.Logger.ErrorContext(ctx, "a driver has panicked", "zone", t.p.Zone, "server", t.p.Server, "step", step,
 				"panic", p, "stack", string(debug.Stack()))
-			fail(tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown, errors.New("the driver has panicked; the log says where")))
+			fail(ctx, tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown, errors.New("the driver has panicked; the log says where")))
 		}
 	}()
 	call := func(name string, fn func(ctx context.Context) error) bool {
@@ -236,10 +248,10 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 			if errors.Is(err, ErrChanged) && tierhost.EffectOf(err) == tierhost.EffectNone {
 				o.again = true
 			}
-			fail(err)
+			fail(ctx, err)
 			return false
 		}
-		o.answered = true
+		o.server = heardAnswer
 		return true
 	}
 	fetch := func(name string) bool {
@@ -283,7 +295,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		return o
 	case err != nil:
 		step = "plan"
-		fail(err)
+		fail(ctx, err)
 		return o
 	}
 	if err := t.driver.Capabilities().Check(t.records); err != nil {
@@ -302,7 +314,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		return o
 	case err != nil:
 		step = "plan"
-		fail(err)
+		fail(ctx, err)
 		return o
 	}
 	if !call("apply", func(ctx context.Context) error { return t.driver.Apply(ctx, t.place, change) }) {
@@ -366,8 +378,13 @@ func operation(id string, from Expect, to Serial) string {
 // server: the circuit breaker counts the others.
 func answered(err error) bool {
 	switch tierhost.KindOf(err) {
-	case tierhost.KindUnavailable, tierhost.KindDenied, tierhost.KindLimited:
+	case tierhost.KindUnavailable, tierhost.KindLimited:
 		return false
 	}
 	return true
+}
+
+// hung reports whether a call has failed because it took too long.
+func hung(ctx context.Context, err error) bool {
+	return errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }

@@ -104,7 +104,8 @@ func (m *Manager) Servers(ctx context.Context) iter.Seq2[Server, error] {
 	}, func(s Server) ServerID { return s.ID })
 }
 
-// RemoveServer forgets a name server that no zone is on. It fails with [ErrNoServer],
+// RemoveServer forgets a name server that no zone is on, nor is being removed from: one that
+// is dead for good needs [Manager.Forget] for each before. It fails with [ErrNoServer],
 // [ErrStale] and [ErrInUse].
 func (m *Manager) RemoveServer(ctx context.Context, id ServerID, version int64) error {
 	return m.put(ctx, "dns.RemoveServer", func(ctx context.Context, u *unit) error {
@@ -142,6 +143,13 @@ func (u *unit) checkSettings(ctx context.Context, s *Settings) error {
 	checkWord(&issues, "seller", s.Seller)
 	if s.ServiceZone != "" {
 		checkZoneName(&issues, "service_zone", s.ServiceZone)
+		z, err := u.zone(ctx, s.ServiceZone, 0)
+		switch {
+		case err == nil && !z.serves(s.Seller):
+			issues.Add("service_zone", "not_a_service_zone", "%s is there and is not a service zone of the seller", s.ServiceZone)
+		case err != nil && !errors.Is(err, ErrNoZone):
+			return err
+		}
 	}
 	if s.Contact != "" {
 		if err := s.Contact.Check(); err != nil {
@@ -187,6 +195,9 @@ func (u *unit) checkSettings(ctx context.Context, s *Settings) error {
 		if t.value > MaxTTL {
 			issues.Add(tierhost.Path("timers", t.path), "too_large", "%d seconds are more than %d", t.value, uint32(MaxTTL))
 		}
+	}
+	if t := s.Timers.withDefaults(); soaTimes(t.Refresh, t.Retry, t.Expire) {
+		issues.Add("timers", "soa_times", "secondaries would stop answering before they ask again: expire %d is not after refresh %d and retry %d", t.Expire, t.Refresh, t.Retry)
 	}
 	switch s.Scheme {
 	case "", SerialUnix, SerialCounter, SerialDate:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/storage"
@@ -31,12 +32,17 @@ type ZoneRequest struct {
 	Custom  []Record // custom records that it has from the beginning
 	// Leave are names of zones, above or below, whose owners have agreed to this one.
 	Leave []Name
-	By    string // who asks for it, for staff
+	// Registry: the host is the registry of the name, which others register names below: it
+	// may be a public suffix (co.uk), or a name that reverse zones are below.
+	Registry bool
+	By       string // who asks for it, for staff
 }
 
 // Create makes a zone and has it published. It is named once: [ErrZoneExists] if it is
 // there, whoever has it. It fails with [ErrForeignZone] if it is below or above a zone of
 // another account, or of the service zone, unless that one is Open, or named in Leave;
+// and below such a one if it has something there: records, an instant alias that is held or
+// at rest, one of the [ReservedLabels] of a service zone. It fails
 // with [ErrNoServers], [ErrNoTemplate], [ErrNoSet]; and with a [*tierhost.Invalid] that
 // has all faults of the request or of the zone that it would be.
 //
@@ -123,6 +129,9 @@ func (r *ZoneRequest) check() error {
 	checkWord(&issues, "seller", r.Seller)
 	checkWord(&issues, "account", r.Account)
 	checkWord(&issues, "by", r.By)
+	if len(issues) == 0 && !r.Registry {
+		checkRegistered(&issues, "name", r.Name, r.Purpose)
+	}
 	switch r.Purpose {
 	case PurposeDomain, PurposeService, PurposeReverse, PurposeParked, PurposeThird:
 	default:
@@ -214,16 +223,58 @@ func (u *unit) mayExist(ctx context.Context, r *ZoneRequest) error {
 	case !found && r.Purpose == PurposeThird:
 		return fmt.Errorf("%w: %s is below no zone", ErrForeignZone, r.Name)
 	}
-	const some = 1000
-	children, err := u.rows.ZonesBelow(ctx, r.Name, some)
+	if found && !nearest.OwnedBy(r.Seller, r.Account) && !slices.Contains(r.Leave, nearest.Name) {
+		if err := u.vacant(ctx, &nearest, r.Name); err != nil {
+			return err
+		}
+	}
+	children, err := u.rows.ZonesBelow(ctx, r.Name, mostBelow)
 	if err != nil {
 		return err
 	}
-	foreign := func(z Zone) bool {
-		return !slices.Contains(r.Leave, z.Name) && (z.Purpose == PurposeService && r.Purpose != PurposeService || !z.Own(r.Seller, r.Account))
+	if len(children) == mostBelow {
+		return tooManyBelow(r.Name)
 	}
-	if len(children) == some || slices.ContainsFunc(children, foreign) {
+	foreign := func(z Zone) bool {
+		return !slices.Contains(r.Leave, z.Name) && (z.Purpose == PurposeService && r.Purpose != PurposeService || !z.OwnedBy(r.Seller, r.Account))
+	}
+	if slices.ContainsFunc(children, foreign) {
 		return fmt.Errorf("%w: %s", ErrForeignZone, r.Name)
+	}
+	return nil
+}
+
+// vacant refuses a zone of somebody else below one that is open where that one has
+// something already, which would not be answered any more: records, instant aliases that
+// are held or at rest, and the hosts that people take for a seller's own.
+func (u *unit) vacant(ctx context.Context, above *Zone, name Name) error {
+	taken := fmt.Errorf("%w: %s", ErrForeignZone, name)
+	e, err := u.render(ctx, above)
+	if _, invalid := errors.AsType[*tierhost.Invalid](err); err != nil && !invalid {
+		return err
+	}
+	for _, s := range e.Shown {
+		if s.Record.Name.Within(name) && (s.Layer != LayerSystem || s.ID != cutID) {
+			return taken
+		}
+	}
+	settings, err := u.settings(ctx, above.Seller)
+	if err != nil {
+		return err
+	}
+	for n := name; n.Below(above.Name); n = n.Parent() {
+		a, err := u.rows.Alias(ctx, n)
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+		case err != nil:
+			return err
+		case a.Held() || u.now.Before(a.Rested):
+			return taken
+		}
+		label, _, _ := strings.Cut(string(n), ".")
+		if above.Purpose == PurposeService && n.Parent() == above.Name && reserved(label, &settings) {
+			return taken
+		}
 	}
 	return nil
 }
@@ -234,9 +285,9 @@ func (z *Zone) lets(r *ZoneRequest) bool {
 	case z.Open, slices.Contains(r.Leave, z.Name):
 		return true
 	case z.Purpose == PurposeService:
-		return r.Purpose == PurposeService && z.Own(r.Seller, r.Account)
+		return r.Purpose == PurposeService && z.OwnedBy(r.Seller, r.Account)
 	}
-	return z.Own(r.Seller, r.Account)
+	return z.OwnedBy(r.Seller, r.Account)
 }
 
 // row returns a zone, removed or not; ErrNoZone if there never was one.
@@ -306,6 +357,9 @@ func (u *unit) revise(ctx context.Context, z *Zone, before *Zone, by string) err
 	if err != nil {
 		return err
 	}
+	if err := u.mayHold(ctx, z, before, e); err != nil {
+		return err
+	}
 	content := contentOf(z.Name, e.Records())
 	changed := before == nil || content != before.Content
 	if changed {
@@ -329,6 +383,46 @@ func (u *unit) revise(ctx context.Context, z *Zone, before *Zone, by string) err
 		return nil
 	}
 	return u.publish(ctx, z, changed)
+}
+
+// mayHold refuses what is more than a zone may have, disabled records included, and what its
+// servers cannot publish: kept, it would stop the whole zone. What was more before may get
+// less.
+func (u *unit) mayHold(ctx context.Context, z, before *Zone, e Effective) error {
+	var issues tierhost.Issues
+	most := u.m.opt.MaxRecords
+	switch {
+	case z.Purpose == PurposeService, z.Purpose == PurposeReverse: // the host's, as large as it is
+	case len(z.Custom) > most && (before == nil || len(z.Custom) > len(before.Custom)):
+		issues.Add("zone", "too_many_records", "the zone has %d custom records, at most %d are allowed", len(z.Custom), most)
+		return issues.Err()
+	}
+	return u.publishable(ctx, z, e)
+}
+
+// publishable refuses what the servers of a zone cannot publish, as far as this manager has
+// their drivers.
+func (u *unit) publishable(ctx context.Context, z *Zone, e Effective) error {
+	records := e.Records()
+	var asked []string
+	for _, a := range z.Servers {
+		s, err := u.server(ctx, a.Server)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		driver := u.m.opt.Drivers[s.Driver]
+		if driver == nil || slices.Contains(asked, s.Driver) {
+			continue
+		}
+		asked = append(asked, s.Driver)
+		if err := driver.Capabilities().Check(records); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // publish has the servers of a zone brought to its revision, and those that it is no more
