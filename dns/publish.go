@@ -273,7 +273,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	// What it took from us and has no more is drift, whatever is wanted now.
 	ours := o.observed.Present && t.p.ours(o.observed.Records)
 	same := o.observed.Present && t.same(o.observed)
-	if t.p.State == PublicationSettled && !ours && !same {
+	if !ours && !same && (t.p.State == PublicationSettled || t.woken() && o.observed.Present) {
 		found := o.observed
 		o.drift = &found
 	}
@@ -329,6 +329,11 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	}
 	o.failure = &Failure{Step: "verify", Code: "not_published", Text: "the server took the change and publishes something else"}
 	return o
+}
+
+// woken reports whether the server has had all that is wanted, and is only looked at anew.
+func (t *task) woken() bool {
+	return t.p.Attempts == 0 && t.p.Content == t.zone.Content && t.p.Pushed == t.zone.Serial
 }
 
 // revision is what is to be published, under a serial.

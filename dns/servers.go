@@ -14,7 +14,9 @@ import (
 
 // PutServer keeps a name server: a new one if its Version is 0, else the change of the one
 // that was read. Zones keep the names and addresses that they were made with until
-// [Manager.Apply] brings them the new ones. It fails with [ErrStale], and with a
+// [Manager.Apply] brings them the new ones ([Scope].Server). With another Driver or Config it
+// may be another server: its zones are looked at anew, as [Manager.CheckServer] does; if that
+// fails the server is kept and CheckServer has to be called again. It fails with [ErrStale], and with a
 // [*tierhost.Invalid] for a server that cannot be kept; a driver that this manager has not
 // got is allowed.
 func (m *Manager) PutServer(ctx context.Context, s Server) (Server, error) {
@@ -55,12 +57,21 @@ func (m *Manager) PutServer(ctx context.Context, s Server) (Server, error) {
 		return Server{}, err
 	}
 	s = s.Clone()
+	another := false
 	err := m.put(ctx, "dns.PutServer", func(ctx context.Context, u *unit) error {
+		before, err := u.rows.Server(ctx, s.ID)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+		another = err == nil && (before.Driver != s.Driver || string(before.Config) != string(s.Config))
 		kept := s.Clone()
 		kept.Version++
 		return u.rows.PutServer(ctx, kept)
 	})
 	s.Version++
+	if err == nil && another {
+		err = m.CheckServer(ctx, s.ID)
+	}
 	return s, err
 }
 

@@ -17,6 +17,11 @@
 // tells the peers. Zones are in memory only; after a start they are applied again, with
 // serials that are not before the last ones, as dns.Revise gives them.
 //
+// Where dns.Manager keeps the zones it does that: after a start call its CheckServer for the
+// server that this one is, let it work, and Open when its Standing says that all is settled.
+// What is guarded or parked then is not served: somebody has to look at it before the
+// catalog is, or the peers drop it.
+//
 // # Transfers
 //
 // A revision of a zone never changes, and a transfer sends one revision, whatever is applied
