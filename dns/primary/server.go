@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tierhost/tierhost/dns/internal/wire"
 )
@@ -27,6 +28,9 @@ type Server struct {
 	limiter   *limiter
 	notifier  *notifier
 	conns     conns
+
+	complained atomic.Int64 // the second in which something was logged last
+	unsaid     atomic.Int64 // what was not logged since
 }
 
 // zone is a revision of a zone with its history. It does not change: a later revision is
@@ -46,7 +50,7 @@ func New(opt Options) (*Server, error) {
 	s := &Server{opt: opt, keys: keys, peers: peers, seed: maphash.MakeSeed(), zones: map[string]*zone{}}
 	s.transfers = make(chan struct{}, max(opt.Transfers, 1))
 	s.limiter = newLimiter(opt.Rate)
-	s.conns.init(opt.Connections)
+	s.conns.init(opt.Connections, peers)
 	if s.notifier, err = newNotifier(s); err != nil {
 		return nil, err
 	}
@@ -59,16 +63,22 @@ func New(opt Options) (*Server, error) {
 }
 
 // find returns the zone that a question is about: that with the longest name that the
-// question's ends with, and the label at which it begins.
+// question's ends with, and the label at which it begins. The DS of a zone is in the one
+// above (RFC 4035, 3.1.4.1), if that is here too.
 func (s *Server) find(q *question) (z *zone, label int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for i := range q.count + 1 {
-		if z := s.zones[string(q.name[q.labels[i]:])]; z != nil {
-			return z, i
+		found := s.zones[string(q.name[q.labels[i]:])]
+		switch {
+		case found == nil:
+		case i > 0 || q.rtype != typeDS:
+			return found, i
+		default:
+			z = found
 		}
 	}
-	return nil, 0
+	return z, 0
 }
 
 // allowed reports whether a client is a peer.
@@ -188,8 +198,20 @@ func (s *Server) verify(msg []byte, r *reply, c *client) []byte {
 		return r.end(wire.MinUDP)
 	}
 	r.rcode = wire.RcodeNotAuth
-	s.opt.Logger.Warn("a signature is refused", "from", c.from, "reason", err)
+	s.complain("a signature is refused", "from", c.from, "reason", err)
 	return signature.Refuse(r.end(wire.MinUDP), err, now)
+}
+
+// complain logs what anybody can cause, once a second at most: a log that strangers fill
+// hides what else is in it.
+func (s *Server) complain(msg string, args ...any) {
+	now := s.opt.Clock.Now().Unix()
+	last := s.complained.Load()
+	if now == last || !s.complained.CompareAndSwap(last, now) {
+		s.unsaid.Add(1)
+		return
+	}
+	s.opt.Logger.Warn(msg, append(args, "left_out", s.unsaid.Swap(0))...)
 }
 
 // sign signs the only answer to a signed question.
