@@ -38,7 +38,7 @@ type AliasRequest struct {
 // [Settings.Reserved], and was at rest for [Options.Rest] if somebody had it before.
 //
 // It fails with tierhost.ErrPrecondition (code no_service_zone) if the seller has no
-// service zone, or it was not created; and with a [*tierhost.Invalid].
+// service zone, or it was not created, or the name is somebody else's by now; and with a [*tierhost.Invalid].
 func (m *Manager) TakeAlias(ctx context.Context, r AliasRequest) (a Alias, err error) {
 	const op = "dns.TakeAlias"
 	if r.TTL == 0 {
@@ -61,7 +61,7 @@ func (m *Manager) TakeAlias(ctx context.Context, r AliasRequest) (a Alias, err e
 			a.Zone = s.ServiceZone
 		}
 		before, err := u.zone(ctx, a.Zone, 0)
-		if errors.Is(err, ErrNoZone) {
+		if errors.Is(err, ErrNoZone) || err == nil && !before.serves(r.Seller) {
 			return tierhost.E(op, tierhost.KindPrecondition, "no_service_zone", fmt.Errorf("seller %.128q has no service zone", r.Seller))
 		}
 		if err != nil {
@@ -93,6 +93,9 @@ func (m *Manager) TakeAlias(ctx context.Context, r AliasRequest) (a Alias, err e
 	}
 	return a.Clone(), nil
 }
+
+// serves reports whether a zone is the service zone of a seller.
+func (z *Zone) serves(seller string) bool { return z.Purpose == PurposeService && z.Seller == seller }
 
 func (r *AliasRequest) check() error {
 	var issues tierhost.Issues
@@ -207,7 +210,7 @@ func (m *Manager) ReleaseAlias(ctx context.Context, seller, account, site, by st
 		}
 		before, err := u.zone(ctx, a.Zone, 0)
 		switch {
-		case errors.Is(err, ErrNoZone): // it went with its zone
+		case errors.Is(err, ErrNoZone), err == nil && !before.serves(a.Seller): // it went with its zone
 			a.Records = nil
 		case err != nil:
 			return err

@@ -43,6 +43,32 @@ func (m *Manager) Check(ctx context.Context, zone Name) error {
 	})
 }
 
+// Forget ends the publication of a zone on a server that it is being removed from, without
+// asking the server: for one that will never answer again. Whatever the server publishes
+// stays. It fails with [ErrInUse] if the zone is to be served there: it has to be put on
+// other servers before ([Manager.Change]); and with [ErrNoZone].
+func (m *Manager) Forget(ctx context.Context, zone Name, server ServerID) error {
+	return m.transact(ctx, "dns.Forget", func(ctx context.Context, u *unit) error {
+		have, err := u.rows.Publications(ctx, []Name{zone})
+		if err != nil {
+			return err
+		}
+		for _, p := range have {
+			switch {
+			case p.Server != server:
+				continue
+			case !p.Remove:
+				return fmt.Errorf("%w: %s is to be served there", ErrInUse, zone)
+			}
+			u.event("", "zone/"+string(p.Zone), PublicationChanged{
+				Zone: p.Zone, Server: p.Server, From: p.State, To: PublicationSettled, Desired: p.Desired, Removed: true, Code: "forgotten",
+			})
+			return u.rows.RemovePublication(ctx, p.Key(), p.Version)
+		}
+		return fmt.Errorf("%w: %.255q is not published there", ErrNoZone, zone)
+	})
+}
+
 // alter changes the publications of a zone; those of one server if it is named.
 func (m *Manager) alter(ctx context.Context, op string, zone Name, server ServerID, change func(u *unit, p *Publication) error) error {
 	return m.transact(ctx, op, func(ctx context.Context, u *unit) error {

@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/tierhost/tierhost"
 )
 
@@ -13,12 +15,11 @@ const maxWord = 255
 
 // checkWord finds the faults of a name of somebody or something that may be left out.
 func checkWord(issues *tierhost.Issues, path, s string) {
-	switch {
-	case len(s) > maxWord:
+	if len(s) > maxWord {
 		issues.Add(path, "too_long", "more than %d bytes", maxWord)
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
-		issues.Add(path, "invalid_text", "control characters or broken UTF-8")
+		return
 	}
+	checkPlain(issues, path, s)
 }
 
 // checkID is checkWord for what must be there.
@@ -52,6 +53,23 @@ func checkZoneName(issues *tierhost.Issues, path string, n Name) {
 	}
 }
 
+// checkRegistered refuses names that nobody can have registered: public suffixes, by the
+// list of the ICANN's, and any single label. Whoever had one here would keep everybody else
+// from having zones below it. Names of addresses are for reverse zones.
+func checkRegistered(issues *tierhost.Issues, path string, n Name, p Purpose) {
+	public := func(n Name) bool {
+		suffix, icann := publicsuffix.PublicSuffix(string(n))
+		return suffix == string(n) && (icann || n.NumLabels() == 1)
+	}
+	reverse := n.Within("in-addr.arpa") || n.Within("ip6.arpa")
+	switch {
+	case public(n), public("x." + n): // names right below it are public suffixes
+		issues.Add(path, "public_suffix", "%s is a name that names are registered below", n)
+	case reverse && p != PurposeReverse && p != PurposeService:
+		issues.Add(path, "reverse_only", "names of addresses are for reverse zones")
+	}
+}
+
 // checkHost finds the faults of a host's name.
 func checkHost(issues *tierhost.Issues, path string, n Name) {
 	if err := n.Check(); err != nil {
@@ -78,11 +96,31 @@ func checkCustom(issues *tierhost.Issues, path string, zone Name, r Record) {
 	}
 }
 
+// maxText is the longest text of a TXT: data of [maxData] octets, in strings of 255 with the
+// octet of their length before each.
+const maxText = maxData - maxData/256 - 1
+
+// checkText finds the faults of the value of a variable: it may be that of a TXT, such as a
+// key of DKIM.
+func checkText(issues *tierhost.Issues, path, s string) {
+	if len(s) > maxText {
+		issues.Add(path, "too_long", "more than %d bytes", maxText)
+		return
+	}
+	checkPlain(issues, path, s)
+}
+
+func checkPlain(issues *tierhost.Issues, path, s string) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		issues.Add(path, "invalid_text", "control characters or broken UTF-8")
+	}
+}
+
 func checkVars(issues *tierhost.Issues, path string, vars Vars) {
 	for k, list := range vars {
 		checkID(issues, tierhost.Path(path, k), k)
 		for i, v := range list {
-			checkWord(issues, tierhost.Path(path, k, i, "text"), v.Text)
+			checkText(issues, tierhost.Path(path, k, i, "text"), v.Text)
 			if v.Name != "" && !v.Name.wellFormed() {
 				issues.Add(tierhost.Path(path, k, i, "name"), "not_canonical", "%.255q is not a name as it is stored", v.Name)
 			}

@@ -133,7 +133,7 @@ func chosen(may []Server, byID map[ServerID]ApexServer, fixed []ServerID, waiver
 
 // nameOf is the name that the seller's zones have for a server.
 func (s *Settings) nameOf(server Server) (Name, bool) {
-	if len(s.NameServers) == 0 {
+	if len(s.NameServers) == 0 && (s.Seller == "" || s.HostNames) {
 		return server.Name, true
 	}
 	name, ok := s.NameServers[server.ID]

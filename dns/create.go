@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/storage"
 )
 
 // ZoneRequest asks for a zone.
@@ -32,6 +34,9 @@ type ZoneRequest struct {
 	Custom  []Record // custom records that it has from the beginning
 	// Leave are names of zones, above or below, whose owners have agreed to this one.
 	Leave []Name
+	// Registry: the host is the registry of the name, which others register names below: it
+	// may be a public suffix (co.uk), or a name that reverse zones are below.
+	Registry bool
 	// Key, if not "", names the request: sent again, it is not done again. Each zone has the
 	// key that it was made with.
 	Key string
@@ -41,6 +46,8 @@ type ZoneRequest struct {
 // Create makes a zone and has it published. It is named once: [ErrZoneExists] if it is
 // there, whoever has it. It fails with [ErrForeignZone] if it is below or above a zone of
 // another account, or of the service zone, unless that one is Open, or named in Leave;
+// and below such a one if it has something there: records, an instant alias that is held or
+// at rest, one of the [ReservedLabels] of a service zone. It fails
 // with [ErrNoServers], [ErrNoTemplate], [ErrNoSet]; and with a [*tierhost.Invalid] that
 // has all faults of the request or of the zone that it would be.
 //
@@ -90,7 +97,7 @@ func (u *unit) made(ctx context.Context, r *ZoneRequest) (z Zone, done bool, err
 	switch z, err = u.row(ctx, r.Name); {
 	case errors.Is(err, ErrNoZone):
 		return z, false, nil
-	case err != nil || z.Key != r.Key || !z.Own(r.Seller, r.Account):
+	case err != nil || z.Key != r.Key || !z.OwnedBy(r.Seller, r.Account):
 		return z, false, err
 	case z.Asked != r.digest():
 		return z, false, fmt.Errorf("%w: %s", ErrKeyReused, r.Name)
@@ -177,6 +184,9 @@ func (r *ZoneRequest) check() error {
 	checkWord(&issues, "account", r.Account)
 	checkWord(&issues, "key", r.Key)
 	checkWord(&issues, "by", r.By)
+	if len(issues) == 0 && !r.Registry {
+		checkRegistered(&issues, "name", r.Name, r.Purpose)
+	}
 	switch r.Purpose {
 	case PurposeDomain, PurposeService, PurposeReverse, PurposeParked, PurposeThird:
 	default:
@@ -268,16 +278,58 @@ func (u *unit) mayExist(ctx context.Context, r *ZoneRequest) error {
 	case !found && r.Purpose == PurposeThird:
 		return fmt.Errorf("%w: %s is below no zone", ErrForeignZone, r.Name)
 	}
-	const some = 1000
-	children, err := u.rows.ZonesBelow(ctx, r.Name, some)
+	if found && !nearest.OwnedBy(r.Seller, r.Account) && !slices.Contains(r.Leave, nearest.Name) {
+		if err := u.vacant(ctx, &nearest, r.Name); err != nil {
+			return err
+		}
+	}
+	children, err := u.rows.ZonesBelow(ctx, r.Name, mostBelow)
 	if err != nil {
 		return err
 	}
-	foreign := func(z Zone) bool {
-		return !slices.Contains(r.Leave, z.Name) && (z.Purpose == PurposeService && r.Purpose != PurposeService || !z.Own(r.Seller, r.Account))
+	if len(children) == mostBelow {
+		return tooManyBelow(r.Name)
 	}
-	if len(children) == some || slices.ContainsFunc(children, foreign) {
+	foreign := func(z Zone) bool {
+		return !slices.Contains(r.Leave, z.Name) && (z.Purpose == PurposeService && r.Purpose != PurposeService || !z.OwnedBy(r.Seller, r.Account))
+	}
+	if slices.ContainsFunc(children, foreign) {
 		return fmt.Errorf("%w: %s", ErrForeignZone, r.Name)
+	}
+	return nil
+}
+
+// vacant refuses a zone of somebody else below one that is open where that one has
+// something already, which would not be answered any more: records, instant aliases that
+// are held or at rest, and the hosts that people take for a seller's own.
+func (u *unit) vacant(ctx context.Context, above *Zone, name Name) error {
+	taken := fmt.Errorf("%w: %s", ErrForeignZone, name)
+	e, err := u.render(ctx, above)
+	if _, invalid := errors.AsType[*tierhost.Invalid](err); err != nil && !invalid {
+		return err
+	}
+	for _, s := range e.Shown {
+		if s.Record.Name.Within(name) && (s.Layer != LayerSystem || s.ID != cutID) {
+			return taken
+		}
+	}
+	settings, err := u.settings(ctx, above.Seller)
+	if err != nil {
+		return err
+	}
+	for n := name; n.Below(above.Name); n = n.Parent() {
+		a, err := u.rows.Alias(ctx, n)
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+		case err != nil:
+			return err
+		case a.Held() || u.now.Before(a.Rested):
+			return taken
+		}
+		label, _, _ := strings.Cut(string(n), ".")
+		if above.Purpose == PurposeService && n.Parent() == above.Name && reserved(label, &settings) {
+			return taken
+		}
 	}
 	return nil
 }
@@ -288,7 +340,7 @@ func (z *Zone) lets(r *ZoneRequest) bool {
 	case z.Open, slices.Contains(r.Leave, z.Name):
 		return true
 	case z.Purpose == PurposeService:
-		return r.Purpose == PurposeService && z.Own(r.Seller, r.Account)
+		return r.Purpose == PurposeService && z.OwnedBy(r.Seller, r.Account)
 	}
-	return z.Own(r.Seller, r.Account)
+	return z.OwnedBy(r.Seller, r.Account)
 }

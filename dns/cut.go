@@ -96,15 +96,21 @@ func (u *unit) above(ctx context.Context, name Name) (z Zone, ok bool, err error
 	return slices.MaxFunc(found, func(a, b Zone) int { return a.Name.NumLabels() - b.Name.NumLabels() }), true, nil
 }
 
+// mostBelow bounds how many zones are looked at below a name.
+const mostBelow = 10_000
+
+func tooManyBelow(name Name) error {
+	return tierhost.E("dns", tierhost.KindLimited, "too_many_below", fmt.Errorf("%d zones or more are below %s", mostBelow, name))
+}
+
 // below returns the zones that are below a name and below no other zone that is.
 func (u *unit) below(ctx context.Context, name Name) ([]*Zone, error) {
-	const most = 10_000
-	found, err := u.rows.ZonesBelow(ctx, name, most)
+	found, err := u.rows.ZonesBelow(ctx, name, mostBelow)
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == most {
-		return nil, tierhost.E("dns", tierhost.KindLimited, "too_many_below", fmt.Errorf("%d zones or more are below %s", most, name))
+	if len(found) == mostBelow {
+		return nil, tooManyBelow(name)
 	}
 	var next []*Zone
 	for i := range found { // those below a zone come right after it

@@ -175,6 +175,9 @@ func TestInTheWay(t *testing.T) {
 	require.NoError(t, err)
 	r := dns.ZoneRequest{Name: "site.shared.example", Account: "2", Purpose: dns.PurposeThird, Servers: []dns.ServerID{"ns3", "ns4"}}
 	_, err = w.Create(t.Context(), r)
+	require.ErrorIs(t, err, dns.ErrForeignZone, "somebody else is not told what is there")
+	r.Account = "1"
+	_, err = w.Create(t.Context(), r)
 	require.Equal(t, []string{"above.records[7].name below_delegation"}, code(t, err))
 	_, err = w.Zone(t.Context(), "site.shared.example")
 	require.ErrorIs(t, err, dns.ErrNoZone)

@@ -34,6 +34,9 @@ type Edit struct {
 	Record Record     `json:"record,omitzero"`
 }
 
+// maxEdits bounds what one request does.
+const maxEdits = 10_000
+
 // EditRequest changes the records of a zone, all at once or not at all.
 type EditRequest struct {
 	Name    Name
@@ -118,11 +121,16 @@ func (z *Zone) addCustom(r Record, by string, u *unit) RecordID {
 func (u *unit) apply(ctx context.Context, z *Zone, edits []Edit, by string) error {
 	var issues tierhost.Issues
 	checkWord(&issues, "by", by)
+	if len(edits) > maxEdits {
+		issues.Add("edits", "too_many_edits", "%d edits are more than %d", len(edits), maxEdits)
+		return issues.Err()
+	}
+	known := u.templateEntries(ctx, z)
 	for i, e := range edits {
 		path := tierhost.Path("edits", i)
 		at := slices.IndexFunc(z.Custom, func(c CustomRecord) bool { return c.ID == e.ID })
 		builtin := strings.Contains(string(e.ID), "/")
-		known := len(issues)
+		before := len(issues)
 		switch e.Action {
 		case EditAdd, EditReplace:
 			checkCustom(&issues, tierhost.Path(path, "record"), z.Name, e.Record)
@@ -137,7 +145,7 @@ func (u *unit) apply(ctx context.Context, z *Zone, edits []Edit, by string) erro
 			}
 		case EditDelete, EditRestore:
 			switch {
-			case builtin && !u.templateEntry(ctx, z, e.ID):
+			case builtin && !known(e.ID):
 				issues.Add(tierhost.Path(path, "id"), "no_record", "no template of the zone makes an entry %.255q", e.ID)
 			case !builtin && (at < 0 || e.Action == EditRestore):
 				issues.Add(tierhost.Path(path, "id"), "no_record", "there is no such record %.255q", e.ID)
@@ -147,7 +155,7 @@ func (u *unit) apply(ctx context.Context, z *Zone, edits []Edit, by string) erro
 				issues.Add(tierhost.Path(path, "id"), "no_record", "there is no custom record %.255q", e.ID)
 			}
 		}
-		if at >= 0 && z.Purpose == PurposeService && len(issues) == known {
+		if at >= 0 && z.Purpose == PurposeService && len(issues) == before {
 			of, err := u.rows.Alias(ctx, z.Custom[at].Record.Name)
 			switch {
 			case err != nil && !errors.Is(err, storage.ErrNotFound):
@@ -156,7 +164,7 @@ func (u *unit) apply(ctx context.Context, z *Zone, edits []Edit, by string) erro
 				issues.Add(tierhost.Path(path, "id"), "of_alias", "the record is of an instant alias: it goes with that")
 			}
 		}
-		if len(issues) > known {
+		if len(issues) > before {
 			continue
 		}
 		switch e.Action {
@@ -185,18 +193,25 @@ func (u *unit) apply(ctx context.Context, z *Zone, edits []Edit, by string) erro
 	return issues.Err()
 }
 
-// templateEntry reports whether the templates of a zone make an entry.
-func (u *unit) templateEntry(ctx context.Context, z *Zone, id RecordID) bool {
-	if slices.Contains(z.Removed, id) {
-		return true
+// templateEntries returns what reports whether the templates of a zone make an entry. They
+// are expanded once, when that is first asked.
+func (u *unit) templateEntries(ctx context.Context, z *Zone) func(id RecordID) bool {
+	var made map[RecordID]bool
+	unknown := false
+	return func(id RecordID) bool {
+		if made == nil {
+			e, err := u.render(ctx, z)
+			// What the zone is made from may be at fault; it is told when the outcome is rendered.
+			made, unknown = map[RecordID]bool{}, err != nil
+			for _, s := range e.Shown {
+				made[RecordID(s.ID)] = s.Layer == LayerTemplate
+			}
+			for _, h := range e.Hidden {
+				made[RecordID(h.Entry.ID)] = h.Entry.Layer == LayerTemplate
+			}
+		}
+		return unknown || made[id] || slices.Contains(z.Removed, id)
 	}
-	e, err := u.render(ctx, z)
-	if err != nil {
-		// What the zone is made from is at fault; it is told when the outcome is rendered.
-		return true
-	}
-	is := func(en Entry) bool { return en.Layer == LayerTemplate && en.ID == string(id) }
-	return slices.ContainsFunc(e.Shown, is) || slices.ContainsFunc(e.Hidden, func(h Hidden) bool { return is(h.Entry) })
 }
 
 // ZoneChange is what becomes of a zone besides its records. A field that is nil stays.

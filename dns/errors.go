@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -44,18 +45,23 @@ var (
 	ErrToken error = tierhost.E("dns", tierhost.KindConflict, "token_mismatch", nil)
 )
 
-// NoServersError says why name servers cannot have a zone. It is [ErrNoServers].
+// NoServersError says why name servers cannot have a zone. It is [ErrNoServers]. Why is for
+// staff: what Error returns names no server, since customers may come to see it.
 type NoServersError struct {
 	// Why has a code for each server: status, no_name, role, machine, unknown.
 	Why map[ServerID]string
 }
 
-// Error lists the servers with their codes.
+// Error tells how many servers there are for each code.
 func (e *NoServersError) Error() string {
+	count := map[string]int{}
+	for _, code := range e.Why {
+		count[code]++
+	}
 	var b strings.Builder
 	b.WriteString(ErrNoServers.Error())
-	for _, id := range slices.Sorted(maps.Keys(e.Why)) {
-		b.WriteString("; " + string(id) + ": " + e.Why[id])
+	for _, code := range slices.Sorted(maps.Keys(count)) {
+		fmt.Fprintf(&b, "; %s: %d", code, count[code])
 	}
 	return b.String()
 }

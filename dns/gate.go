@@ -60,11 +60,21 @@ func (g *Gate) enter(l Lease, now time.Time, limit int) bool {
 	return true
 }
 
+// heard is what the calls of a task say about a server.
+type heard uint8
+
+const (
+	heardNothing heard = iota // there were none
+	heardAnswer
+	heardSilence
+)
+
 // leave gives a slot back and tells how the call went.
-func (g *Gate) leave(token string, answered bool, now time.Time, o *WorkOptions) (opened, closed bool) {
+func (g *Gate) leave(token string, h heard, now time.Time, o *WorkOptions) (opened, closed bool) {
 	g.Slots = slices.DeleteFunc(g.Slots, func(l Lease) bool { return l.Token == token })
 	switch {
-	case answered:
+	case h == heardNothing:
+	case h == heardAnswer:
 		closed = g.Trips > 0
 		g.Failures, g.Trips, g.OpenUntil = 0, 0, time.Time{}
 	case now.Before(g.OpenUntil):

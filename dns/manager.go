@@ -23,6 +23,9 @@ type Options struct {
 	// Waiver allows both name servers of a zone to be on one machine, as in small
 	// installations.
 	Waiver bool
+	// MaxRecords bounds the custom records of a zone, disabled ones included; 0: 10,000.
+	// Zones of [PurposeService] and [PurposeReverse] have no bound.
+	MaxRecords int
 	// Guards say which changes need approval.
 	Guards GuardOptions
 	// Rest is how long an instant alias that was released is kept back before somebody
@@ -61,6 +64,9 @@ func NewManager(store Store, o Options) (*Manager, error) {
 	}
 	if o.Rest <= 0 {
 		o.Rest = 90 * 24 * time.Hour
+	}
+	if o.MaxRecords <= 0 {
+		o.MaxRecords = 10_000
 	}
 	source := rand.NewPCG(o.Seed, 0)
 	if o.Seed == 0 {

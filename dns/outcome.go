@@ -17,7 +17,7 @@ func (m *Manager) record(ctx context.Context, op string, t *task, o outcome) err
 		if err != nil {
 			return err
 		}
-		opened, closed := g.leave(t.p.Lease.Token, o.answered, u.now, &m.opt.Work)
+		opened, closed := g.leave(t.p.Lease.Token, o.server, u.now, &m.opt.Work)
 		if opened || closed {
 			e := BreakerChanged{Server: t.p.Server, Open: opened}
 			if opened {
@@ -56,13 +56,13 @@ func (u *unit) conclude(ctx context.Context, t *task, o outcome) error {
 		})
 	}
 	if o.done && !o.gone {
-		p.Pushed, p.Content = t.zone.Serial, t.content
+		p.Pushed, p.Content, p.Sent = t.zone.Serial, t.content, nil
 	}
 	// Something else may be wanted by now: then this was a step on the way.
 	current := p.Revision == t.p.Revision && p.Remove == t.p.Remove && p.Desired == t.zone.Serial
 	switch {
 	case o.gone:
-		p.Pushed, p.Content = 0, ""
+		p.Pushed, p.Content, p.Sent = 0, "", nil
 		if current || p.Remove {
 			u.event("", "zone/"+string(p.Zone), PublicationChanged{
 				Zone: p.Zone, Server: p.Server, From: from, To: PublicationSettled, Desired: p.Desired, Removed: true,
@@ -145,7 +145,12 @@ func (u *unit) reserial(ctx context.Context, t *task, o outcome) error {
 			continue
 		}
 		p.Desired = z.Serial
-		if p.State != PublicationParked && p.State != PublicationGuarded {
+		switch {
+		case p.State == PublicationGuarded: // by a plan that is another one with this serial
+			from := p.State
+			p.wake(u.now)
+			u.told(&p, from)
+		case p.State != PublicationParked:
 			p.State = PublicationPending
 			if p.Attempts == 0 {
 				p.Due = u.now

@@ -33,6 +33,7 @@ const (
 	GuardManyChanges GuardCode = "many_changes" // more than a share of the zone changes or goes
 	GuardApexNS      GuardCode = "apex_ns"      // the zone's own name servers change
 	GuardZoneRemoval GuardCode = "zone_removal" // the zone goes
+	GuardForeign     GuardCode = "foreign"      // what is there did not come from here
 )
 
 // Guard is a reason for which a plan is not applied without the token of its review.
@@ -61,6 +62,9 @@ type PlanInput struct {
 	// removed.
 	Revision Revision
 	Guards   GuardOptions
+	// Foreign: what is observed did not come from here. That any of it goes or changes is
+	// guarded then, however little it is.
+	Foreign bool
 }
 
 // Counts says how many records a plan concerns, the SOA left out.
@@ -88,7 +92,7 @@ type Plan struct {
 	Steps  []SetChange `json:"steps"`
 	Counts Counts      `json:"counts"`
 	Guards []Guard     `json:"guards,omitempty"`
-	// Digest is that of the revision's records; "" with Remove.
+	// Digest is that of the revision's records; with Remove of those that go.
 	Digest string `json:"digest,omitempty"`
 	// Checksum is over all of the above.
 	Checksum string `json:"checksum"`
@@ -151,7 +155,16 @@ func (p *Plan) planRemoval(in PlanInput) {
 			p.Counts.Removed += len(s.Data)
 		}
 	}
+	p.Digest = contentOf(p.Zone, in.Observed.Records) // not of what a server signs anew
 	p.Guards = []Guard{{Code: GuardZoneRemoval, Message: fmt.Sprintf("the zone %s is removed, with %d records", p.Zone, p.Counts.Removed)}}
+	p.foreign(in)
+}
+
+// foreign guards what did not come from here.
+func (p *Plan) foreign(in PlanInput) {
+	if in.Foreign && (p.Remove || p.Counts.Removed > 0 || p.Counts.Changed > 0) {
+		p.Guards = append(p.Guards, Guard{GuardForeign, fmt.Sprintf("%d records that are there did not come from here", p.Counts.Removed+p.Counts.Changed+p.Counts.Unchanged)})
+	}
 }
 
 // compare fills in steps and counts.
@@ -298,6 +311,7 @@ func (p *Plan) guard(in PlanInput) {
 			p.Guards = append(p.Guards, Guard{GuardApexNS, "the zone's own name servers are changed"})
 		}
 	}
+	p.foreign(in)
 }
 
 // phase is where a step stands in the order; see [Plan.Steps].

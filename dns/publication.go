@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -41,6 +42,9 @@ type Publication struct {
 	// what it took. "": nothing yet.
 	Pushed  Serial `json:"pushed,omitempty"`
 	Content string `json:"content,omitempty"`
+	// Sent are the digests of what it may have taken since, by attempts whose end is not
+	// known. What it has, and is neither Content nor one of these, is somebody else's.
+	Sent []string `json:"sent,omitempty"`
 	// Observed is the serial that the server had when it was last asked, Present whether
 	// it had the zone, and ObservedAt when that was; the zero time: never.
 	Observed   Serial    `json:"observed,omitempty"`
@@ -71,6 +75,7 @@ func (p Publication) Clone() Publication {
 		p.Failure = &f
 	}
 	p.Guards = append([]Guard(nil), p.Guards...)
+	p.Sent = append([]string(nil), p.Sent...)
 	return p
 }
 
@@ -121,6 +126,25 @@ func (p *Publication) wake(now time.Time) {
 	p.State, p.Due = PublicationPending, now
 	p.Operation, p.Attempts, p.Failure = "", 0, nil
 	p.Guards, p.Token, p.Approved = nil, "", ""
+}
+
+// maxSent bounds [Publication.Sent]: a server that takes changes and never tells has to be
+// looked at.
+const maxSent = 32
+
+// send notes that an attempt to publish something begins.
+func (p *Publication) send(content string) {
+	if slices.Contains(p.Sent, content) {
+		return
+	}
+	p.Sent = append(p.Sent, content)
+	p.Sent = p.Sent[max(0, len(p.Sent)-maxSent):]
+}
+
+// ours reports whether records came from here.
+func (p *Publication) ours(records []Record) bool {
+	content := contentOf(p.Zone, records)
+	return content == p.Content || slices.Contains(p.Sent, content)
 }
 
 // failed notes that an attempt has failed. answered: the server has said so. One that does

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -35,7 +36,8 @@ type outcome struct {
 	done     bool
 	gone     bool // it is not served any more
 	failure  *Failure
-	answered bool
+	answered bool          // the failure says something about the zone
+	server   heard         // what it says about the server
 	after    time.Duration // not before, if it failed
 	guards   []Guard
 	token    string
@@ -53,8 +55,10 @@ type outcome struct {
 // with the event [DriftFound].
 //
 // A plan that is guarded waits for [Manager.Approve], unless the server publishes what it
-// last took from us: then everything that changes was asked for, and approved, at
-// [Manager.Edit] and its like.
+// took from us: then everything that changes was asked for, and approved, at
+// [Manager.Edit] and its like. A zone that a server has and never took from us is neither
+// changed nor removed without approval ([GuardForeign]); nor is one removed that somebody
+// else has changed there.
 //
 // Any number of goroutines and processes may call it. Publications whose server answers no
 // calls, or has as many as it may, are passed over; the others come in the order in which
@@ -90,7 +94,7 @@ func (m *Manager) prepare(ctx context.Context, op string, t *task) (o outcome, r
 		s, err = u.sources(ctx, &t.zone)
 		return err
 	})
-	o.answered = true // it says nothing about the server
+	o.answered = true
 	failed := func(code, text string, permanent bool) (outcome, bool) {
 		o.failure = &Failure{Step: "plan", Code: code, Text: shortened(text), Permanent: permanent}
 		return o, false
@@ -183,8 +187,11 @@ func (u *unit) lease(ctx context.Context, p Publication, token string) (t *task,
 		return nil, true, nil // a worker that has the driver will come; a server that is down waits
 	}
 	z, err := u.row(ctx, p.Zone)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNoZone):
 		return park("no_zone", "there is no zone %s", p.Zone)
+	case err != nil:
+		return nil, false, err
 	}
 	t = &task{zone: z, place: server.Place(), driver: driver}
 	g, err := u.rows.LockGate(ctx, p.Server)
@@ -202,6 +209,9 @@ func (u *unit) lease(ctx context.Context, p Publication, token string) (t *task,
 	if p.Operation == "" {
 		p.Operation = u.m.opt.IDs.NewID("op")
 	}
+	if !p.Remove {
+		p.send(z.Content)
+	}
 	p.Version++
 	t.p = p.Clone()
 	return t, false, u.rows.PutPublications(ctx, []Publication{p})
@@ -211,11 +221,18 @@ func (u *unit) lease(ctx context.Context, p Publication, token string) (t *task,
 // must not end a worker again and again.
 func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	step := "fetch"
-	fail := func(err error) {
+	fail := func(ctx context.Context, err error) {
 		err = tierhost.Classify("dns."+step, err)
 		f := failureOf(step, err)
 		o.failure = &f
-		o.answered = answered(err)
+		switch o.answered = answered(err); {
+		case o.answered:
+			o.server = heardAnswer
+		case o.server == heardNothing, hung(ctx, err):
+			// A server that answers questions and hangs at changes is one that hangs; one
+			// that has answered, and fails at once, holds up nobody.
+			o.server = heardSilence
+		}
 		if e, ok := errors.AsType[*tierhost.Error](err); ok {
 			o.after = e.RetryAfter
 		}
@@ -224,7 +241,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		if p := recover(); p != nil {
 			m.opt.Logger.ErrorContext(ctx, "a driver has panicked", "zone", t.p.Zone, "server", t.p.Server, "step", step,
 				"panic", p, "stack", string(debug.Stack()))
-			fail(tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown, errors.New("the driver has panicked; the log says where")))
+			fail(ctx, tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown, errors.New("the driver has panicked; the log says where")))
 		}
 	}()
 	call := func(name string, fn func(ctx context.Context) error) bool {
@@ -235,10 +252,10 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 			if errors.Is(err, ErrChanged) && tierhost.EffectOf(err) == tierhost.EffectNone {
 				o.again = true
 			}
-			fail(err)
+			fail(ctx, err)
 			return false
 		}
-		o.answered = true
+		o.server = heardAnswer
 		return true
 	}
 	fetch := func(name string) bool {
@@ -258,9 +275,9 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		return o
 	}
 	// What it took from us and has no more is drift, whatever is wanted now.
-	ours := o.observed.Present && t.p.Content == contentOf(t.zone.Name, o.observed.Records)
+	ours := o.observed.Present && t.p.ours(o.observed.Records)
 	same := o.observed.Present && t.same(o.observed)
-	if t.p.State == PublicationSettled && !ours && !same {
+	if !ours && !same && (t.p.State == PublicationSettled || t.woken() && o.observed.Present) {
 		found := o.observed
 		o.drift = &found
 	}
@@ -274,6 +291,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	}
 	plan, err := NewPlan(PlanInput{
 		Server: t.p.Server, Zone: t.zone.Name, Observed: o.observed, Revision: t.revision(t.zone.Serial), Guards: m.opt.Guards,
+		Foreign: t.p.Content == "" && !ours,
 	})
 	switch {
 	case errors.Is(err, ErrSerialBehind):
@@ -281,7 +299,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		return o
 	case err != nil:
 		step = "plan"
-		fail(err)
+		fail(ctx, err)
 		return o
 	}
 	if err := t.driver.Capabilities().Check(t.records); err != nil {
@@ -300,7 +318,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		return o
 	case err != nil:
 		step = "plan"
-		fail(err)
+		fail(ctx, err)
 		return o
 	}
 	if !call("apply", func(ctx context.Context) error { return t.driver.Apply(ctx, t.place, change) }) {
@@ -317,6 +335,11 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	return o
 }
 
+// woken reports whether the server has had all that is wanted, and is only looked at anew.
+func (t *task) woken() bool {
+	return t.p.Attempts == 0 && t.p.Content == t.zone.Content && t.p.Pushed == t.zone.Serial
+}
+
 // revision is what is to be published, under a serial.
 func (t *task) revision(s Serial) Revision {
 	return Revision{Zone: t.zone.Name, Serial: s, Records: t.records}
@@ -328,9 +351,21 @@ func (t *task) same(p Published) bool {
 	return err == nil && plan.Empty()
 }
 
-// remove makes the calls that have a server serve a zone no more.
+// remove makes the calls that have a server serve a zone no more. Of what did not come from
+// here that needs the token of the plan that shows it.
 func (m *Manager) remove(t *task, o *outcome, call func(string, func(context.Context) error) bool, fetch func(string) bool) {
 	if o.observed.Present {
+		if !t.p.ours(o.observed.Records) {
+			plan, err := NewPlan(PlanInput{Server: t.p.Server, Zone: t.p.Zone, Observed: o.observed, Foreign: true})
+			if err != nil {
+				o.failure = &Failure{Step: "plan", Code: "not_planned", Text: shortened(err.Error())}
+				return
+			}
+			if plan.Allowed(t.p.Approved) != nil {
+				o.guards, o.token = plan.Guards, plan.Token()
+				return
+			}
+		}
 		if !call("remove", func(ctx context.Context) error { return t.driver.Remove(ctx, t.place, t.p.Zone) }) || !fetch("verify") {
 			return
 		}
@@ -352,8 +387,13 @@ func operation(id string, from Expect, to Serial) string {
 // server: the circuit breaker counts the others.
 func answered(err error) bool {
 	switch tierhost.KindOf(err) {
-	case tierhost.KindUnavailable, tierhost.KindDenied, tierhost.KindLimited:
+	case tierhost.KindUnavailable, tierhost.KindLimited:
 		return false
 	}
 	return true
+}
+
+// hung reports whether a call has failed because it took too long.
+func hung(ctx context.Context, err error) bool {
+	return errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }

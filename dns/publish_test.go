@@ -211,6 +211,7 @@ func TestAPlanThatWouldDoMuchWaitsForApproval(t *testing.T) {
 func TestWhatCannotBePublishedIsParked(t *testing.T) {
 	t.Parallel()
 	w := open(t, dns.Options{})
+	w.net.texts = 7000 // which the next version of the driver does not take any more
 	long := make([]byte, 6000)
 	for i := range long {
 		long[i] = 'x'
@@ -218,6 +219,7 @@ func TestWhatCannotBePublishedIsParked(t *testing.T) {
 	z := w.create("example.com", "42", func(r *dns.ZoneRequest) {
 		r.Custom = []dns.Record{{Name: "t.example.com", TTL: 60, Data: dns.TXT{Text: string(long)}}}
 	})
+	w.net.texts = 0
 	w.settle()
 	p := w.status("example.com", "ns1")
 	require.Equal(t, dns.PublicationParked, p.State)

@@ -9,14 +9,16 @@ import (
 	"github.com/tierhost/tierhost/storage"
 )
 
-// parts are the versions of templates and sets that zones are made from, read once.
+// parts are the versions of templates and sets that zones are made from, and the servers
+// that they are on, read once.
 type parts struct {
 	templates map[TemplateRef]TemplateVersion
 	sets      map[SetRef]SetVersion
+	servers   map[ServerID]Server
 }
 
 func newParts() *parts {
-	return &parts{templates: map[TemplateRef]TemplateVersion{}, sets: map[SetRef]SetVersion{}}
+	return &parts{templates: map[TemplateRef]TemplateVersion{}, sets: map[SetRef]SetVersion{}, servers: map[ServerID]Server{}}
 }
 
 // template returns a version of a template, the latest for 0.
@@ -45,6 +47,18 @@ func (u *unit) set(ctx context.Context, ref SetRef) (SetVersion, error) {
 	}
 	if err == nil && ref.Version != 0 {
 		u.parts.sets[ref] = s
+	}
+	return s, err
+}
+
+// server returns a name server.
+func (u *unit) server(ctx context.Context, id ServerID) (Server, error) {
+	if s, ok := u.parts.servers[id]; ok {
+		return s, nil
+	}
+	s, err := u.rows.Server(ctx, id)
+	if err == nil {
+		u.parts.servers[id] = s
 	}
 	return s, err
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/tierhost/tierhost"
 )
@@ -21,6 +23,9 @@ type Scope struct {
 	// name servers.
 	Settings bool
 	Seller   string // with Settings; "": the host
+	// Server: the present name and addresses of a name server, in the zones of all sellers
+	// that are on it.
+	Server ServerID
 }
 
 // ZonePreview is what a [Scope] does to a zone: its plan, between what it publishes and
@@ -51,20 +56,21 @@ type target struct {
 	template TemplateVersion
 	set      SetVersion
 	settings Settings
+	sellers  map[string]Settings // with Scope.Server
 	servers  map[ServerID]Server
 	parts    *parts
 }
 
 func (s Scope) check() error {
 	n := 0
-	for _, set := range []bool{s.Template != "", s.Set != "", s.Settings} {
+	for _, set := range []bool{s.Template != "", s.Set != "", s.Settings, s.Server != ""} {
 		if set {
 			n++
 		}
 	}
 	if n != 1 || s.Seller != "" && !s.Settings {
 		var issues tierhost.Issues
-		issues.Add("scope", "not_one", "it is about a template, a set or the settings of a seller")
+		issues.Add("scope", "not_one", "it is about a template, a set, the settings of a seller or a name server")
 		return issues.Err()
 	}
 	return nil
@@ -76,12 +82,16 @@ func (m *Manager) target(ctx context.Context, op string, s Scope) (t target, err
 		return t, err
 	}
 	err = m.view(ctx, op, func(ctx context.Context, u *unit) (err error) {
-		t = target{scope: s, parts: newParts(), servers: map[ServerID]Server{}}
+		t = target{scope: s, parts: newParts(), servers: map[ServerID]Server{}, sellers: map[string]Settings{}}
 		switch {
 		case s.Template != "":
 			t.template, err = u.template(ctx, TemplateRef{ID: s.Template})
 		case s.Set != "":
 			t.set, err = u.set(ctx, SetRef{ID: s.Set})
+		case s.Server != "":
+			var server Server
+			server, err = u.rows.Server(ctx, s.Server)
+			t.servers[s.Server], err = server, missing(err, ErrNoServer)
 		default:
 			if t.settings, err = u.settings(ctx, s.Seller); err != nil {
 				return err
@@ -95,6 +105,35 @@ func (m *Manager) target(ctx context.Context, op string, s Scope) (t target, err
 		return err
 	})
 	return t, err
+}
+
+// page returns up to limit zones after a name that may be concerned, in the order of names,
+// and the last name that was looked at; more: there may be others.
+func (t *target) page(ctx context.Context, u *unit, after Name, limit int) (zones []Zone, last Name, more bool, err error) {
+	if t.scope.Server == "" {
+		zones, err = u.rows.ZonePage(ctx, t.query(), after, limit)
+		if len(zones) > 0 {
+			last = zones[len(zones)-1].Name
+		}
+		return zones, last, len(zones) == limit, err
+	}
+	on, err := u.rows.PublicationPage(ctx, PublicationQuery{Server: t.scope.Server}, PublicationKey{Zone: after, Server: t.scope.Server}, limit)
+	if err != nil || len(on) == 0 {
+		return nil, after, false, err
+	}
+	var names []Name
+	for _, p := range on {
+		names = append(names, p.Zone)
+	}
+	zones, err = u.rows.Zones(ctx, names)
+	zones = slices.DeleteFunc(zones, func(z Zone) bool { return z.State != ZoneActive })
+	slices.SortFunc(zones, func(a, b Zone) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	for _, z := range zones {
+		if _, ok := t.sellers[z.Seller]; !ok && err == nil {
+			t.sellers[z.Seller], err = u.settings(ctx, z.Seller)
+		}
+	}
+	return zones, on[len(on)-1].Zone, len(on) == limit, err
 }
 
 // query finds the zones that may be concerned.
@@ -114,21 +153,30 @@ func (t *target) bring(z *Zone) (concerned bool, err error) {
 			r.Version, concerned = t.set.Version, true
 		}
 	}
-	if !t.scope.Settings || z.Seller != t.scope.Seller {
+	settings := t.settings
+	switch {
+	case t.scope.Server != "":
+		settings = t.sellers[z.Seller]
+	case !t.scope.Settings || z.Seller != t.scope.Seller:
 		return concerned, nil
 	}
 	was := z.Clone()
-	z.adopt(&t.settings)
+	if t.scope.Settings {
+		z.adopt(&settings)
+	}
 	var issues tierhost.Issues
 	for i := range z.Servers {
 		s := &z.Servers[i]
+		if t.scope.Server != "" && s.Server != t.scope.Server {
+			continue
+		}
 		path := tierhost.Path("servers", i)
 		server, ok := t.servers[s.Server]
 		if !ok {
 			issues.Add(path, "no_server", "there is no name server %.128q", s.Server)
 			continue
 		}
-		name, ok := t.settings.nameOf(server)
+		name, ok := settings.nameOf(server)
 		if !ok {
 			issues.Add(path, "no_name", "the seller has no name for %.128q: the zone has to be put on other servers", s.Server)
 			continue
@@ -168,6 +216,9 @@ func (t *target) preview(ctx context.Context, u *unit, z *Zone) (p ZonePreview, 
 		return p, after, true, err
 	}
 	e, err := u.render(ctx, &after)
+	if err == nil {
+		err = u.publishable(ctx, &after, e)
+	}
 	if err != nil {
 		return faulty(err)
 	}
@@ -230,11 +281,12 @@ func (m *Manager) Plans(ctx context.Context, s Scope) iter.Seq2[ZonePreview, err
 
 func (m *Manager) plans(ctx context.Context, t target) iter.Seq2[ZonePreview, error] {
 	return func(yield func(ZonePreview, error) bool) {
-		for after := Name(""); ; {
+		for after, more := Name(""), true; more; {
 			var zones []Zone
 			var found []ZonePreview
+			var last Name
 			err := m.view(ctx, "dns.Plans", func(ctx context.Context, u *unit) (err error) {
-				if zones, err = u.rows.ZonePage(ctx, t.query(), after, pageSize); err != nil {
+				if zones, last, more, err = t.page(ctx, u, after, pageSize); err != nil {
 					return err
 				}
 				found = nil
@@ -258,10 +310,7 @@ func (m *Manager) plans(ctx context.Context, t target) iter.Seq2[ZonePreview, er
 					return
 				}
 			}
-			if len(zones) < pageSize {
-				return
-			}
-			after = zones[len(zones)-1].Name
+			after = last
 		}
 	}
 }
@@ -369,15 +418,16 @@ func (m *Manager) Apply(ctx context.Context, r ApplyRequest) (done Applied, err 
 	done.Left = map[Name]string{}
 	touched := map[Name]touch{} // by this call, where a zone below was brought there
 	const batch = 20            // zones in a transaction
-	for after := Name(""); ; {
+	for after, more := Name(""), true; more; {
 		var zones []Zone
+		var reached Name
 		var page Applied
 		var last *unit
 		err := m.transact(ctx, op, func(ctx context.Context, u *unit) (err error) {
 			last = u
 			maps.Copy(u.touched, touched)
 			page = Applied{Left: map[Name]string{}}
-			if zones, err = u.rows.ZonePage(ctx, t.query(), after, batch); err != nil {
+			if zones, reached, more, err = t.page(ctx, u, after, batch); err != nil {
 				return err
 			}
 			for i := range zones {
@@ -419,9 +469,7 @@ func (m *Manager) Apply(ctx context.Context, r ApplyRequest) (done Applied, err 
 		for name, code := range page.Left {
 			done.Left[name] = code
 		}
-		if len(zones) < batch {
-			return done, nil
-		}
-		after = zones[len(zones)-1].Name
+		after = reached
 	}
+	return done, nil
 }

@@ -15,9 +15,13 @@ type Settings struct {
 	// ServiceZone is the zone that the seller's own hosts and its instant aliases are in;
 	// "": it has none.
 	ServiceZone Name `json:"service_zone,omitempty"`
-	// NameServers are the seller's names for name servers. A seller that has any gets
-	// zones on these servers only, and no zone of it holds another name of theirs.
+	// NameServers are the seller's names for name servers. A seller gets zones on these
+	// servers only, and no zone of it holds another name of theirs. One that has none gets
+	// no zones, unless HostNames is set; the host's zones have the servers' own names.
 	NameServers map[ServerID]Name `json:"name_servers,omitempty"`
+	// HostNames: a reseller without NameServers has the servers' own names in its zones,
+	// which show whose they are.
+	HostNames bool `json:"host_names,omitempty"`
 	// Contact is the mail address in SOA records, written as a name; "": hostmaster of
 	// the zone itself, which names nobody else.
 	Contact Name `json:"contact,omitempty"`

@@ -1,6 +1,7 @@
 package dns_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type nameServers struct {
 	fault func(call string, at dns.ServerID, zone dns.Name) error // before anything happens
 	after func(call string, at dns.ServerID, zone dns.Name) error // after it has happened
 	calls []string
+	texts int // the longest text that is taken; 0: 5000
 	// wrong is what a call found that the interface does not allow.
 	wrong []string
 }
@@ -29,7 +31,7 @@ func newNameServers() *nameServers {
 }
 
 func (n *nameServers) Capabilities() dns.Capabilities {
-	return dns.Capabilities{Atomic: dns.AtomicZone, Conditional: true, Creates: true, MaxText: 5000}
+	return dns.Capabilities{Atomic: dns.AtomicZone, Conditional: true, Creates: true, MaxText: cmp.Or(n.texts, 5000)}
 }
 
 // call runs fn as one call for a zone on a server.

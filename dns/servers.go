@@ -15,7 +15,9 @@ import (
 
 // PutServer keeps a name server: a new one if its Version is 0, else the change of the one
 // that was read. Zones keep the names and addresses that they were made with until
-// [Manager.Apply] brings them the new ones. It fails with [ErrStale], and with a
+// [Manager.Apply] brings them the new ones ([Scope].Server). With another Driver or Config it
+// may be another server: its zones are looked at anew, as [Manager.CheckServer] does; if that
+// fails the server is kept and CheckServer has to be called again. It fails with [ErrStale], and with a
 // [*tierhost.Invalid] for a server that cannot be kept; a driver that this manager has not
 // got is allowed.
 func (m *Manager) PutServer(ctx context.Context, s Server) (Server, error) {
@@ -56,12 +58,21 @@ func (m *Manager) PutServer(ctx context.Context, s Server) (Server, error) {
 		return Server{}, err
 	}
 	s = s.Clone()
+	another := false
 	err := m.put(ctx, "dns.PutServer", func(ctx context.Context, u *unit) error {
+		before, err := u.rows.Server(ctx, s.ID)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+		another = err == nil && (before.Driver != s.Driver || string(before.Config) != string(s.Config))
 		kept := s.Clone()
 		kept.Version++
 		return u.rows.PutServer(ctx, kept)
 	})
 	s.Version++
+	if err == nil && another {
+		err = m.CheckServer(ctx, s.ID)
+	}
 	return s, err
 }
 
@@ -105,7 +116,8 @@ func (m *Manager) Servers(ctx context.Context) iter.Seq2[Server, error] {
 	}, func(s Server) ServerID { return s.ID })
 }
 
-// RemoveServer forgets a name server that no zone is on. It fails with [ErrNoServer],
+// RemoveServer forgets a name server that no zone is on, nor is being removed from: one that
+// is dead for good needs [Manager.Forget] for each before. It fails with [ErrNoServer],
 // [ErrStale] and [ErrInUse].
 func (m *Manager) RemoveServer(ctx context.Context, id ServerID, version int64) error {
 	return m.put(ctx, "dns.RemoveServer", func(ctx context.Context, u *unit) error {
@@ -143,6 +155,13 @@ func (u *unit) checkSettings(ctx context.Context, s *Settings) error {
 	checkWord(&issues, "seller", s.Seller)
 	if s.ServiceZone != "" {
 		checkZoneName(&issues, "service_zone", s.ServiceZone)
+		z, err := u.zone(ctx, s.ServiceZone, 0)
+		switch {
+		case err == nil && !z.serves(s.Seller):
+			issues.Add("service_zone", "not_a_service_zone", "%s is there and is not a service zone of the seller", s.ServiceZone)
+		case err != nil && !errors.Is(err, ErrNoZone):
+			return err
+		}
 	}
 	if s.Contact != "" {
 		if err := s.Contact.Check(); err != nil {
@@ -194,6 +213,9 @@ func (u *unit) checkSettings(ctx context.Context, s *Settings) error {
 		if t.value > MaxTTL {
 			issues.Add(tierhost.Path("timers", t.path), "too_large", "%d seconds are more than %d", t.value, uint32(MaxTTL))
 		}
+	}
+	if t := s.Timers.withDefaults(); soaTimes(t.Refresh, t.Retry, t.Expire) {
+		issues.Add("timers", "soa_times", "secondaries would stop answering before they ask again: expire %d is not after refresh %d and retry %d", t.Expire, t.Refresh, t.Retry)
 	}
 	switch s.Scheme {
 	case "", SerialUnix, SerialCounter, SerialDate:

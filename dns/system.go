@@ -27,6 +27,9 @@ func systemRecords(z *Zone) []Record {
 	return out
 }
 
+// cutID is the ID of the records of cuts.
+const cutID = "system/cut"
+
 // systemEntries are the records of [systemRecords] as a layer, and those of its cuts.
 func systemEntries(z *Zone) []Entry {
 	var out []Entry
@@ -39,7 +42,7 @@ func systemEntries(z *Zone) []Entry {
 	}
 	for _, c := range z.Cuts {
 		for _, r := range c.Records {
-			out = append(out, Entry{ID: "system/cut", Layer: LayerSystem, Record: r})
+			out = append(out, Entry{ID: cutID, Layer: LayerSystem, Record: r})
 		}
 	}
 	return out

@@ -146,7 +146,7 @@ func (v *validator) apex() {
 			if soas++; s.Record.Name != v.e.Zone {
 				v.add(i, "name", "soa_not_at_apex", "an SOA stands at the zone's own name")
 			}
-			if d.Expire <= d.Refresh || d.Expire <= d.Retry {
+			if soaTimes(d.Refresh, d.Retry, d.Expire) {
 				v.add(i, "data.expire", "soa_times", "secondaries would stop answering before they ask again")
 			}
 		case NS:
@@ -418,3 +418,6 @@ func wireSize(d RData) int {
 	}
 	return len(b)
 }
+
+// soaTimes reports whether secondaries would stop answering before they ask again.
+func soaTimes(refresh, retry, expire uint32) bool { return expire <= refresh || expire <= retry }

@@ -140,8 +140,10 @@ func (z *Zone) Sources() []Source {
 	return all
 }
 
-// Own reports whether the zone is of an account of a seller.
-func (z *Zone) Own(seller, account string) bool { return z.Seller == seller && z.Account == account }
+// OwnedBy reports whether the zone is of an account of a seller.
+func (z *Zone) OwnedBy(seller, account string) bool {
+	return z.Seller == seller && z.Account == account
+}
 
 // Reversed is a name with its labels from the right, each with a dot behind it:
 // "com.example." for example.com, "" for the root. Those of the names below a name begin

@@ -88,7 +88,7 @@ func (p *Provider) ListZones(ctx context.Context) (zones []lib.Zone, err error) 
 	return zones, nil
 }
 
-func (p *Provider) has(z *dns.Zone) bool { return p.opt.All || z.Own(p.opt.Seller, p.opt.Account) }
+func (p *Provider) has(z *dns.Zone) bool { return p.opt.All || z.OwnedBy(p.opt.Seller, p.opt.Account) }
 
 // GetRecords implements lib.RecordGetter: all that the zone publishes, with SOA and NS. A
 // zone that is not there, or somebody else's, is [dns.ErrNoZone].

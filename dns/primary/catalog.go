@@ -60,7 +60,7 @@ func (c *catalog) change() {
 
 // catalogPause is how long a change of the catalog waits for further ones. A catalog has
 // one revision a second at most: its serial is the time, so that after a new start it is
-// later than all before.
+// later than all before, if the clock was not set back.
 const catalogPause = 1100 * time.Millisecond
 
 // is reports whether a question is about the catalog's own name, has about a name in it.

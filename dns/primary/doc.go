@@ -17,6 +17,11 @@
 // tells the peers. Zones are in memory only; after a start they are applied again, with
 // serials that are not before the last ones, as dns.Revise gives them.
 //
+// Where dns.Manager keeps the zones it does that: after a start call its CheckServer for the
+// server that this one is, let it work, and Open when its Standing says that all is settled.
+// What is guarded or parked then is not served: somebody has to look at it before the
+// catalog is, or the peers drop it.
+//
 // # Transfers
 //
 // A revision of a zone never changes, and a transfer sends one revision, whatever is applied
@@ -38,7 +43,9 @@
 // The catalog (RFC 9432) lists the zones, and secondaries that read it (BIND, Knot, NSD from
 // 4.9 on, PowerDNS) make and remove them by themselves. It is not served before
 // [Server.Open], because a secondary drops what a catalog does not list. It has one revision
-// a second at most; its serial is the time, so that it never goes back after a start.
+// a second at most; its serial is the time, so that it does not go back after a start, unless
+// the clock has: after a start with a clock that was set back peers keep the catalog that they
+// have until the time has come.
 // Members have the same label always ([MemberID]).
 //
 // # Answers

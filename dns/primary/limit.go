@@ -33,15 +33,20 @@ const (
 	drop
 )
 
-// take counts one answer to a network.
-func (l *limiter) take(from netip.Addr, now time.Time) verdict {
+// network is what answers and connections are counted by: a /24, or a /56 of IPv6.
+func network(from netip.Addr) netip.Prefix {
 	from = from.Unmap()
 	bits := 24
 	if from.Is6() {
 		bits = 56
 	}
-	network, _ := from.Prefix(bits)
-	a := network.Addr().As16()
+	n, _ := from.Prefix(bits)
+	return n
+}
+
+// take counts one answer to a network.
+func (l *limiter) take(from netip.Addr, now time.Time) verdict {
+	a := network(from).Addr().As16()
 	bucket := &l.buckets[maphash.Bytes(l.seed, a[:])%limiterBuckets]
 	second := uint64(uint32(now.Unix())) << 32
 	for {

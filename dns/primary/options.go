@@ -37,11 +37,13 @@ type Options struct {
 	// message, with which honest clients go on over TCP. 0: 200, below 0: no bound.
 	Rate int
 	// Connections bounds the TCP connections at one time; 0: 512. When half of them are
-	// there, no address gets more than an eighth.
+	// there, no network (/24 or /56) gets more than an eighth. A quarter is kept for the
+	// Networks of peers, which have no other bound: name them.
 	Connections int
 	// Transfers bounds the zone transfers at one time; further ones wait. 0: 32.
 	Transfers int
-	// Idle is how long a TCP connection may be silent; 0: 10 s.
+	// Idle is how long a TCP connection may be silent; 0: 10 s. Before its first question it
+	// is 3 s at most.
 	Idle time.Duration
 	// NotifyRetry is when a NOTIFY is sent for the second time, and each time later it
 	// takes twice as long; 0: 2 s. After five times it is given up, unless the peer has

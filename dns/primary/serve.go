@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -103,17 +104,19 @@ func (s *Server) servePackets(conn *net.UDPConn) error {
 			case drop:
 				continue
 			case truncate:
-				answer = truncated(answer, &q)
+				if answer = truncated(answer, &q); answer == nil {
+					continue
+				}
 			}
 		}
 		_, _ = conn.WriteToUDPAddrPort(answer, from)
 	}
 }
 
-// truncated cuts an answer to its question.
+// truncated cuts an answer to its question; nil: it has none that was understood.
 func truncated(answer []byte, q *question) []byte {
 	if q.end > len(answer) || q.end == wire.HeaderLen {
-		return answer[:0]
+		return nil
 	}
 	answer = answer[:q.end]
 	answer[2] |= wire.FlagTC >> 8
@@ -127,25 +130,33 @@ func truncated(answer []byte, q *question) []byte {
 type conns struct {
 	mu     sync.Mutex
 	total  int
-	each   map[netip.Addr]int
+	each   map[netip.Prefix]int
 	limit  int
+	kept   int // for peers
 	buffer sync.Pool
 }
 
-func (c *conns) init(limit int) {
-	c.limit, c.each = max(limit, 1), map[netip.Addr]int{}
+func (c *conns) init(limit int, peers []peer) {
+	if slices.ContainsFunc(peers, func(p peer) bool { return len(p.networks) > 0 }) {
+		c.kept = limit / 4
+	}
+	c.limit, c.each = max(limit, 1), map[netip.Prefix]int{}
 	c.buffer.New = func() any { b := make([]byte, 0, wire.MaxMessage+2); return &b }
 }
 
-func (c *conns) enter(addr netip.Addr) bool {
+// enter counts a connection from an address. known: it is in a network of a peer's, which some
+// are kept for.
+func (c *conns) enter(addr netip.Addr, known bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// While there is room nobody is counted: a secondary takes many zones at once.
-	if c.total >= c.limit || c.total >= c.limit/2 && c.each[addr] >= max(c.limit/8, 1) {
+	from := network(addr)
+	crowded := c.total >= c.limit/2 && c.each[from] >= max(c.limit/8, 1) || c.total >= c.limit-c.kept
+	if c.total >= c.limit || crowded && !known {
 		return false
 	}
 	c.total++
-	c.each[addr]++
+	c.each[from]++
 	return true
 }
 
@@ -153,9 +164,22 @@ func (c *conns) leave(addr netip.Addr) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total--
-	if c.each[addr]--; c.each[addr] == 0 {
-		delete(c.each, addr)
+	from := network(addr)
+	if c.each[from]--; c.each[from] == 0 {
+		delete(c.each, from)
 	}
+}
+
+// near reports whether an address is in a network of a peer's.
+func (s *Server) near(from netip.Addr) bool {
+	for _, p := range s.peers {
+		for _, n := range p.networks {
+			if n.Contains(from) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *Server) serveStreams(ctx context.Context, l net.Listener) error {
@@ -178,7 +202,7 @@ func (s *Server) serveStreams(ctx context.Context, l net.Listener) error {
 		if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 			from = a.AddrPort().Addr().Unmap()
 		}
-		if !s.conns.enter(from) {
+		if !s.conns.enter(from, s.near(from)) {
 			_ = conn.Close()
 			continue
 		}
@@ -191,6 +215,10 @@ func (s *Server) serveStreams(ctx context.Context, l net.Listener) error {
 		})
 	}
 }
+
+// firstQuestion is how long a connection may take to ask anything: who opens one has a
+// question.
+const firstQuestion = 3 * time.Second
 
 // serveStream answers the questions of one connection, one after the other.
 func (s *Server) serveStream(ctx context.Context, conn net.Conn, from netip.Addr) {
@@ -209,8 +237,12 @@ func (s *Server) serveStream(ctx context.Context, conn net.Conn, from netip.Addr
 		_, err := conn.Write(msg)
 		return err
 	}
-	for {
-		if err := conn.SetReadDeadline(s.deadline(1)); err != nil {
+	for first := true; ; first = false {
+		wait := s.opt.Idle
+		if first {
+			wait = min(wait, firstQuestion)
+		}
+		if err := conn.SetReadDeadline(tierhost.SystemClock().Now().Add(wait)); err != nil {
 			return
 		}
 		if _, err := io.ReadFull(conn, length[:]); err != nil {
@@ -232,7 +264,7 @@ func (s *Server) serveStream(ctx context.Context, conn net.Conn, from netip.Addr
 			err := s.transfer(*out, msg, &q, &c, write)
 			<-s.transfers
 			if err != nil {
-				s.opt.Logger.Warn("a transfer was not finished", "to", from, "error", err)
+				s.complain("a transfer was not finished", "to", from, "error", err)
 				return
 			}
 		case answer == nil:

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tierhost/tierhost/dns/internal/wire"
 )
@@ -27,6 +28,9 @@ type Server struct {
 	limiter   *limiter
 	notifier  *notifier
 	conns     conns
+
+	complained atomic.Int64 // the second in which something was logged last
+	unsaid     atomic.Int64 // what was not logged since
 }
 
 // zone is a revision of a zone with its history. It does not change: a later revision is
@@ -46,7 +50,7 @@ func New(opt Options) (*Server, error) {
 	s := &Server{opt: opt, keys: keys, peers: peers, seed: maphash.MakeSeed(), zones: map[string]*zone{}}
 	s.transfers = make(chan struct{}, max(opt.Transfers, 1))
 	s.limiter = newLimiter(opt.Rate)
-	s.conns.init(opt.Connections)
+	s.conns.init(opt.Connections, peers)
 	if s.notifier, err = newNotifier(s); err != nil {
 		return nil, err
 	}
@@ -194,8 +198,20 @@ func (s *Server) verify(msg []byte, r *reply, c *client) []byte {
 		return r.end(wire.MinUDP)
 	}
 	r.rcode = wire.RcodeNotAuth
-	s.opt.Logger.Warn("a signature is refused", "from", c.from, "reason", err)
+	s.complain("a signature is refused", "from", c.from, "reason", err)
 	return signature.Refuse(r.end(wire.MinUDP), err, now)
+}
+
+// complain logs what anybody can cause, once a second at most: a log that strangers fill
+// hides what else is in it.
+func (s *Server) complain(msg string, args ...any) {
+	now := s.opt.Clock.Now().Unix()
+	last := s.complained.Load()
+	if now == last || !s.complained.CompareAndSwap(last, now) {
+		s.unsaid.Add(1)
+		return
+	}
+	s.opt.Logger.Warn(msg, append(args, "left_out", s.unsaid.Swap(0))...)
 }
 
 // sign signs the only answer to a signed question.

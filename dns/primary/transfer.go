@@ -29,7 +29,7 @@ func (s *Server) askTransfer(r *reply, c *client, peer bool) bool {
 		r.rcode = wire.RcodeFormErr // RFC 5936, 4.2
 	case c.signature != nil && !s.replays.first(c.mac, s.opt.Clock.Now()):
 		r.rcode = wire.RcodeRefused
-		s.opt.Logger.Warn("a signed transfer was asked for twice with the same message", "from", c.from)
+		s.complain("a signed transfer was asked for twice with the same message", "from", c.from)
 	default:
 		return true
 	}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/dns"
@@ -79,7 +80,10 @@ func (d *Driver) open(ctx context.Context, at dns.Place) (*os.Root, error) {
 
 func failed(effect tierhost.Effect, err error) error {
 	kind := tierhost.KindUnavailable
-	if errors.Is(err, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		kind = tierhost.KindUnsupported // it will always be
+	case errors.Is(err, fs.ErrPermission):
 		kind = tierhost.KindDenied
 	}
 	return tierhost.Fail(kind, effect, err)

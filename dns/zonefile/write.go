@@ -13,8 +13,9 @@ import (
 // replace puts a file with a text in the place of another, at once: it is written beside
 // it, synced, read again, and renamed. A failure before the renaming has no effect.
 func (d *Driver) replace(root *os.Root, name string, text []byte) (effect tierhost.Effect, err error) {
-	// Not ".zone" at its end, so that neither the driver nor a server takes it for one.
-	temporary := name + "." + rand.Text() + ".new"
+	// Not ".zone" at its end, so that neither the driver nor a server takes it for one; and
+	// not longer than the name itself may be.
+	temporary := "new=" + rand.Text()
 	if err := d.write(root, temporary, text); err != nil {
 		_ = root.Remove(temporary)
 		return tierhost.EffectNone, err
