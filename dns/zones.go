@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/storage"
@@ -244,41 +243,6 @@ func (u *unit) mayExist(ctx context.Context, r *ZoneRequest) error {
 	return nil
 }
 
-// vacant refuses a zone of somebody else below one that is open where that one has
-// something already, which would not be answered any more: records, instant aliases that
-// are held or at rest, and the hosts that people take for a seller's own.
-func (u *unit) vacant(ctx context.Context, above *Zone, name Name) error {
-	taken := fmt.Errorf("%w: %s", ErrForeignZone, name)
-	e, err := u.render(ctx, above)
-	if _, invalid := errors.AsType[*tierhost.Invalid](err); err != nil && !invalid {
-		return err
-	}
-	for _, s := range e.Shown {
-		if s.Record.Name.Within(name) && (s.Layer != LayerSystem || s.ID != cutID) {
-			return taken
-		}
-	}
-	settings, err := u.settings(ctx, above.Seller)
-	if err != nil {
-		return err
-	}
-	for n := name; n.Below(above.Name); n = n.Parent() {
-		a, err := u.rows.Alias(ctx, n)
-		switch {
-		case errors.Is(err, storage.ErrNotFound):
-		case err != nil:
-			return err
-		case a.Held() || u.now.Before(a.Rested):
-			return taken
-		}
-		label, _, _ := strings.Cut(string(n), ".")
-		if above.Purpose == PurposeService && n.Parent() == above.Name && reserved(label, &settings) {
-			return taken
-		}
-	}
-	return nil
-}
-
 // lets reports whether a zone may be made right below z.
 func (z *Zone) lets(r *ZoneRequest) bool {
 	switch {
@@ -383,46 +347,6 @@ func (u *unit) revise(ctx context.Context, z *Zone, before *Zone, by string) err
 		return nil
 	}
 	return u.publish(ctx, z, changed)
-}
-
-// mayHold refuses what is more than a zone may have, disabled records included, and what its
-// servers cannot publish: kept, it would stop the whole zone. What was more before may get
-// less.
-func (u *unit) mayHold(ctx context.Context, z, before *Zone, e Effective) error {
-	var issues tierhost.Issues
-	most := u.m.opt.MaxRecords
-	switch {
-	case z.Purpose == PurposeService, z.Purpose == PurposeReverse: // the host's, as large as it is
-	case len(z.Custom) > most && (before == nil || len(z.Custom) > len(before.Custom)):
-		issues.Add("zone", "too_many_records", "the zone has %d custom records, at most %d are allowed", len(z.Custom), most)
-		return issues.Err()
-	}
-	return u.publishable(ctx, z, e)
-}
-
-// publishable refuses what the servers of a zone cannot publish, as far as this manager has
-// their drivers.
-func (u *unit) publishable(ctx context.Context, z *Zone, e Effective) error {
-	records := e.Records()
-	var asked []string
-	for _, a := range z.Servers {
-		s, err := u.server(ctx, a.Server)
-		if errors.Is(err, storage.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		driver := u.m.opt.Drivers[s.Driver]
-		if driver == nil || slices.Contains(asked, s.Driver) {
-			continue
-		}
-		asked = append(asked, s.Driver)
-		if err := driver.Capabilities().Check(records); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // publish has the servers of a zone brought to its revision, and those that it is no more
