@@ -119,3 +119,31 @@ func TestAServerThatHangsAtChangesTripsTheBreaker(t *testing.T) {
 		w.published(dns.Name(fmt.Sprintf("z%d.example", i)))
 	}
 }
+
+// A change that was made without all that belongs to it is made again, though nothing
+// differs: a file was written and the server was not told.
+func TestWhatWasAppliedHalfIsRepeated(t *testing.T) {
+	t.Parallel()
+	w := open(t, dns.Options{})
+	left := map[string]int{"apply": 2, "remove": 2}
+	w.net.after = func(call string, at dns.ServerID, _ dns.Name) error {
+		if at == "ns1" && left[call] > 0 {
+			left[call]--
+			return tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectApplied, errors.New("the server was not told"))
+		}
+		return nil
+	}
+	w.create("example.com", "42")
+	w.run(time.Minute)
+	w.published("example.com")
+	require.Equal(t, 3, w.net.count("apply ns1 example.com"))
+	require.Equal(t, 1, w.net.count("apply ns2 example.com"))
+	w.remove("example.com")
+	w.run(time.Minute)
+	require.False(t, w.net.at("ns1", "example.com").Present)
+	require.Equal(t, 3, w.net.count("remove ns1 example.com"))
+	require.Equal(t, 1, w.net.count("remove ns2 example.com"))
+	all, err := w.Status(t.Context(), "example.com")
+	require.NoError(t, err)
+	require.Empty(t, all)
+}

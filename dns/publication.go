@@ -113,6 +113,9 @@ type Failure struct {
 	Text string    `json:"text,omitempty"`
 	// Permanent: trying again is useless as long as nothing else changes.
 	Permanent bool `json:"permanent,omitempty"`
+	// Applied: the change was made, and something that belongs to it was not, such as that
+	// a program reads it: the call is made again though nothing differs.
+	Applied bool `json:"applied,omitempty"`
 }
 
 // want has a revision brought to the server.
@@ -165,7 +168,7 @@ func (p *Publication) failed(f Failure, answered bool, retryAfter time.Duration,
 
 // failureOf is an error of a driver as it is kept.
 func failureOf(step string, err error) Failure {
-	f := Failure{Step: step, Code: tierhost.CodeOf(err), Text: shortened(err.Error())}
+	f := Failure{Step: step, Code: tierhost.CodeOf(err), Text: shortened(err.Error()), Applied: tierhost.EffectOf(err) == tierhost.EffectApplied}
 	if f.Code == "" {
 		f.Code = tierhost.KindOf(err).String()
 	}

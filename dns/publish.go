@@ -283,7 +283,9 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	}
 	switch {
 	case same && o.observed.Serial == t.zone.Serial:
-		o.done = true
+		o.done = !t.unfinished("apply") || call("apply", func(ctx context.Context) error {
+			return t.driver.Apply(ctx, t.place, t.repeated(o.observed))
+		})
 		return o
 	case same && o.observed.Serial.After(t.zone.Serial):
 		o.adopt = true
@@ -345,6 +347,18 @@ func (t *task) revision(s Serial) Revision {
 	return Revision{Zone: t.zone.Name, Serial: s, Records: t.records}
 }
 
+// unfinished reports whether the last attempt made a change and did not finish.
+func (t *task) unfinished(step string) bool {
+	f := t.p.Failure
+	return f != nil && f.Applied && f.Step == step
+}
+
+// repeated is the change that has led to what a server publishes.
+func (t *task) repeated(p Published) Change {
+	expect := Expect{Present: true, Serial: p.Serial}
+	return Change{Operation: operation(t.p.Operation, expect, p.Serial), Zone: t.zone.Name, Expect: expect, Serial: p.Serial, Desired: Sorted(t.records)}
+}
+
 // same reports whether a server publishes the records that it should, whatever the serial.
 func (t *task) same(p Published) bool {
 	plan, err := NewPlan(PlanInput{Zone: t.zone.Name, Observed: p, Revision: t.revision(p.Serial)})
@@ -354,8 +368,8 @@ func (t *task) same(p Published) bool {
 // remove makes the calls that have a server serve a zone no more. Of what did not come from
 // here that needs the token of the plan that shows it.
 func (m *Manager) remove(t *task, o *outcome, call func(string, func(context.Context) error) bool, fetch func(string) bool) {
-	if o.observed.Present {
-		if !t.p.ours(o.observed.Records) {
+	if o.observed.Present || t.unfinished("remove") {
+		if o.observed.Present && !t.p.ours(o.observed.Records) {
 			plan, err := NewPlan(PlanInput{Server: t.p.Server, Zone: t.p.Zone, Observed: o.observed, Foreign: true})
 			if err != nil {
 				o.failure = &Failure{Step: "plan", Code: "not_planned", Text: shortened(err.Error())}
