@@ -12,6 +12,7 @@ import (
 // as one that has burnt: the old place of a move, the new one of a move that is taken back
 // by this, or, of a service whose removal has begun, all of it. Nothing is removed there
 // any more, the room that it had there is free, and the event [LeftoverAbandoned] says so.
+// What it has used there since its meters were read last is lost (event [UsageLost]).
 // A service that was parked for it goes on. Should the server come back after all, a sweep
 // finds what is there ([FoundOrphan]).
 //
@@ -81,25 +82,28 @@ func (u *unit) abandon(ctx context.Context, t *touched, server ServerID, reason 
 	if err == nil && status != StatusDown {
 		return refuse("server_not_down", "server %s is %s: what is there can still be removed", server, status)
 	}
-	freed, given, err := t.Service.abandon(server, u.now)
+	v, given, err := t.Service.abandon(server, u.now)
 	if err != nil || !given {
 		return err
 	}
-	u.free(freed...)
+	u.free(v.freed...)
 	u.event(&t.Service, LeftoverAbandoned{
 		Service: t.ID, Kind: t.Kind, Name: t.Name, Account: t.Account, Server: server, Reason: reason,
 	})
-	return nil
+	if err := u.lose(ctx, t, server, "given up: "+reason, false); err != nil {
+		return err
+	}
+	return u.part(ctx, t, server, v)
 }
 
 // abandon forgets what may be of the service on a server, and reports whether there was
 // anything.
-func (s *Service) abandon(server ServerID, now time.Time) (freed []ReservationRef, given bool, err error) {
+func (s *Service) abandon(server ServerID, now time.Time) (v verdict, given bool, err error) {
 	switch {
 	case s.livesOn(server):
-		return nil, false, refuse("lives_there", "service %s is on %s: it has to be moved or removed first", s.ID, server)
+		return v, false, refuse("lives_there", "service %s is on %s: it has to be moved or removed first", s.ID, server)
 	case !s.remainsOn(server):
-		return nil, false, nil
+		return v, false, nil
 	}
 	if s.Move != nil && s.Move.To == server {
 		s.dropMove("move_cancelled")
@@ -108,12 +112,11 @@ func (s *Service) abandon(server ServerID, now time.Time) (freed []ReservationRe
 		s.Operation = nil // nothing of it is looked at
 	}
 	s.want(now)
-	var v verdict
 	for s.leftOn(server) {
 		s.removedFrom(server, now, &v)
 	}
 	if s.Server == server {
 		s.removedFrom(server, now, &v)
 	}
-	return v.freed, true, nil
+	return v, true, nil
 }

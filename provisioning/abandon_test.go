@@ -2,11 +2,14 @@ package provisioning_test
 
 import (
 	"testing"
+	"time"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
+	"github.com/tierhost/tierhost/provisioning/fake"
 )
 
 // burns has a server go for good.
@@ -160,4 +163,51 @@ func TestAbandonDuringACall(t *testing.T) {
 	require.Equal(t, now, s.Server)
 	require.Empty(t, s.Leftovers)
 	w.sound()
+}
+
+// What was used on a burnt server since its meters were read last cannot be billed: that is
+// told. The stay there has ended: a service that comes back to the repaired server begins
+// with new meters.
+func TestAbandonTellsOfLostUsage(t *testing.T) {
+	t.Parallel()
+	w, id, old, other := movable(t)
+	s := newSink()
+	use := func(on provisioning.ServerID, n int64) {
+		w.driver.Use(on, "web", "shop", fake.MeterRequests, decimal.NewFromInt(n))
+	}
+	use(old, 600)
+	w.collect(s)
+	since := w.clock.Now()
+	w.clock.Advance(time.Hour)
+	use(old, 50)
+	w.move(id)
+	for w.get(id).Server == old {
+		w.step(w.Manager, true)
+	}
+	w.burns(old)
+	w.days(1)
+	w.events()
+	_, err := w.Abandon(t.Context(), id, old, "burnt")
+	require.NoError(t, err)
+	require.Contains(t, w.events(), provisioning.EventData(provisioning.UsageLost{
+		Service: id, Kind: "web", Name: "shop", Account: "a1", Server: old, Since: since, Text: "given up: burnt",
+	}))
+	require.EqualValues(t, 600, s.total(fake.MeterRequests))
+
+	// The server comes back empty, and the service to it.
+	w.driver.SetDown(old, false)
+	_, err = w.SetServerStatus(t.Context(), old, provisioning.StatusActive)
+	require.NoError(t, err)
+	w.driver.Delete(old, "web", "shop")
+	w.days(1)
+	require.Equal(t, other, w.get(id).Server)
+	_, err = w.Move(t.Context(), provisioning.MoveRequest{Service: id, To: old})
+	require.NoError(t, err)
+	w.days(1)
+	require.Equal(t, old, w.phase(id, provisioning.PhaseActive).Server)
+	w.clock.Advance(time.Hour)
+	use(old, 7)
+	w.collect(s)
+	require.EqualValues(t, 607, s.total(fake.MeterRequests))
+	require.Empty(t, s.twice)
 }

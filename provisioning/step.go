@@ -327,10 +327,6 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 			return err
 		}
 		u.clear()
-		// After the service, as when it is leased: so nobody waits for the other.
-		if err := u.putStays(ctx, t.server); err != nil {
-			return err
-		}
 		if c.uncalled || c.ended { // which says nothing about the server
 			return u.leave(ctx, t)
 		}
@@ -343,7 +339,9 @@ func (m *Manager) record(ctx context.Context, t *task, c made) error {
 }
 
 // clear forgets what was written.
-func (u *unit) clear() { u.services, u.chains, u.freed, u.resized, u.events = nil, nil, nil, nil, nil }
+func (u *unit) clear() {
+	u.services, u.chains, u.freed, u.resized, u.events, u.stays = nil, nil, nil, nil, nil, nil
+}
 
 // leave gives the slot of a task back.
 func (u *unit) leave(ctx context.Context, t *task) error {

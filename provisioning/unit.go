@@ -204,10 +204,12 @@ func (u *unit) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(u.events) == 0 {
-		return nil
+	if len(u.events) > 0 {
+		if err := u.outbox.Append(ctx, u.events); err != nil {
+			return err
+		}
 	}
-	return u.outbox.Append(ctx, u.events)
+	return u.putStays(ctx) // last, since it locks gates
 }
 
 // vacate gives the room of services back. It is theirs whatever its token: a host may have

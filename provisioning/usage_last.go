@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -62,17 +63,9 @@ func (m *Manager) lastReading(ctx context.Context, t *task, in Call) (all []Samp
 // part keeps what was read before a removal, and notes where the service is no longer.
 func (u *unit) part(ctx context.Context, s *touched, server ServerID, v verdict) error {
 	if v.unread {
-		readings, err := u.rows.Readings(ctx, []ServiceID{s.ID})
-		if err != nil {
+		if err := u.lose(ctx, s, server, s.Failure.Text, true); err != nil {
 			return err
 		}
-		lost := UsageLost{Service: s.ID, Kind: s.Kind, Name: s.Name, Account: s.Account, Server: server, Text: s.Failure.Text}
-		for _, r := range readings {
-			if r.Server == server && r.At.After(lost.Since) {
-				lost.Since = r.At
-			}
-		}
-		u.event(&s.Service, lost)
 	}
 	if stay, there := s.stay(server); there && len(v.last) > 0 {
 		stay.Last = v.last
@@ -82,17 +75,36 @@ func (u *unit) part(ctx context.Context, s *touched, server ServerID, v verdict)
 	return nil
 }
 
-// putStays writes the stays on a server that have changed, under its gate, as they are
-// counted.
-func (u *unit) putStays(ctx context.Context, server ServerID) error {
-	if len(u.stays) == 0 {
-		return nil
-	}
-	if _, err := u.rows.LockGate(ctx, server); err != nil {
+// lose makes the event that what a service has used on a server since the last reading may
+// be lost. Unless it is known to have meters there, there is none if none was ever read.
+func (u *unit) lose(ctx context.Context, s *touched, server ServerID, text string, metered bool) error {
+	readings, err := u.rows.Readings(ctx, []ServiceID{s.ID})
+	if err != nil {
 		return err
 	}
+	lost := UsageLost{Service: s.ID, Kind: s.Kind, Name: s.Name, Account: s.Account, Server: server, Text: text}
+	for _, r := range readings {
+		if r.Server == server && r.At.After(lost.Since) {
+			lost.Since = r.At
+		}
+	}
+	if metered || !lost.Since.IsZero() {
+		u.event(&s.Service, lost)
+	}
+	return nil
+}
+
+// putStays writes the stays that have changed, each under the gate of its server, as they
+// are counted.
+func (u *unit) putStays(ctx context.Context) error {
+	slices.SortStableFunc(u.stays, func(a, b Stay) int { return cmp.Compare(a.Server, b.Server) })
 	for i := range u.stays {
 		stay := &u.stays[i]
+		if i == 0 || u.stays[i-1].Server != stay.Server {
+			if _, err := u.lockGate(ctx, stay.Server); err != nil {
+				return err
+			}
+		}
 		old, err := u.rows.Stays(ctx, []Claim{{stay.Server, stay.Kind, stay.Name}})
 		if err != nil {
 			return err
@@ -102,6 +114,9 @@ func (u *unit) putStays(ctx context.Context, server ServerID) error {
 				stay.Last = merged(o.Last, stay.Last)
 			}
 		}
+	}
+	if len(u.stays) == 0 {
+		return nil
 	}
 	return u.rows.PutStays(ctx, u.stays)
 }
