@@ -52,6 +52,8 @@ func (m *Manager) PutAccount(ctx context.Context, a Account, key secret.Text) (A
 			return tierhost.E(op, tierhost.KindPrecondition, "other_seller", errors.New("an account stays its seller's"))
 		case old.Version > 0 && old.Gateway != a.Gateway:
 			return tierhost.E(op, tierhost.KindPrecondition, "other_gateway", errors.New("an account stays at its provider"))
+		case old.Version > 0 && old.Live != a.Live:
+			return tierhost.E(op, tierhost.KindPrecondition, "other_system", errors.New("an account stays in the provider's live system, or in its test system: what is open there would not be found in the other"))
 		}
 		if kept.Sealed == nil {
 			kept.Sealed = old.Sealed

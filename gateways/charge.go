@@ -307,7 +307,9 @@ func (m *Manager) operation(ctx context.Context, w *work) (Operation, error) {
 		ID: a.ID, Verb: a.Verb, Payment: p.ID, Amount: a.Amount, Present: p.Present, Card: p.Card, Number: p.Number, Text: p.Text, Begun: a.Begun,
 		Reference: p.Reference,
 	}
-	if w.look && a.Reference != "" {
+	// An earlier attempt's reference is another operation's: looked up by it, this one would
+	// not be found, and made again.
+	if a.paying() || w.look && a.Reference != "" {
 		o.Reference = a.Reference
 	}
 	if w.instrument == nil {

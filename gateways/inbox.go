@@ -244,6 +244,10 @@ func (m *Manager) disputed(ctx context.Context, in Inbound) (PaymentID, error) {
 		if p, _, err = u.about(ctx, in.Account, n.Operation, n.Reference); err != nil {
 			return err
 		}
+		now, err := u.rows.Notice(ctx, in.Account, in.Event)
+		if err != nil || !now.Done.IsZero() {
+			return err // somebody else was faster
+		}
 		if !d.Lost && !d.Won {
 			return nil // it is asked for; nothing has moved
 		}
@@ -260,10 +264,24 @@ func (m *Manager) disputed(ctx context.Context, in Inbound) (PaymentID, error) {
 			return fmt.Errorf("a dispute of %s does not belong to a payment of which %s are lost: %w", d.Amount, p.Lost, errors.Join(tierhost.ErrInvalid, err))
 		}
 		p.Lost = sum
+		gone, err := sum.Add(p.Refunded())
+		if err != nil {
+			return err
+		}
+		if more, err := gone.Cmp(p.Captured()); err != nil || more > 0 {
+			u.park(&p, ParkAmount, fmt.Sprintf("with the dispute %s more is gone than %s that were taken", in.Event, p.Captured()))
+		}
 		if err := m.opt.Settler.Settled(ctx, u.tx, s); err != nil {
 			return err
 		}
-		return u.put(ctx, &p, p.Phase)
+		if err := u.put(ctx, &p, p.Phase); err != nil {
+			return err
+		}
+		// Booked and done in one transaction, so that it is never booked again.
+		now.Version++
+		now.Tries++
+		now.Payment, now.Failure, now.State, now.Done, now.Due = p.ID, "", NoticeDone, u.now, time.Time{}
+		return u.rows.PutNotice(ctx, now)
 	})
 	return p.ID, err
 }

@@ -131,7 +131,7 @@ func (u *unit) conclude(ctx context.Context, w *work, r Result, failed error, ta
 // that is open is looked up, though this was about another one, and what waits is tried
 // again.
 func (u *unit) watch(ctx context.Context, p *Payment) {
-	if !p.Captured().IsZero() || p.ever(AttemptApproved) {
+	if p.ever(AttemptApproved) || p.ever(AttemptSuspense) {
 		p.Again = time.Time{}
 	}
 	a := p.open()
@@ -161,13 +161,12 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 	if a.State == AttemptApproved || a.State == AttemptSuspense || a.State == AttemptDeclined && r.Outcome != Approved {
 		return nil // known already; money that has moved does not go away by being asked again
 	}
-	late := !a.State.Open() // it was given up, and has worked after all
 	if err := u.count(ctx, p, a, string(r.Outcome)); err != nil {
 		return err
 	}
 	if r.Reference != "" {
 		a.Reference = r.Reference
-		if a.Verb == VerbCharge || a.Verb == VerbAuthorize {
+		if a.paying() && !p.ever(AttemptApproved) {
 			p.Reference = r.Reference
 		}
 	}
@@ -178,12 +177,12 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 	switch r.Outcome {
 	case Approved:
 		a.Ended = u.now
-		return u.approved(ctx, p, a, r, i, late)
+		return u.approved(ctx, p, a, r, i)
 	case Declined:
 		a.State, a.Ended, a.Decline = AttemptDeclined, u.now, keptDecline(r.Decline)
 		u.declined(p, a, i)
 	case Pending:
-		if !a.Until.IsZero() && !u.now.Before(a.Until) {
+		if !a.Until.IsZero() && !u.now.Before(a.Until) && r.Action != nil { // else a bank works on it
 			// Should it be paid after all, that is kept and booked.
 			a.State, a.Ended, a.Failure, p.Action = AttemptFailed, u.now, "nobody paid in time", nil
 			return nil
@@ -200,20 +199,25 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 }
 
 // approved keeps that money has moved, and has it booked.
-func (u *unit) approved(ctx context.Context, p *Payment, a *Attempt, r Result, i *Instrument, late bool) error {
+func (u *unit) approved(ctx context.Context, p *Payment, a *Attempt, r Result, i *Instrument) error {
 	if !r.Amount.Equal(a.Amount) {
 		a.State, a.Failure = AttemptSuspense, fmt.Sprintf("%s was asked for, the provider says %s", a.Amount, r.Amount)
 		u.park(p, ParkAmount, string(a.ID)+": "+a.Failure)
 		return nil
 	}
-	paying := a.Verb == VerbCharge || a.Verb == VerbAuthorize
-	if paying && late && (!p.Captured().IsZero() || !p.authorized().IsZero()) {
+	paying := a.paying()
+	if paying && (!p.Captured().IsZero() || !p.authorized().IsZero()) {
+		// One of them was given up, or its answer lost, and has worked after all.
 		a.State, a.Failure = AttemptSuspense, "another attempt has been approved"
 		u.park(p, ParkTwice, fmt.Sprintf("%s was thought lost and has taken %s as well", a.ID, a.Amount))
 		return nil
 	}
 	a.State = AttemptApproved
 	if paying {
+		p.Account = a.Account // where it is captured and given back
+		if a.Reference != "" {
+			p.Reference = a.Reference
+		}
 		p.Action, p.Expires, p.Due, p.Again = nil, r.Expires, time.Time{}, time.Time{}
 		if i != nil {
 			i.paid()
@@ -268,6 +272,9 @@ func (u *unit) declined(p *Payment, a *Attempt, i *Instrument) {
 			u.tell(p, RefundChanged{Payment: p.ID, Operation: a.ID, Customer: p.Customer, Purpose: p.Purpose, Amount: a.Amount, State: a.State})
 		}
 		return
+	}
+	if p.ever(AttemptApproved) {
+		return // another attempt has worked: nobody has to know
 	}
 	p.Action = nil
 	e := PaymentDeclined{
@@ -359,6 +366,9 @@ func (u *unit) refused(ctx context.Context, p *Payment, a *Attempt, failed error
 	}
 	if i == nil || a.Verb != VerbCharge && a.Verb != VerbAuthorize {
 		return nil, nil
+	}
+	if p.ever(AttemptApproved) || p.ever(AttemptSuspense) {
+		return nil, nil // another attempt has taken the money
 	}
 	outage := passes(failed)
 	if outage {

@@ -248,6 +248,9 @@ func (p *Payment) Captured() money.Money {
 	})
 }
 
+// paying reports whether the attempt is one to take the money, or to have it set aside.
+func (a *Attempt) paying() bool { return a.Verb == VerbCharge || a.Verb == VerbAuthorize }
+
 // ever reports whether an attempt is in a state.
 func (p *Payment) ever(state AttemptState) bool {
 	return slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State == state })
@@ -270,7 +273,7 @@ func (p *Payment) Refunded() money.Money {
 func (p *Payment) Refundable() money.Money {
 	left := p.Captured()
 	taken := p.sum(func(a *Attempt) bool {
-		return (a.Verb == VerbRefund || a.Verb == VerbVoid) && a.State.Open() || a.Verb == VerbRefund && a.State == AttemptApproved
+		return (a.Verb == VerbRefund || a.Verb == VerbVoid) && a.State.Open() || a.Verb == VerbRefund && (a.State == AttemptApproved || a.State == AttemptSuspense)
 	})
 	for _, less := range []money.Money{taken, p.Lost} {
 		if less.IsZero() {
@@ -289,7 +292,7 @@ func (p *Payment) Refundable() money.Money {
 // authorized is how much is set aside now.
 func (p *Payment) authorized() money.Money {
 	for i := range p.Attempts {
-		if a := &p.Attempts[i]; a.State == AttemptApproved && (a.Verb == VerbCapture || a.Verb == VerbVoid) {
+		if a := &p.Attempts[i]; (a.State == AttemptApproved || a.State == AttemptSuspense) && (a.Verb == VerbCapture || a.Verb == VerbVoid) {
 			return money.Zero(p.Amount.Currency())
 		}
 	}
@@ -309,7 +312,7 @@ func (p *Payment) phase() Phase {
 		return PhaseVoided
 	case has(VerbAuthorize, AttemptApproved):
 		return PhaseAuthorized
-	case paying(AttemptIntended), paying(AttemptUnknown):
+	case paying(AttemptIntended), paying(AttemptUnknown), paying(AttemptSuspense):
 		return PhaseOpen
 	case paying(AttemptPending) && p.Action != nil:
 		return PhaseAction

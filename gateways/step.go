@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -47,7 +48,12 @@ func (u *unit) take(ctx context.Context, p Payment) (*work, error) {
 		if err != nil {
 			return nil, err
 		}
-		if g := u.m.opt.Gateways[at.Gateway]; g != nil && !g.Capabilities().Finds && a.State != AttemptPending {
+		g := u.m.opt.Gateways[at.Gateway]
+		if g == nil { // another process has it
+			p.Due = u.now.Add(u.m.patience(1))
+			return nil, u.put(ctx, &p, before)
+		}
+		if !g.Capabilities().Finds && a.State != AttemptPending {
 			u.park(&p, ParkLost, fmt.Sprintf("%s: its worker has ended, and this provider cannot be asked", a.ID))
 			return nil, u.put(ctx, &p, before)
 		}
@@ -68,7 +74,11 @@ func (u *unit) take(ctx context.Context, p Payment) (*work, error) {
 	usable, why := i.Usable(u.now)
 	var route []Account
 	if usable {
-		if route, err = u.route(ctx, &p, &i); errors.Is(err, ErrNoGateway) {
+		if route, err = u.route(ctx, &p, &i); errors.Is(err, ErrNoGateway) && u.elsewhere(ctx, &p) {
+			p.Again = u.now.Add(u.m.patience(1))
+			p.Due, p.Phase = p.Again, PhaseWaiting
+			return nil, u.put(ctx, &p, before)
+		} else if errors.Is(err, ErrNoGateway) {
 			usable, why = false, "no_gateway"
 		} else if err != nil {
 			return nil, err
@@ -89,6 +99,13 @@ func (u *unit) take(ctx context.Context, p Payment) (*work, error) {
 		return nil, u.put(ctx, &p, before)
 	}
 	return u.intend(ctx, &p, route[0], &i)
+}
+
+// elsewhere reports whether the payment's seller has an active account whose gateway only
+// another process has.
+func (u *unit) elsewhere(ctx context.Context, p *Payment) bool {
+	all, err := u.sellerAccounts(ctx, p.Seller)
+	return err == nil && slices.ContainsFunc(all, func(a Account) bool { return a.Active && u.m.opt.Gateways[a.Gateway] == nil })
 }
 
 // NextDue returns when there is something to do next that is not yet: a payment to try or to

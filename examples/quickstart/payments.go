@@ -34,6 +34,9 @@ func (c *company) openPayments() error {
 
 // settled books what a customer has paid.
 func (c *company) settled(ctx context.Context, tx storage.Tx, s gateways.Settlement) error {
+	if s.Kind != gateways.Received { // nothing is given back in this year
+		return tierhost.E("quickstart", tierhost.KindUnsupported, "not_received", fmt.Errorf("%s %s", s.Amount, s.Kind))
+	}
 	id, err := strconv.ParseInt(s.Customer, 10, 64)
 	if err != nil {
 		return tierhost.E("quickstart", tierhost.KindInvalid, "no_account", err)

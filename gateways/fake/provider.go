@@ -376,6 +376,8 @@ func (p *Provider) find(at gateways.Place, o gateways.Operation) (gateways.Resul
 		return gateways.Result{}, tierhost.Fail(tierhost.KindUnsupported, tierhost.EffectNone, errors.New("this provider cannot be asked"))
 	case old == nil || old.hidden || old.account != at.Account:
 		return gateways.Result{}, gateways.ErrNoOperation
+	case (o.Verb == gateways.VerbCharge || o.Verb == gateways.VerbAuthorize) && o.Reference != "" && o.Reference != old.result.Reference:
+		return gateways.Result{}, gateways.ErrNoOperation // as of a provider that looks there only
 	default:
 		return old.result, nil
 	}
