@@ -54,14 +54,15 @@ func seeds(t testing.TB, usual int) []uint64 {
 type kind struct {
 	name string
 	open func(t testing.TB) reseller.Store
+	dsn  string // of a database of the test's own, if it has one: see alone
 }
 
 var (
-	inMemory = kind{"memory", func(testing.TB) reseller.Store { return memory.New() }}
-	inFile   = kind{"sqlite", func(t testing.TB) reseller.Store {
+	inMemory = kind{name: "memory", open: func(testing.TB) reseller.Store { return memory.New() }}
+	inFile   = kind{name: "sqlite", open: func(t testing.TB) reseller.Store {
 		return openFile(t, filepath.Join(t.TempDir(), "books.db"))
 	}}
-	onServer = kind{"postgres", func(t testing.TB) reseller.Store {
+	onServer = kind{name: "postgres", open: func(t testing.TB) reseller.Store {
 		dsn, schema := postgrestest.Schema(t)
 		return openSchema(t, dsn, schema)
 	}}

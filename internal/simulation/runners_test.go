@@ -27,7 +27,10 @@ func processes(t testing.TB, k kind, s *simulation.Script, n int) []*simulation.
 	var open func() reseller.Store
 	switch k.name {
 	case "postgres":
-		dsn, schema := postgrestest.Schema(t)
+		dsn, schema := k.dsn, "books"
+		if dsn == "" {
+			dsn, schema = postgrestest.Schema(t)
+		}
 		open = func() reseller.Store { return openSchema(t, dsn+" pool_max_conns=4", schema) }
 		if strings.Contains(dsn, "://") {
 			open = func() reseller.Store { return openSchema(t, withParam(dsn, "pool_max_conns=4"), schema) }
@@ -378,6 +381,7 @@ func TestRunnersAndResellers(t *testing.T) {
 					days = 80
 				}
 				s := simulation.NewScript(seed+40, simulation.Options{Resellers: true, Limits: !ordered, Accounts: 16, Days: days})
+				k := alone(t, k)
 				all := processes(t, k, s, 8)
 				require.NoError(t, all[0].Setup(t.Context()))
 				for i, w := range all {
@@ -397,20 +401,29 @@ func TestRunnersAndResellers(t *testing.T) {
 	})
 }
 
-// noDeadlocks fails if PostgreSQL had to end a deadlock, also one that the store has got
-// over by itself.
+// alone is a kind whose PostgreSQL has a database for this test only: deadlocks are
+// counted for each database.
+func alone(t testing.TB, k kind) kind {
+	t.Helper()
+	if k.name == onServer.name {
+		k.dsn = postgrestest.DSN(t)
+	}
+	return k
+}
+
+// noDeadlocks fails if PostgreSQL had to end a deadlock in the database that [alone] has
+// made, also one that the store has got over by itself.
 func noDeadlocks(t testing.TB, k kind) {
 	t.Helper()
-	if k.name != onServer.name {
+	if k.dsn == "" {
 		return
 	}
-	dsn, _ := postgrestest.Schema(t)
-	db, err := pgx.Connect(t.Context(), dsn)
+	db, err := pgx.Connect(t.Context(), k.dsn)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close(context.Background())) }()
 	var n int64
 	for deadline := time.Now().Add(1500 * time.Millisecond); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) { // what it counts is told late
-		require.NoError(t, db.QueryRow(t.Context(), "SELECT coalesce(sum(deadlocks), 0)::bigint FROM pg_stat_database").Scan(&n))
+		require.NoError(t, db.QueryRow(t.Context(), "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").Scan(&n))
 		require.Zero(t, n, "deadlocks")
 	}
 }
@@ -421,6 +434,7 @@ func TestNobodyBelowResellersIsBilledTwice(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k kind) {
 		s := simulation.NewScript(5, simulation.Options{Resellers: true})
+		k = alone(t, k)
 		all := processes(t, k, s, 8)
 		w := all[0]
 		pool := decimal.New(20, 0)
@@ -470,6 +484,7 @@ func TestLastUnitOfALimit(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k kind) {
 		s := simulation.NewScript(5, simulation.Options{Resellers: true})
+		k = alone(t, k)
 		all := processes(t, k, s, 3)
 		fill(t, all[0], func(l *billing.Line) { l.Free = decimal.New(7, 0) })
 		far := signUp(t, all[0], "alpha", "far")

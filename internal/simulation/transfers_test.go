@@ -19,6 +19,7 @@ func TestTransfersByRunnersAtOnce(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k kind) {
 		s := simulation.NewScript(5, simulation.Options{Resellers: true})
+		k = alone(t, k)
 		all := processes(t, k, s, 8)
 		w := all[0]
 		sellers := []billing.SellerID{"acme", "alpha", "beta", "delta"}

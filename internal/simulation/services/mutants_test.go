@@ -281,7 +281,7 @@ func TestFaultsAreNoticed(t *testing.T) {
 		}, 200, []string{"calls at once on"}},
 		{"what succeeded is not looked at", func(o *services.Options) {
 			o.Driver = func(d *fake.Driver) provisioning.Driver { return blind{d} }
-		}, 20, []string{"should be", ", and on "}},
+		}, 20, []string{"should be", ", and on ", ", and has room for "}},
 		{"servers hold more than they may", func(o *services.Options) {
 			o.Store = onRows(func(r provisioning.Rows) provisioning.Rows { return roomy{r} })
 		}, 20, []string{"services have room on"}},
