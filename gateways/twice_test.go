@@ -92,12 +92,9 @@ func TestGatewayOfAnotherProcess(t *testing.T) {
 		return errors.New("it has nothing to settle")
 	}), Sealer: keys})
 	require.NoError(t, err)
-	for key, script := range map[string]fake.Script{
-		"lost": {After: true}, "declined": {Decline: &gateways.Decline{Code: gateways.DeclineFunds}},
-	} {
-		w.first.Script(script)
-		w.charge(key)
-	}
+	w.first.Script(fake.Script{After: true}, fake.Script{Decline: &gateways.Decline{Code: gateways.DeclineFunds}})
+	w.charge("lost")
+	w.charge("declined")
 	for range 100 {
 		w.clock.Advance(time.Hour)
 		for {
