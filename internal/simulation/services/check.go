@@ -174,8 +174,8 @@ func (w *World) fitting(ctx context.Context, rows provisioning.Rows, all []provi
 	}
 	for i := range all {
 		s := &all[i]
-		if s.Recheck || w.unheard[s.ID] {
-			continue // a call that was overtaken has made it what it was once; that is looked at
+		if w.outlived[s.ID] {
+			continue
 		}
 		for ref, on := range room(s) {
 			t, there := w.site.Thing(on, s.Kind, s.Name)

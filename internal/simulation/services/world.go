@@ -50,11 +50,15 @@ type World struct {
 	// recorded, because the store failed or the worker had ended: what it did only a sweep
 	// finds.
 	unheard map[provisioning.ServiceID]bool
-	foreign map[provisioning.ServerID][]fake.Thing
-	backups []func()
-	sick    map[provisioning.ServerID]bool // they do nothing that is asked of them
-	depth   int                            // of calls within calls
-	calm    bool
+	// outlived are services of which a call came back after its lease: others may have gone
+	// on, and it may have made the thing what it was once. That is looked at and put right,
+	// and until then the thing may be larger than its room.
+	outlived map[provisioning.ServiceID]bool
+	foreign  map[provisioning.ServerID][]fake.Thing
+	backups  []func()
+	sick     map[provisioning.ServerID]bool // they do nothing that is asked of them
+	depth    int                            // of calls within calls
+	calm     bool
 	// happened counts what may have changed anything, and checked is how much of it was
 	// looked at.
 	happened, checked int
@@ -101,7 +105,7 @@ func New(ctx context.Context, st provisioning.Store, o Options) (*World, error) 
 	w := &World{
 		opt: o, rnd: rand.New(rand.NewPCG(o.Seed, 1)), clock: tierhost.NewTestClock(time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)),
 		ids: tierhost.NewSequenceIDs(), inner: st, foreign: map[provisioning.ServerID][]fake.Thing{}, Stats: map[string]int{},
-		sick: map[provisioning.ServerID]bool{}, unsure: map[provisioning.ServiceID]bool{}, unheard: map[provisioning.ServiceID]bool{}, capacity: map[provisioning.ServerID]int64{}, versions: map[provisioning.ServiceID]int64{},
+		sick: map[provisioning.ServerID]bool{}, unsure: map[provisioning.ServiceID]bool{}, unheard: map[provisioning.ServiceID]bool{}, outlived: map[provisioning.ServiceID]bool{}, capacity: map[provisioning.ServerID]int64{}, versions: map[provisioning.ServiceID]int64{},
 	}
 	w.site = fake.New(fake.Options{Clock: w.clock})
 	s := &w.swarm
@@ -409,7 +413,12 @@ func (w *World) step(ctx context.Context, p, busy *process) {
 	}
 	p.last = nil
 	worked, err := p.Step(ctx)
-	if r := p.last; err != nil && r != nil && !w.clock.Now().Before(r.begun.Add(lease)) {
+	r := p.last
+	outlived := r != nil && !w.clock.Now().Before(r.begun.Add(lease))
+	if outlived {
+		w.outlived[r.Service] = true
+	}
+	if outlived && err != nil {
 		w.Stats["late and unheard"]++
 		w.unheard[r.Service] = true
 		w.unsure[r.Service] = w.unsure[r.Service] || r.Password || r.Verb == provisioning.VerbRemove
