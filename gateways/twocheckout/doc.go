@@ -20,7 +20,9 @@
 //
 // The instant payment notification (IPN) is signed with HMAC by SHA3-256 or SHA2-256 over
 // its values as they stand; MD5 is refused. Neither the names of its fields are signed nor
-// the other signatures, so the fields that are read have to be there, once. It may be four days old. 2Checkout wants a
+// the other signatures, so the fields that are read have to be there, once: TEST_ORDER too, which
+// has to be chosen in the panel. Without it a test order, which any customer can make of a
+// live link, looks like one that was paid. It may be four days old. 2Checkout wants a
 // signed answer, and sends again until it gets one.
 //
 // # How far it is proven

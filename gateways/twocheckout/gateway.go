@@ -149,7 +149,13 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 	var list struct {
 		Items []order `json:"Items"`
 	}
-	q := url.Values{"ExternalRefNo": {string(o.ID)}, "Limit": {"200"}, "Page": {"1"}}
+	q := url.Values{"ExternalRefNo": {string(o.ID)}, "Limit": {"200"}, "Page": {"1"}, "IncludeTestOrders": {"NO"}}
+	if !at.Live {
+		q.Set("IncludeTestOrders", "ONLY")
+	}
+	if !o.Begun.IsZero() { // without it only those of the last days are listed
+		q.Set("StartDate", o.Begun.UTC().AddDate(0, 0, -1).Format(time.DateOnly))
+	}
 	if err := g.get(ctx, o.Tape, config, key, "/rest/6.0/orders/?"+q.Encode(), &list); err != nil {
 		return gateways.Result{}, err
 	}

@@ -80,7 +80,7 @@ func open(key Secret, in gateways.Incoming) (*notification, error) {
 		return nil, gateways.ErrSignature
 	}
 	// The names are not signed.
-	for _, name := range []string{"REFNO", "REFNOEXT", "ORDERSTATUS", "IPN_PID[]", "IPN_PNAME[]", "IPN_DATE", "IPN_TOTALGENERAL", "CURRENCY"} {
+	for _, name := range []string{"REFNO", "REFNOEXT", "ORDERSTATUS", "IPN_PID[]", "IPN_PNAME[]", "IPN_DATE", "IPN_TOTALGENERAL", "CURRENCY", "TEST_ORDER"} {
 		if _, has := n.fields[name]; !has {
 			return nil, bad
 		}
@@ -111,8 +111,10 @@ func (*Gateway) Notices(_ context.Context, at gateways.Place, in gateways.Incomi
 	if err == nil && f["ORDERSTATUS"] != "REFUND" { // whose amounts are those of the refund
 		n.Result = &r
 	}
-	if n.Operation == "" {
-		n.Reference, n.Result = "", nil // an order that was not begun here
+	// Test orders come signed and complete like others, and any link becomes one of a test
+	// order by a parameter that is not signed.
+	if n.Operation == "" || at.Live != (f["TEST_ORDER"] == "0") {
+		n.Operation, n.Reference, n.Result = "", "", nil // an order that was not begun here
 	}
 	return []gateways.Notice{n}, nil
 }

@@ -96,7 +96,7 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		items := []map[string]any{}
 		for _, pay := range p.bank.All() {
-			if p.deaf || pay.Operation == r.URL.Query().Get("ExternalRefNo") {
+			if p.deaf || pay.Operation == r.URL.Query().Get("ExternalRefNo") && r.URL.Query().Get("IncludeTestOrders") == "NO" {
 				items = append(items, order(pay))
 			}
 		}
@@ -170,7 +170,7 @@ func incoming(body []byte) gateways.Incoming {
 func ipn(pay *peertest.Payment, at time.Time) [][2]string {
 	return [][2]string{
 		{"REFNO", pay.ID}, {"REFNOEXT", pay.Operation}, {"ORDERSTATUS", status(pay)}, {"IPN_PID[]", "1000037"}, {"IPN_PNAME[]", "Höstıng"},
-		{"IPN_TOTALGENERAL", decimal(pay.Amount)}, {"CURRENCY", "EUR"}, {"IPN_DATE", at.UTC().Format("20060102150405")},
+		{"IPN_TOTALGENERAL", decimal(pay.Amount)}, {"CURRENCY", "EUR"}, {"IPN_DATE", at.UTC().Format("20060102150405")}, {"TEST_ORDER", "0"},
 	}
 }
 

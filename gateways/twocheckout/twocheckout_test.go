@@ -98,6 +98,20 @@ func TestNotifications(t *testing.T) {
 		})
 	}
 
+	// A customer who pays a live link with a test card has paid nothing, and the other way round.
+	for _, c := range []struct {
+		live bool
+		test string
+		ours bool
+	}{{true, "0", true}, {true, "1", false}, {true, "", false}, {false, "1", true}, {false, "0", false}} {
+		at := p.place()
+		at.Live = c.live
+		n, err := p.gateway().Notices(t.Context(), at, incoming(form(key, sha3256, "SIGNATURE_SHA3_256", changed("TEST_ORDER", c.test)...)), now)
+		require.NoError(t, err)
+		require.Equal(t, c.ours, n[0].Operation != "" && n[0].Result != nil, "%+v", c)
+		require.Equal(t, c.ours, n[0].Reference != "", "%+v", c)
+	}
+
 	// The answer is signed, in the way in which the notification was.
 	a, err := p.gateway().Answer(t.Context(), p.place(), incoming(form(key, sha256.New, "SIGNATURE_SHA2_256", fields...)), now)
 	require.NoError(t, err)
@@ -180,7 +194,7 @@ func FuzzNotices(f *testing.F) {
 		}
 		body := form(signer, sha3256, "SIGNATURE_SHA3_256", [2]string{name, reference}, [2]string{"REFNOEXT", "op-1"}, [2]string{"ORDERSTATUS", status},
 			[2]string{"IPN_PID[]", "1"}, [2]string{"IPN_PNAME[]", "a"}, [2]string{"IPN_TOTALGENERAL", amount}, [2]string{"CURRENCY", currency},
-			[2]string{"IPN_DATE", p.clock.Now().Format("20060102150405")})
+			[2]string{"IPN_DATE", p.clock.Now().Format("20060102150405")}, [2]string{"TEST_ORDER", "0"})
 		n, err := p.gateway().Notices(t.Context(), p.place(), incoming(body), p.clock.Now())
 		switch {
 		case err != nil && !errors.Is(err, gateways.ErrSignature) && !errors.Is(err, tierhost.ErrInvalid):
