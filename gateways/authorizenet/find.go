@@ -141,9 +141,11 @@ func (c *caller) result(o gateways.Operation, d *details) (gateways.Result, erro
 	case "underReview", "FDSPendingReview", "FDSAuthorizedPendingReview", "authorizedPendingRelease":
 		return r, nil
 	case "voided":
-	case "declined", "expired", "failedReview", "communicationError", "generalError", "settlementError":
+	case "declined", "expired", "failedReview", "communicationError", "generalError":
 		r.Outcome, r.Decline = gateways.Declined, decline(d.Reason, d.Status+" "+d.Text)
 		return r, nil
+	case "settlementError": // its batch can be settled again, for 30 days
+		return gateways.Result{}, exchange.Unclear("the settlement of %.40q has failed, and may be repeated", d.TransID)
 	default:
 		return gateways.Result{}, exchange.Unclear("%.40q has the unknown status %.40q", d.TransID, d.Status)
 	}
