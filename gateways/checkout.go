@@ -186,7 +186,9 @@ func (m *Manager) Settle(ctx context.Context, account AccountID, id OperationID,
 			return err
 		}
 		a := p.attempt(id)
-		if !a.State.Open() && a.State != AttemptFailed { // what was given up may have worked after all
+		// What was given up may have worked after all, and a customer whose card was declined may
+		// have given another one to the provider.
+		if !a.State.Open() && a.State != AttemptFailed && a.State != AttemptDeclined {
 			return nil
 		}
 		if p.Lease.Token != "" && u.now.Before(p.Lease.Until) {

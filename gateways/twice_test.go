@@ -128,3 +128,42 @@ func TestAccountStaysLiveOrTest(t *testing.T) {
 	_, err = w.PutAccount(t.Context(), a, secret.Text{})
 	require.Equal(t, "other_system", tierhost.CodeOf(err))
 }
+
+// On a provider's page a customer whose card was declined gives another one: a notice about
+// what was declined is a reason to look again.
+func TestDeclinedIsPaidAfterAll(t *testing.T) {
+	t.Parallel()
+	second := &secondThoughts{}
+	w := newWorld(t, func(o *gateways.Options) {
+		second.Provider = o.Gateways["first"].(*fake.Provider)
+		o.Gateways["first"] = second
+	})
+	w.first.Script(fake.Script{Decline: &gateways.Decline{Code: gateways.DeclineFunds}})
+	p := w.charge("1", func(q *gateways.ChargeRequest) { q.Present = true })
+	require.Equal(t, gateways.PhaseDeclined, p.Phase)
+	look := func() gateways.Payment {
+		p, err := w.Settle(t.Context(), "first", p.Attempts[0].ID, "")
+		require.NoError(t, err)
+		return p
+	}
+	require.Equal(t, gateways.PhaseDeclined, look().Phase)
+	second.paid = true
+	for range 2 {
+		require.Equal(t, gateways.PhasePaid, look().Phase)
+	}
+	require.Len(t, w.booked, 1)
+}
+
+// secondThoughts is a provider at which what was declined is paid later.
+type secondThoughts struct {
+	*fake.Provider
+	paid bool
+}
+
+func (s *secondThoughts) Find(ctx context.Context, at gateways.Place, o gateways.Operation) (gateways.Result, error) {
+	r, err := s.Provider.Find(ctx, at, o)
+	if s.paid && r.Outcome == gateways.Declined {
+		r.Outcome, r.Decline, r.Amount = gateways.Approved, gateways.Decline{}, o.Amount
+	}
+	return r, err
+}
