@@ -7,30 +7,33 @@ import (
 	"github.com/tierhost/tierhost/storage"
 )
 
+// names are IDs that are names of zones, in their order.
+func names() []string { return []string{"0", "a", "a-b", "a.b", "aa", "b", "xn--9ca"} }
+
 func serverKind() kind[dns.Server] {
 	return kind[dns.Server]{
-		prefix: "SERVER", what: "name server",
-		row: func(id string) dns.Server {
+		Rows: rowsOf(), Prefix: "SERVER", What: "name server", Lost: "A field that is lost is a zone that changes by itself.",
+		Row: func(id string) dns.Server {
 			return dns.Server{ID: dns.ServerID(id), Version: 1, Name: "ns.example", Machine: "m", Role: dns.RoleAny, Status: dns.ServerActive, Driver: "d"}
 		},
-		full: func() dns.Server {
+		Full: func() dns.Server {
 			s := filled[dns.Server]()
 			s.ID, s.Version = odd, 1
 			return s
 		},
-		version: func(s *dns.Server) *int64 { return &s.Version },
-		change:  func(s *dns.Server) { s.Machine = "other" },
-		put:     func(ctx context.Context, rows dns.Rows, s dns.Server) error { return rows.PutServer(ctx, s) },
-		find: func(ctx context.Context, rows dns.Rows, s dns.Server) (dns.Server, error) {
+		Version: func(s *dns.Server) *int64 { return &s.Version },
+		Change:  func(s *dns.Server) { s.Machine = "other" },
+		Put:     func(ctx context.Context, rows dns.Rows, s dns.Server) error { return rows.PutServer(ctx, s) },
+		Find: func(ctx context.Context, rows dns.Rows, s dns.Server) (dns.Server, error) {
 			return rows.Server(ctx, s.ID)
 		},
-		page: func(ctx context.Context, rows dns.Rows, after *dns.Server, limit int) ([]dns.Server, error) {
+		Page: func(ctx context.Context, rows dns.Rows, after *dns.Server, limit int) ([]dns.Server, error) {
 			if after == nil {
 				after = &dns.Server{}
 			}
 			return rows.Servers(ctx, after.ID, limit)
 		},
-		remove: func(ctx context.Context, rows dns.Rows, s dns.Server) error {
+		Remove: func(ctx context.Context, rows dns.Rows, s dns.Server) error {
 			return rows.RemoveServer(ctx, s.ID, s.Version)
 		},
 	}
@@ -38,17 +41,17 @@ func serverKind() kind[dns.Server] {
 
 func settingsKind() kind[dns.Settings] {
 	return kind[dns.Settings]{
-		prefix: "SETTINGS", what: "seller's settings",
-		row: func(id string) dns.Settings { return dns.Settings{Seller: id, Version: 1} },
-		full: func() dns.Settings {
+		Rows: rowsOf(), Prefix: "SETTINGS", What: "seller's settings", Lost: "A field that is lost is a zone that changes by itself.",
+		Row: func(id string) dns.Settings { return dns.Settings{Seller: id, Version: 1} },
+		Full: func() dns.Settings {
 			s := filled[dns.Settings]()
 			s.Seller, s.Version = "", 1 // the host's
 			return s
 		},
-		version: func(s *dns.Settings) *int64 { return &s.Version },
-		change:  func(s *dns.Settings) { s.Contact = "other.example" },
-		put:     func(ctx context.Context, rows dns.Rows, s dns.Settings) error { return rows.PutSettings(ctx, s) },
-		find: func(ctx context.Context, rows dns.Rows, s dns.Settings) (dns.Settings, error) {
+		Version: func(s *dns.Settings) *int64 { return &s.Version },
+		Change:  func(s *dns.Settings) { s.Contact = "other.example" },
+		Put:     func(ctx context.Context, rows dns.Rows, s dns.Settings) error { return rows.PutSettings(ctx, s) },
+		Find: func(ctx context.Context, rows dns.Rows, s dns.Settings) (dns.Settings, error) {
 			return rows.Settings(ctx, s.Seller)
 		},
 	}
@@ -56,19 +59,19 @@ func settingsKind() kind[dns.Settings] {
 
 func aliasKind() kind[dns.Alias] {
 	return kind[dns.Alias]{
-		prefix: "ALIAS", what: "alias",
-		row: func(id string) dns.Alias {
+		Rows: rowsOf(), Prefix: "ALIAS", What: "alias", Lost: "A field that is lost is a zone that changes by itself.",
+		Row: func(id string) dns.Alias {
 			return dns.Alias{Name: dns.Name(id), Version: 1, Zone: "service.example", Account: "account", Site: "site of " + id, Made: noon()}
 		},
-		full: func() dns.Alias {
+		Full: func() dns.Alias {
 			a := filled[dns.Alias]()
 			a.Version, a.Site = 1, odd
 			return a
 		},
-		version: func(a *dns.Alias) *int64 { return &a.Version },
-		change:  func(a *dns.Alias) { a.Made = a.Made.AddDate(1, 0, 0) },
-		put:     func(ctx context.Context, rows dns.Rows, a dns.Alias) error { return rows.PutAlias(ctx, a) },
-		find: func(ctx context.Context, rows dns.Rows, a dns.Alias) (dns.Alias, error) {
+		Version: func(a *dns.Alias) *int64 { return &a.Version },
+		Change:  func(a *dns.Alias) { a.Made = a.Made.AddDate(1, 0, 0) },
+		Put:     func(ctx context.Context, rows dns.Rows, a dns.Alias) error { return rows.PutAlias(ctx, a) },
+		Find: func(ctx context.Context, rows dns.Rows, a dns.Alias) (dns.Alias, error) {
 			return rows.Alias(ctx, a.Name)
 		},
 	}
@@ -76,25 +79,25 @@ func aliasKind() kind[dns.Alias] {
 
 func zoneKind() kind[dns.Zone] {
 	return kind[dns.Zone]{
-		prefix: "ZONE", what: "zone",
-		row: func(id string) dns.Zone {
+		Rows: rowsOf(), Names: names(), Prefix: "ZONE", What: "zone", Lost: "A field that is lost is a zone that changes by itself.",
+		Row: func(id string) dns.Zone {
 			return dns.Zone{
 				Name: dns.Name(id), Version: 1, State: dns.ZoneActive, Seller: "seller", Account: "account", Purpose: dns.PurposeDomain,
 				Revision: 1, Serial: 7, Created: noon(), Changed: noon(),
 			}
 		},
-		full: func() dns.Zone {
+		Full: func() dns.Zone {
 			z := filled[dns.Zone]()
 			z.Version, z.State, z.Serial = 1, dns.ZoneActive, 4294967295
 			return z
 		},
-		version: func(z *dns.Zone) *int64 { return &z.Version },
-		change:  func(z *dns.Zone) { z.Serial++ },
-		put:     func(ctx context.Context, rows dns.Rows, z dns.Zone) error { return rows.PutZones(ctx, []dns.Zone{z}) },
-		find: func(ctx context.Context, rows dns.Rows, z dns.Zone) (dns.Zone, error) {
+		Version: func(z *dns.Zone) *int64 { return &z.Version },
+		Change:  func(z *dns.Zone) { z.Serial++ },
+		Put:     func(ctx context.Context, rows dns.Rows, z dns.Zone) error { return rows.PutZones(ctx, []dns.Zone{z}) },
+		Find: func(ctx context.Context, rows dns.Rows, z dns.Zone) (dns.Zone, error) {
 			return only(rows.Zones(ctx, []dns.Name{z.Name, "else.example"}))
 		},
-		page: func(ctx context.Context, rows dns.Rows, after *dns.Zone, limit int) ([]dns.Zone, error) {
+		Page: func(ctx context.Context, rows dns.Rows, after *dns.Zone, limit int) ([]dns.Zone, error) {
 			if after == nil {
 				after = &dns.Zone{}
 			}
@@ -116,30 +119,30 @@ func only[V any](found []V, err error) (one V, _ error) {
 
 func publicationKind() kind[dns.Publication] {
 	return kind[dns.Publication]{
-		prefix: "PUBLICATION", what: "publication",
-		row: func(id string) dns.Publication {
+		Rows: rowsOf(), Names: names(), Prefix: "PUBLICATION", What: "publication", Lost: "A field that is lost is a zone that changes by itself.",
+		Row: func(id string) dns.Publication {
 			return dns.Publication{Zone: dns.Name(id), Server: "s", Version: 1, State: dns.PublicationPending, Revision: 1, Desired: 7, Due: noon()}
 		},
-		full: func() dns.Publication {
+		Full: func() dns.Publication {
 			p := filled[dns.Publication]()
 			p.Version = 1
 			return p
 		},
-		version: func(p *dns.Publication) *int64 { return &p.Version },
-		change:  func(p *dns.Publication) { p.State, p.Lease = dns.PublicationSettled, dns.Lease{} },
-		put: func(ctx context.Context, rows dns.Rows, p dns.Publication) error {
+		Version: func(p *dns.Publication) *int64 { return &p.Version },
+		Change:  func(p *dns.Publication) { p.State, p.Lease = dns.PublicationSettled, dns.Lease{} },
+		Put: func(ctx context.Context, rows dns.Rows, p dns.Publication) error {
 			return rows.PutPublications(ctx, []dns.Publication{p})
 		},
-		find: func(ctx context.Context, rows dns.Rows, p dns.Publication) (dns.Publication, error) {
+		Find: func(ctx context.Context, rows dns.Rows, p dns.Publication) (dns.Publication, error) {
 			return only(rows.Publications(ctx, []dns.Name{p.Zone, "else.example"}))
 		},
-		page: func(ctx context.Context, rows dns.Rows, after *dns.Publication, limit int) ([]dns.Publication, error) {
+		Page: func(ctx context.Context, rows dns.Rows, after *dns.Publication, limit int) ([]dns.Publication, error) {
 			if after == nil {
 				after = &dns.Publication{}
 			}
 			return rows.PublicationPage(ctx, dns.PublicationQuery{}, after.Key(), limit)
 		},
-		remove: func(ctx context.Context, rows dns.Rows, p dns.Publication) error {
+		Remove: func(ctx context.Context, rows dns.Rows, p dns.Publication) error {
 			return rows.RemovePublication(ctx, p.Key(), p.Version)
 		},
 	}

@@ -24,7 +24,7 @@ func calls() []call {
 		return call{Name: name, Writes: true, Plain: plain, Do: do}
 	}
 	return []call{
-		writes("PutServer", true, func(ctx context.Context, rows dns.Rows) error { return rows.PutServer(ctx, serverKind().row("new")) }),
+		writes("PutServer", true, func(ctx context.Context, rows dns.Rows) error { return rows.PutServer(ctx, serverKind().Row("new")) }),
 		writes("RemoveServer", false, func(ctx context.Context, rows dns.Rows) error { return rows.RemoveServer(ctx, "s", 1) }),
 		writes("LockGate", false, func(ctx context.Context, rows dns.Rows) error { return err2(rows.LockGate(ctx, "s")) }),
 		writes("PutGate", true, func(ctx context.Context, rows dns.Rows) error {
@@ -42,12 +42,12 @@ func calls() []call {
 			return rows.PutZones(ctx, []dns.Zone{zone("new", nil)})
 		}),
 		writes("PutPublications", true, func(ctx context.Context, rows dns.Rows) error {
-			return rows.PutPublications(ctx, []dns.Publication{publicationKind().row("new")})
+			return rows.PutPublications(ctx, []dns.Publication{publicationKind().Row("new")})
 		}),
 		writes("RemovePublication", false, func(ctx context.Context, rows dns.Rows) error {
 			return rows.RemovePublication(ctx, dns.PublicationKey{Zone: "a.example", Server: "s"}, 1)
 		}),
-		writes("PutAlias", true, func(ctx context.Context, rows dns.Rows) error { return rows.PutAlias(ctx, aliasKind().row("new")) }),
+		writes("PutAlias", true, func(ctx context.Context, rows dns.Rows) error { return rows.PutAlias(ctx, aliasKind().Row("new")) }),
 		{Name: "Server", Do: func(ctx context.Context, rows dns.Rows) error { return err2(rows.Server(ctx, "s")) }},
 		{Name: "Servers", Do: func(ctx context.Context, rows dns.Rows) error { return err2(rows.Servers(ctx, "", 1)) }},
 		{Name: "Gates", Do: func(ctx context.Context, rows dns.Rows) error { return err2(rows.Gates(ctx, noon(), "", 1)) }},
@@ -84,12 +84,12 @@ func seed(t *conformance.T, st dns.Store) {
 	t.Helper()
 	update(t, st, "seed", func(ctx context.Context, rows dns.Rows) error {
 		_, err := rows.LockGate(ctx, "s")
-		return errors.Join(err, rows.PutGate(ctx, dns.Gate{Server: "s", Failures: 1}), rows.PutServer(ctx, serverKind().row("s")),
+		return errors.Join(err, rows.PutGate(ctx, dns.Gate{Server: "s", Failures: 1}), rows.PutServer(ctx, serverKind().Row("s")),
 			rows.PutSettings(ctx, dns.Settings{Seller: "seller", Version: 1}), rows.AddTemplate(ctx, templateKind().full()),
 			rows.AddTemplate(ctx, templateKind().row("t", 1)), rows.AddSet(ctx, setKind().row("s", 1)),
-			rows.PutZones(ctx, []dns.Zone{zone("a.example", func(z *dns.Zone) { z.Sets = []dns.SetRef{{ID: "s", Version: 1}} }), zoneKind().full()}),
-			rows.PutPublications(ctx, []dns.Publication{publicationKind().row("a.example"), publicationKind().full()}),
-			rows.PutAlias(ctx, aliasKind().row("al")), rows.PutAlias(ctx, aliasKind().full()))
+			rows.PutZones(ctx, []dns.Zone{zone("a.example", func(z *dns.Zone) { z.Sets = []dns.SetRef{{ID: "s", Version: 1}} }), zoneKind().Full()}),
+			rows.PutPublications(ctx, []dns.Publication{publicationKind().Row("a.example"), publicationKind().Full()}),
+			rows.PutAlias(ctx, aliasKind().Row("al")), rows.PutAlias(ctx, aliasKind().Full()))
 	})
 }
 
@@ -127,7 +127,7 @@ func dump(t *conformance.T, st dns.Store) string {
 		for _, p := range due {
 			line(p.Key(), err)
 		}
-		for _, z := range []dns.Name{"service.example", aliasKind().full().Zone} {
+		for _, z := range []dns.Name{"service.example", aliasKind().Full().Zone} {
 			line(rows.Aliases(ctx, z, "", 1000))
 		}
 		return errors.Join(errs...)
@@ -194,7 +194,7 @@ func randomWrite(rnd *rand.Rand) (string, rowsFunc) {
 			return rows.PutZones(ctx, []dns.Zone{z})
 		}
 	case 2, 3:
-		p := publicationKind().row(word())
+		p := publicationKind().Row(word())
 		if p.Server, p.Version, p.Due = dns.ServerID(word()), version, at; rnd.IntN(4) == 0 {
 			p.Due = time.Time{}
 		}
@@ -207,7 +207,7 @@ func randomWrite(rnd *rand.Rand) (string, rowsFunc) {
 			return rows.PutPublications(ctx, []dns.Publication{p})
 		}
 	case 4:
-		a := aliasKind().row(word())
+		a := aliasKind().Row(word())
 		if a.Version, a.Site = version, word(); rnd.IntN(2) == 0 {
 			a.Released = at
 		}

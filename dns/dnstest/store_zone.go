@@ -14,7 +14,7 @@ import (
 )
 
 func zone(name string, change func(z *dns.Zone)) dns.Zone {
-	z := zoneKind().row(name)
+	z := zoneKind().Row(name)
 	if change != nil {
 		change(&z)
 	}
@@ -126,7 +126,7 @@ func zoneRules() []StoreRule {
 			Check: func(t *conformance.T, h StoreHarness) {
 				st := h.New(t.Test())
 				update(t, st, "write", func(ctx context.Context, rows dns.Rows) error {
-					return errors.Join(rows.PutZones(ctx, []dns.Zone{zone("b", nil)}), rows.PutPublications(ctx, []dns.Publication{publicationKind().row("b")}))
+					return errors.Join(rows.PutZones(ctx, []dns.Zone{zone("b", nil)}), rows.PutPublications(ctx, []dns.Publication{publicationKind().Row("b")}))
 				})
 				before := dump(t, st)
 				for _, names := range [][]string{{"a", "b"}, {"b", "c"}} {
@@ -134,7 +134,7 @@ func zoneRules() []StoreRule {
 						return rows.PutZones(ctx, []dns.Zone{zone(names[0], nil), zone(names[1], nil)})
 					})
 					fails(t, st, storage.ErrConflict, "publications of which one is there", func(ctx context.Context, rows dns.Rows) error {
-						return rows.PutPublications(ctx, []dns.Publication{publicationKind().row(names[0]), publicationKind().row(names[1])})
+						return rows.PutPublications(ctx, []dns.Publication{publicationKind().Row(names[0]), publicationKind().Row(names[1])})
 					})
 				}
 				t.Equal(dump(t, st), before, "the store")
@@ -241,7 +241,7 @@ func gateRules() []StoreRule {
 
 func publicationRules() []StoreRule {
 	at := func(zone dns.Name, server dns.ServerID, due time.Time, lease time.Time) dns.Publication {
-		p := publicationKind().row(string(zone))
+		p := publicationKind().Row(string(zone))
 		p.Server, p.Due = server, due
 		if !lease.IsZero() {
 			p.Lease = dns.Lease{Token: "t", Until: lease}
@@ -360,7 +360,7 @@ func aliasRules() []StoreRule {
 			Why:  "The alias of a site is on its invoice and in its customer's bookmarks.",
 			Check: func(t *conformance.T, h StoreHarness) {
 				st := h.New(t.Test())
-				a := aliasKind().row("a")
+				a := aliasKind().Row("a")
 				a.Seller = "seller"
 				b := a
 				b.Name = "b"

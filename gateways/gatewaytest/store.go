@@ -30,7 +30,7 @@ type StoreRule = conformance.Rule[StoreHarness]
 // StoreRules returns the rules that [TestStore] runs.
 func StoreRules() []StoreRule {
 	return slices.Concat(
-		accountKind().rules(), instrumentKind().rules(), paymentKind().rules(), noticeKind().rules(),
+		accountKind().Rules(), instrumentKind().Rules(), paymentKind().Rules(), noticeKind().Rules(),
 		routeRules(), paymentRules(), logRules(), noticeStoreRules(), rowsOf().Rules(),
 	)
 }
@@ -94,117 +94,116 @@ func filled[V any]() V {
 	return row
 }
 
+// lost is why no field must be lost.
+const lost = "A field that is lost is an amount, a token or an outcome that nobody knows any more."
+
 // kind is rows with a version.
-type kind[V any] struct {
-	prefix, what string
-	row          func(id string) V // at version 1
-	version      func(*V) *int64
-	change       func(*V)
-	put          func(ctx context.Context, rows gateways.Rows, v V) error
-	find         func(ctx context.Context, rows gateways.Rows, v V) (V, error)
-	page         func(ctx context.Context, rows gateways.Rows, after string, limit int) ([]V, error) // nil: there is none
-	id           func(V) string
+type kind[V any] = conformance.Versioned[gateways.Store, gateways.Rows, V]
+
+// first is a row with every field set, at version 1.
+func first[V any](version func(*V) *int64) func() V {
+	return func() V {
+		row := filled[V]()
+		*version(&row) = 1
+		return row
+	}
 }
 
 func accountKind() kind[gateways.Account] {
 	return kind[gateways.Account]{
-		prefix: "ACC", what: "account",
-		row: func(id string) gateways.Account {
+		Rows: rowsOf(), Prefix: "ACC", What: "account", Lost: lost,
+		Row: func(id string) gateways.Account {
 			return gateways.Account{ID: gateways.AccountID(id), Version: 1, Seller: "shop", Gateway: "acme"}
 		},
-		version: func(a *gateways.Account) *int64 { return &a.Version },
-		change:  func(a *gateways.Account) { a.Name += odd; a.Active = !a.Active },
-		put: func(ctx context.Context, rows gateways.Rows, a gateways.Account) error {
+		Version: func(a *gateways.Account) *int64 { return &a.Version },
+		Full:    first(func(a *gateways.Account) *int64 { return &a.Version }),
+		Change:  func(a *gateways.Account) { a.Name += odd; a.Active = !a.Active },
+		Put: func(ctx context.Context, rows gateways.Rows, a gateways.Account) error {
 			return rows.PutAccount(ctx, a)
 		},
-		find: func(ctx context.Context, rows gateways.Rows, a gateways.Account) (gateways.Account, error) {
+		Find: func(ctx context.Context, rows gateways.Rows, a gateways.Account) (gateways.Account, error) {
 			return rows.Account(ctx, a.ID)
 		},
-		page: func(ctx context.Context, rows gateways.Rows, after string, limit int) ([]gateways.Account, error) {
-			return rows.Accounts(ctx, "shop", gateways.AccountID(after), limit)
+		Page: func(ctx context.Context, rows gateways.Rows, after *gateways.Account, limit int) ([]gateways.Account, error) {
+			if after == nil {
+				after = &gateways.Account{}
+			}
+			return rows.Accounts(ctx, "shop", after.ID, limit)
 		},
-		id: func(a gateways.Account) string { return string(a.ID) },
 	}
 }
 
 func instrumentKind() kind[gateways.Instrument] {
 	return kind[gateways.Instrument]{
-		prefix: "INS", what: "instrument",
-		row: func(id string) gateways.Instrument {
+		Rows: rowsOf(), Prefix: "INS", What: "instrument", Lost: lost,
+		Row: func(id string) gateways.Instrument {
 			return gateways.Instrument{ID: gateways.InstrumentID(id), Version: 1, Seller: "shop", Customer: "anna"}
 		},
-		version: func(i *gateways.Instrument) *int64 { return &i.Version },
-		change:  func(i *gateways.Instrument) { i.Failures++; i.Waits = noon(); i.Tokens = nil; i.Handover = nil },
-		put: func(ctx context.Context, rows gateways.Rows, i gateways.Instrument) error {
+		Version: func(i *gateways.Instrument) *int64 { return &i.Version },
+		Full:    first(func(i *gateways.Instrument) *int64 { return &i.Version }),
+		Change:  func(i *gateways.Instrument) { i.Failures++; i.Waits = noon(); i.Tokens = nil; i.Handover = nil },
+		Put: func(ctx context.Context, rows gateways.Rows, i gateways.Instrument) error {
 			return rows.PutInstrument(ctx, i)
 		},
-		find: func(ctx context.Context, rows gateways.Rows, i gateways.Instrument) (gateways.Instrument, error) {
+		Find: func(ctx context.Context, rows gateways.Rows, i gateways.Instrument) (gateways.Instrument, error) {
 			return rows.Instrument(ctx, i.ID)
 		},
-		page: func(ctx context.Context, rows gateways.Rows, after string, limit int) ([]gateways.Instrument, error) {
-			return rows.Instruments(ctx, "shop", "anna", gateways.InstrumentID(after), limit)
+		Page: func(ctx context.Context, rows gateways.Rows, after *gateways.Instrument, limit int) ([]gateways.Instrument, error) {
+			if after == nil {
+				after = &gateways.Instrument{}
+			}
+			return rows.Instruments(ctx, "shop", "anna", after.ID, limit)
 		},
-		id: func(i gateways.Instrument) string { return string(i.ID) },
 	}
 }
 
 func paymentKind() kind[gateways.Payment] {
 	return kind[gateways.Payment]{
-		prefix: "PAY", what: "payment",
-		row: func(id string) gateways.Payment {
+		Rows: rowsOf(), Prefix: "PAY", What: "payment", Lost: lost,
+		Row: func(id string) gateways.Payment {
 			return gateways.Payment{
 				ID: gateways.PaymentID(id), Version: 1, Seller: "shop", Customer: "anna", Amount: euro(1000), Lost: euro(0), Made: noon(), Phase: gateways.PhaseOpen,
 			}
 		},
-		version: func(p *gateways.Payment) *int64 { return &p.Version },
-		change: func(p *gateways.Payment) {
+		Version: func(p *gateways.Payment) *int64 { return &p.Version },
+		Full:    first(func(p *gateways.Payment) *int64 { return &p.Version }),
+		Change: func(p *gateways.Payment) {
 			p.Phase = gateways.PhasePaid
 			p.Parked = nil
 			p.Action = nil
 			p.Due = time.Time{}
 		},
-		put: func(ctx context.Context, rows gateways.Rows, p gateways.Payment) error {
+		Put: func(ctx context.Context, rows gateways.Rows, p gateways.Payment) error {
 			return rows.PutPayment(ctx, p)
 		},
-		find: func(ctx context.Context, rows gateways.Rows, p gateways.Payment) (gateways.Payment, error) {
+		Find: func(ctx context.Context, rows gateways.Rows, p gateways.Payment) (gateways.Payment, error) {
 			return rows.Payment(ctx, p.ID)
 		},
-		page: func(ctx context.Context, rows gateways.Rows, after string, limit int) ([]gateways.Payment, error) {
-			return rows.Payments(ctx, gateways.PaymentQuery{}, gateways.PaymentID(after), limit)
+		Page: func(ctx context.Context, rows gateways.Rows, after *gateways.Payment, limit int) ([]gateways.Payment, error) {
+			if after == nil {
+				after = &gateways.Payment{}
+			}
+			return rows.Payments(ctx, gateways.PaymentQuery{}, after.ID, limit)
 		},
-		id: func(p gateways.Payment) string { return string(p.ID) },
 	}
 }
 
 func noticeKind() kind[gateways.Inbound] {
 	return kind[gateways.Inbound]{
-		prefix: "NTC", what: "notice",
-		row: func(id string) gateways.Inbound {
+		Rows: rowsOf(), Prefix: "NTC", What: "notice", Lost: lost,
+		Row: func(id string) gateways.Inbound {
 			return gateways.Inbound{Account: "a", Event: id, Version: 1, State: gateways.NoticeReceived, Came: noon(), Notice: gateways.Notice{Event: id}}
 		},
-		version: func(n *gateways.Inbound) *int64 { return &n.Version },
-		change: func(n *gateways.Inbound) {
+		Version: func(n *gateways.Inbound) *int64 { return &n.Version },
+		Full:    first(func(n *gateways.Inbound) *int64 { return &n.Version }),
+		Change: func(n *gateways.Inbound) {
 			n.State, n.Due, n.Done, n.Notice.Result, n.Notice.Dispute = gateways.NoticeDone, time.Time{}, noon(), nil, nil
 		},
-		put: func(ctx context.Context, rows gateways.Rows, n gateways.Inbound) error { return rows.PutNotice(ctx, n) },
-		find: func(ctx context.Context, rows gateways.Rows, n gateways.Inbound) (gateways.Inbound, error) {
+		Put: func(ctx context.Context, rows gateways.Rows, n gateways.Inbound) error { return rows.PutNotice(ctx, n) },
+		Find: func(ctx context.Context, rows gateways.Rows, n gateways.Inbound) (gateways.Inbound, error) {
 			return rows.Notice(ctx, n.Account, n.Event)
 		},
-		id: func(n gateways.Inbound) string { return n.Event },
 	}
-}
-
-// full is a row with every field set, at version 1.
-func (k kind[V]) full() V {
-	row := filled[V]()
-	*k.version(&row) = 1
-	return row
-}
-
-func (k kind[V]) next(v V) V {
-	*k.version(&v)++
-	k.change(&v)
-	return v
 }
 
 // calls are all methods, for a store that seed has filled.
@@ -217,13 +216,13 @@ func calls() []conformance.Call[gateways.Rows] {
 	}
 	return []conformance.Call[gateways.Rows]{
 		write("PutAccount", func(ctx context.Context, rows gateways.Rows) error {
-			return rows.PutAccount(ctx, accountKind().row("new"))
+			return rows.PutAccount(ctx, accountKind().Row("new"))
 		}),
 		write("PutInstrument", func(ctx context.Context, rows gateways.Rows) error {
-			return rows.PutInstrument(ctx, instrumentKind().row("new"))
+			return rows.PutInstrument(ctx, instrumentKind().Row("new"))
 		}),
 		write("PutPayment", func(ctx context.Context, rows gateways.Rows) error {
-			return rows.PutPayment(ctx, paymentKind().row("new"))
+			return rows.PutPayment(ctx, paymentKind().Row("new"))
 		}),
 		write("AddExchanges", func(ctx context.Context, rows gateways.Rows) error {
 			return rows.AddExchanges(ctx, []gateways.LogEntry{{Payment: "p", Account: "a", Exchange: gateways.Exchange{Request: "new"}}})
@@ -232,7 +231,7 @@ func calls() []conformance.Call[gateways.Rows] {
 			return rows.Count(ctx, gateways.Count{Account: "a", Day: "2031-05-02", Verb: gateways.VerbCharge, Currency: euro(0).Currency(), Number: 1, Minor: 5})
 		}),
 		write("PutNotice", func(ctx context.Context, rows gateways.Rows) error {
-			return rows.PutNotice(ctx, noticeKind().row("new"))
+			return rows.PutNotice(ctx, noticeKind().Row("new"))
 		}),
 		write("PurgeNotices", func(ctx context.Context, rows gateways.Rows) error {
 			_, err := rows.PurgeNotices(ctx, noon().Add(time.Hour), 10)
@@ -290,16 +289,16 @@ func calls() []conformance.Call[gateways.Rows] {
 func seed(t *conformance.T, st gateways.Store) {
 	t.Helper()
 	update(t, st, "seed", func(ctx context.Context, rows gateways.Rows) error {
-		p := paymentKind().row("p")
+		p := paymentKind().Row("p")
 		p.Key, p.Account, p.Reference, p.Due = "key", "a", "ref", noon()
 		p.Attempts = []gateways.Attempt{{ID: "op-1", Verb: gateways.VerbCharge, Account: "a", Amount: euro(1000), State: gateways.AttemptUnknown}}
-		done := noticeKind().row("done")
+		done := noticeKind().Row("done")
 		done.Done = noon()
 		return errors.Join(
-			rows.PutAccount(ctx, accountKind().row("a")), rows.PutInstrument(ctx, instrumentKind().row("i")), rows.PutPayment(ctx, p),
+			rows.PutAccount(ctx, accountKind().Row("a")), rows.PutInstrument(ctx, instrumentKind().Row("i")), rows.PutPayment(ctx, p),
 			rows.AddExchanges(ctx, []gateways.LogEntry{{Payment: "p", Operation: "op-1", Account: "a", Exchange: gateways.Exchange{At: noon(), Request: odd}}}),
 			rows.Count(ctx, gateways.Count{Account: "a", Day: "2031-05-01", Verb: gateways.VerbCharge, Currency: euro(0).Currency(), Number: 1, Minor: 1000}),
-			rows.PutNotice(ctx, noticeKind().row("e")), rows.PutNotice(ctx, done),
+			rows.PutNotice(ctx, noticeKind().Row("e")), rows.PutNotice(ctx, done),
 		)
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 // payment is a payment that was changed.
 func payment(id string, change func(p *gateways.Payment)) gateways.Payment {
-	p := paymentKind().row(id)
+	p := paymentKind().Row(id)
 	change(&p)
 	return p
 }
@@ -241,7 +241,7 @@ func paymentRules() []StoreRule {
 					return payment(id, func(p *gateways.Payment) { p.Due = at(m) })
 				}
 				leased := payment("leased", func(p *gateways.Payment) { p.Due, p.Lease = at(1), gateways.Lease{Token: "t", Until: at(5)} })
-				note := noticeKind().row("n")
+				note := noticeKind().Row("n")
 				note.Due = at(7)
 				update(t, st, "write", func(ctx context.Context, rows gateways.Rows) error {
 					return errors.Join(puts(due("b", 3), due("a", 3), due("z", 0), due("later", 9), payment("never", func(*gateways.Payment) {}), leased)(ctx, rows), rows.PutNotice(ctx, note))
@@ -412,7 +412,7 @@ func noticeStoreRules() []StoreRule {
 			st := h.New(t.Test())
 			at := func(m int) time.Time { return noon().Add(time.Duration(m) * time.Minute) }
 			note := func(account, event string, due, done time.Time) gateways.Inbound {
-				n := noticeKind().row(event)
+				n := noticeKind().Row(event)
 				n.Account, n.Due, n.Done = gateways.AccountID(account), due, done
 				return n
 			}
