@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/simulation/histories"
 	"github.com/tierhost/tierhost/internal/simulation/services"
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/fake"
@@ -320,7 +321,7 @@ func TestFaultsAreNoticed(t *testing.T) {
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			ring := keyring(t)
+			ring := histories.Keyring(t)
 			for seed := uint64(1); seed <= m.seeds; seed++ {
 				o := services.Options{Seed: seed, Sealer: ring}
 				m.change(&o)
