@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tierhost/tierhost/dns"
 	"github.com/tierhost/tierhost/dns/dnstest"
 	"github.com/tierhost/tierhost/storage"
@@ -453,21 +455,9 @@ func TestSoundStore(t *testing.T) {
 // least one of them.
 func TestStoreMutants(t *testing.T) {
 	t.Parallel()
-	tested := map[string]bool{}
+	var all []conformance.Broken[dnstest.StoreHarness]
 	for _, m := range storeMutants() {
-		tested[m.rule] = true
-		t.Run(m.rule+" "+m.name, func(t *testing.T) {
-			t.Parallel()
-			only := slices.DeleteFunc(dnstest.StoreRules(), func(r dnstest.StoreRule) bool { return r.ID != m.rule })
-			report := conformance.Record(t, storeHarness(m.break_), only)
-			if failures := report.Failed[m.rule]; len(failures) == 0 {
-				t.Errorf("rule %s does not find it (skipped: %q)", m.rule, report.Skipped[m.rule])
-			}
-		})
+		all = append(all, conformance.Broken[dnstest.StoreHarness]{Rule: m.rule, Name: m.name, Harness: func(*testing.T) dnstest.StoreHarness { return storeHarness(m.break_) }})
 	}
-	for _, r := range dnstest.StoreRules() {
-		if !tested[r.ID] {
-			t.Errorf("no broken store is found by rule %s", r.ID)
-		}
-	}
+	require.Empty(t, conformance.Finds(t, dnstest.StoreRules(), all))
 }

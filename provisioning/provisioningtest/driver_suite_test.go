@@ -12,6 +12,8 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/provisioningtest"
@@ -613,21 +615,9 @@ func samples(d *changed, keep func(s *provisioning.Sample, u user) bool) func(co
 // at least one of them.
 func TestMutants(t *testing.T) {
 	t.Parallel()
-	tested := map[string]bool{}
+	var all []conformance.Broken[provisioningtest.DriverHarness]
 	for _, m := range mutants {
-		tested[m.rule] = true
-		t.Run(m.rule+" "+m.name, func(t *testing.T) {
-			t.Parallel()
-			only := slices.DeleteFunc(provisioningtest.DriverRules(), func(r provisioningtest.DriverRule) bool { return r.ID != m.rule })
-			report := conformance.Record(t, harness(t, m.break_), only)
-			if failures := report.Failed[m.rule]; len(failures) == 0 {
-				t.Errorf("rule %s does not find it (skipped: %q)", m.rule, report.Skipped[m.rule])
-			}
-		})
+		all = append(all, conformance.Broken[provisioningtest.DriverHarness]{Rule: m.rule, Name: m.name, Harness: func(t *testing.T) provisioningtest.DriverHarness { return harness(t, m.break_) }})
 	}
-	for _, r := range provisioningtest.DriverRules() {
-		if !tested[r.ID] {
-			t.Errorf("no broken driver is found by rule %s", r.ID)
-		}
-	}
+	require.Empty(t, conformance.Finds(t, provisioningtest.DriverRules(), all))
 }

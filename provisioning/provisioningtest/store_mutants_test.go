@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/provisioningtest"
 	"github.com/tierhost/tierhost/storage"
@@ -634,21 +636,9 @@ func TestSoundStore(t *testing.T) {
 // at least one of them.
 func TestStoreMutants(t *testing.T) {
 	t.Parallel()
-	tested := map[string]bool{}
+	var all []conformance.Broken[provisioningtest.StoreHarness]
 	for _, m := range storeMutants() {
-		tested[m.rule] = true
-		t.Run(m.rule+" "+m.name, func(t *testing.T) {
-			t.Parallel()
-			only := slices.DeleteFunc(provisioningtest.StoreRules(), func(r provisioningtest.StoreRule) bool { return r.ID != m.rule })
-			report := conformance.Record(t, storeHarness(m.break_), only)
-			if failures := report.Failed[m.rule]; len(failures) == 0 {
-				t.Errorf("rule %s does not find it (skipped: %q)", m.rule, report.Skipped[m.rule])
-			}
-		})
+		all = append(all, conformance.Broken[provisioningtest.StoreHarness]{Rule: m.rule, Name: m.name, Harness: func(*testing.T) provisioningtest.StoreHarness { return storeHarness(m.break_) }})
 	}
-	for _, r := range provisioningtest.StoreRules() {
-		if !tested[r.ID] {
-			t.Errorf("no broken store is found by rule %s", r.ID)
-		}
-	}
+	require.Empty(t, conformance.Finds(t, provisioningtest.StoreRules(), all))
 }

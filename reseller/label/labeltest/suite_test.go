@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/reseller/label"
 	"github.com/tierhost/tierhost/reseller/label/labeltest"
@@ -295,21 +297,9 @@ type deaf struct{ label.Rows }
 // at least one of them.
 func TestMutants(t *testing.T) {
 	t.Parallel()
-	tested := map[string]bool{}
+	var all []conformance.Broken[labeltest.Harness]
 	for _, m := range mutants {
-		tested[m.rule] = true
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			only := slices.DeleteFunc(labeltest.Rules(), func(r labeltest.Rule) bool { return r.ID != m.rule })
-			report := conformance.Record(t, harness(m.break_), only)
-			if failures := report.Failed[m.rule]; len(failures) == 0 {
-				t.Errorf("rule %s does not find it (skipped: %q)", m.rule, report.Skipped[m.rule])
-			}
-		})
+		all = append(all, conformance.Broken[labeltest.Harness]{Rule: m.rule, Name: m.name, Harness: func(*testing.T) labeltest.Harness { return harness(m.break_) }})
 	}
-	for _, r := range labeltest.Rules() {
-		if !tested[r.ID] {
-			t.Errorf("no broken store is found by rule %s", r.ID)
-		}
-	}
+	require.Empty(t, conformance.Finds(t, labeltest.Rules(), all))
 }
