@@ -259,6 +259,10 @@ func (m *Manager) call(ctx context.Context, w *work, tape *Tape) (r Result, err 
 	if o.Instrument != nil {
 		secrets = append(secrets, o.Instrument.Value)
 	}
+	if !w.look && m.now().After(w.payment.Lease.Until.Add(-m.opt.Timeout)) {
+		// This worker was stopped for so long that another may have found that nothing was made.
+		return Result{}, tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectNone, errors.New("the time for the call was over before it began"))
+	}
 	asked = true
 	if w.look {
 		r, err = g.Find(ctx, at, o)

@@ -100,7 +100,8 @@ func (u *unit) conclude(ctx context.Context, w *work, r Result, failed error, ta
 	case !a.State.Open():
 		// It was given up, or another has found out. Nobody looks by itself any more: whoever
 		// has a reason to must hear that it did not find out.
-		if (a.State == AttemptFailed || a.State == AttemptDeclined) && !errors.Is(failed, ErrNoOperation) {
+		sure := !w.look && tierhost.EffectOf(failed) == tierhost.EffectNone || errors.Is(failed, ErrNoOperation)
+		if (a.State == AttemptFailed || a.State == AttemptDeclined) && !sure {
 			u.vain = failed
 		}
 	case w.look && errors.Is(failed, ErrNoOperation):

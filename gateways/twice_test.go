@@ -167,3 +167,45 @@ func (s *secondThoughts) Find(ctx context.Context, at gateways.Place, o gateways
 	}
 	return r, err
 }
+
+// A worker that was stopped between its intent and its call does not charge any more: by
+// then another one has found that nothing was made, and made it.
+func TestStoppedWorkerDoesNotCharge(t *testing.T) {
+	t.Parallel()
+	slow := &stopping{}
+	w := newWorld(t, func(o *gateways.Options) {
+		slow.Sealer = o.Sealer
+		o.Sealer = slow
+	})
+	slow.stop = func() {
+		slow.stop = nil
+		w.clock.Advance(20 * time.Minute) // while this one stands still, the others work
+		w.work(0)
+	}
+	p := w.charge("1")
+	w.work(time.Hour)
+	p = w.now(p)
+	require.Equal(t, gateways.PhasePaid, p.Phase)
+	require.Nil(t, p.Parked)
+	made := 0
+	for _, c := range w.first.Calls() {
+		if c.Method == "do" {
+			made++
+		}
+	}
+	require.Equal(t, 1, made)
+	w.balanced()
+}
+
+// stopping opens a secret after its process has stood still.
+type stopping struct {
+	secret.Sealer
+	stop func()
+}
+
+func (s *stopping) Open(ctx context.Context, sealed []byte, about string) ([]byte, error) {
+	if s.stop != nil {
+		s.stop()
+	}
+	return s.Sealer.Open(ctx, sealed, about)
+}
