@@ -14,7 +14,6 @@ import (
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/internal/worker"
 	"github.com/tierhost/tierhost/money"
-	"github.com/tierhost/tierhost/secret"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -246,19 +245,17 @@ func (m *Manager) call(ctx context.Context, w *work, tape *Tape) (r Result, err 
 	if err != nil {
 		return Result{}, err
 	}
-	tape.Hide(at.Secret.Reveal())
+	secrets := at.secrets()
+	tape.hide(secrets)
 	o, err := m.operation(ctx, w)
 	if err != nil {
 		return Result{}, err
 	}
 	if o.Instrument != nil {
-		tape.Hide(o.Instrument.Value.Reveal())
+		secrets = append(secrets, o.Instrument.Value)
+		tape.hide(secrets)
 	}
 	o.Tape = tape
-	secrets := []secret.Text{at.Secret}
-	if o.Instrument != nil {
-		secrets = append(secrets, o.Instrument.Value)
-	}
 	if !w.look && m.now().After(w.payment.Lease.Until.Add(-m.opt.Timeout)) {
 		// This worker was stopped for so long that another may have found that nothing was made.
 		return Result{}, tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectNone, errors.New("the time for the call was over before it began"))
@@ -270,38 +267,6 @@ func (m *Manager) call(ctx context.Context, w *work, tape *Tape) (r Result, err 
 		r, err = g.Do(ctx, at, o)
 	}
 	return discreet(r, secrets), discreetError(err, secrets)
-}
-
-// discreet takes secrets out of what a gateway says to staff. A good one says none; this is
-// the second line.
-func discreet(r Result, secrets []secret.Text) Result {
-	if r.Decline != (Decline{}) {
-		r.Decline.Code, r.Decline.Text = secret.Redact(r.Decline.Code, secrets...), secret.Redact(r.Decline.Text, secrets...)
-	}
-	if len(r.Facts) > 0 {
-		facts := make(map[string]string, len(r.Facts))
-		for name, fact := range r.Facts {
-			facts[name] = secret.Redact(fact, secrets...)
-		}
-		r.Facts = facts
-	}
-	return r
-}
-
-// discreetError is an error without secrets and card numbers: itself, if it has none.
-func discreetError(err error, secrets []secret.Text) error {
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	clean := MaskCardNumbers(secret.Redact(text, secrets...))
-	if clean == text {
-		return err
-	}
-	if errors.Is(err, ErrNoOperation) {
-		return ErrNoOperation
-	}
-	return tierhost.Fail(tierhost.KindOf(err), tierhost.EffectOf(err), errors.New(clean))
 }
 
 // operation is the attempt as its gateway sees it.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/money"
-	"github.com/tierhost/tierhost/secret"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -126,7 +125,7 @@ func (m *Manager) beginPage(ctx context.Context, w *work, q CheckoutRequest, tap
 	if err != nil {
 		return Begun{}, tierhost.Fail(tierhost.KindOf(err), tierhost.EffectNone, err)
 	}
-	tape.Hide(at.Secret.Reveal())
+	tape.hide(at.secrets())
 	web, _ := As[Web](g)
 	o, err := m.operation(ctx, w)
 	if err != nil {
@@ -136,7 +135,7 @@ func (m *Manager) beginPage(ctx context.Context, w *work, q CheckoutRequest, tap
 	b, err = web.Begin(ctx, at, Checkout{
 		Operation: o, Return: q.Return, Cancel: q.Cancel, Notify: q.Notify, Email: q.Email, Language: q.Language,
 	})
-	return b, tierhost.Classify("gateways", discreetError(err, []secret.Text{at.Secret}))
+	return b, tierhost.Classify("gateways", discreetError(err, at.secrets()))
 }
 
 // Returned is called when a customer comes back from a provider's page, with what the
@@ -163,7 +162,7 @@ func (m *Manager) Returned(ctx context.Context, account AccountID, query url.Val
 	id, err := web.Returned(within, at, query)
 	cancel()
 	if err != nil {
-		return Payment{}, tierhost.E(op, 0, "", discreetError(err, []secret.Text{at.Secret}))
+		return Payment{}, tierhost.E(op, 0, "", discreetError(err, at.secrets()))
 	}
 	return m.Settle(ctx, account, id, "")
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/tierhost/tierhost"
-	"github.com/tierhost/tierhost/secret"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -105,13 +104,13 @@ func (m *Manager) Notified(ctx context.Context, account AccountID, in Incoming) 
 	notices, err := notifier.Notices(within, at, in, now)
 	if err != nil {
 		if !errors.Is(err, ErrSignature) {
-			err = discreetError(err, []secret.Text{at.Secret})
+			err = discreetError(err, at.secrets())
 		}
 		return Answer{}, tierhost.E(op, 0, "", err)
 	}
 	for i := range notices {
 		if notices[i].Result != nil {
-			r := discreet(*notices[i].Result, []secret.Text{at.Secret})
+			r := discreet(*notices[i].Result, at.secrets())
 			notices[i].Result = &r
 		}
 	}

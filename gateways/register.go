@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/tierhost/tierhost"
-	"github.com/tierhost/tierhost/secret"
 )
 
 // RegisterRequest asks for an instrument that a customer is to give to a provider, in the
@@ -205,7 +204,7 @@ func (m *Manager) atVault(
 	if err != nil {
 		return err
 	}
-	tape.Hide(at.Secret.Reveal())
+	tape.hide(at.secrets())
 	vault, has := As[Vault](g)
 	if !has {
 		return tierhost.E("", tierhost.KindUnsupported, "no_vault", errors.New("the provider keeps no instruments"))
@@ -221,7 +220,7 @@ func (m *Manager) atVault(
 		ID: OperationID(i.ID), Customer: i.Customer, Known: h.Known, Reference: h.Reference, Return: h.Return, Cancel: h.Cancel, Tape: tape,
 	})
 	if _, answer := errors.AsType[*NotKeptError](err); !answer { // which has no text of the provider's
-		err = discreetError(err, []secret.Text{at.Secret})
+		err = discreetError(err, at.secrets())
 	}
 	return tierhost.Classify("gateways", err)
 }

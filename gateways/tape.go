@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tierhost/tierhost/secret"
 )
 
 // Exchange is one request to a provider with its answer, as it is kept in the charge log:
@@ -38,9 +40,16 @@ func (t *Tape) Hide(secrets ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range secrets {
-		if len(s) >= 6 {
+		if len(s) >= shortest {
 			t.secrets = append(t.secrets, s)
 		}
+	}
+}
+
+// hide is Hide for what is kept as a secret.
+func (t *Tape) hide(secrets []secret.Text) {
+	for _, s := range secrets {
+		t.Hide(s.Reveal())
 	}
 }
 

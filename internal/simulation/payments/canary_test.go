@@ -42,11 +42,20 @@ const (
 type leaky struct{ *fake.Provider }
 
 func (g leaky) gossip(at gateways.Place, o gateways.Operation) string {
-	text := "POST https://" + at.Secret.Reveal() + "@api.example/v1 card=" + canaryNumber
+	text := "POST https://" + keyIn(at) + "@api.example/v1 card=" + canaryNumber
 	if o.Instrument != nil {
 		text += " source=" + o.Instrument.Value.Reveal()
 	}
 	return text
+}
+
+// keyIn is the key in an account's secret, as gateways read it.
+func keyIn(at gateways.Place) string {
+	var of struct{ Keys []string }
+	if err := json.Unmarshal([]byte(at.Secret.Reveal()), &of); err != nil {
+		panic(err)
+	}
+	return of.Keys[0]
 }
 
 func (g leaky) tell(at gateways.Place, o gateways.Operation, r gateways.Result, err error) (gateways.Result, error) {
@@ -131,7 +140,7 @@ func newCanaries(t *testing.T, st gateways.Store) *canaries {
 	c.m = c.manager(key)
 	_, err = c.m.PutAccount(t.Context(), gateways.Account{
 		ID: "a", Seller: "shop", Gateway: "leaky", Active: true, Brands: map[gateways.Brand]int{gateways.Visa: 0},
-	}, secret.New(canaryKey))
+	}, secret.New(`{"mode":"live","keys":["`+canaryKey+`"]}`))
 	require.NoError(t, err)
 	// The key is changed: what was sealed with the old one opens still.
 	next, err := secret.GenerateKey("second")
