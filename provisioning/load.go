@@ -74,6 +74,8 @@ type LoadRows interface {
 	// another dimension that is not there is made, with no limit and version 0. Changed becomes At if that is later. A load that would
 	// then be below 0 is an error of kind internal. A reservation
 	// whose ID is there, or whose Seller, Key and Position are, is storage.ErrConflict.
+	// A batch with reservations that was refused SHOULD leave no lock behind: the
+	// transaction tries other loads, in whatever order.
 	ChangeLoads(ctx context.Context, b LoadBatch) (LoadResult, error)
 	// Loads returns up to limit loads after the given one that were changed at or after
 	// the given time, ordered by machine, server and dimension, where machines come

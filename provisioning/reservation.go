@@ -300,9 +300,12 @@ func (m *Manager) Readmit(ctx context.Context, ref ReservationRef) (out Reservat
 			r.State, r.Ended = ReservationCommitted, time.Time{}
 			r.Token++
 			r.Turned = r.Token
-			if loads, err = grow(ctx, op, rows, taken, now); err != nil {
+			if err := rows.PutReservations(ctx, []Reservation{*r}); err != nil {
 				return err
 			}
+			out = *r
+			loads, err = grow(ctx, op, rows, taken, now)
+			return err
 		case r.State == ReservationHeld && r.Token == ref.Token: // nobody has noticed
 			r.State = ReservationCommitted
 			r.Token++
@@ -351,11 +354,13 @@ func (m *Manager) Resize(ctx context.Context, ref ReservationRef, amounts map[st
 		r.Amounts = maps.Clone(amounts)
 		r.Token++
 		by.addAll(*r, 1)
-		if loads, err = grow(ctx, op, rows, by, now); err != nil {
+		out = *r
+		// Before the loads, as where a reservation ends: two do not wait for each other.
+		if err := rows.PutReservations(ctx, []Reservation{*r}); err != nil {
 			return err
 		}
-		out = *r
-		return rows.PutReservations(ctx, []Reservation{*r})
+		loads, err = grow(ctx, op, rows, by, now)
+		return err
 	})
 	if err != nil {
 		return Reservation{}, err

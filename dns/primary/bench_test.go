@@ -107,8 +107,8 @@ func BenchmarkTransfer(b *testing.B) {
 	}
 }
 
-// BenchmarkQueries has dnsperf ask NSD, Knot and this server about 10,000 names, and gives
-// the answers per second and their ratios.
+// BenchmarkQueries has dnsperf ask NSD, Knot, CoreDNS if it is installed, and this server
+// about 10,000 names, and gives the answers per second and their ratios.
 func BenchmarkQueries(b *testing.B) {
 	long(b)
 	program, err := exec.LookPath("dnsperf")
@@ -120,6 +120,10 @@ func BenchmarkQueries(b *testing.B) {
 	put(b, s, "large.example", nil, records)
 	setup := daemon.Setup{Key: daemon.Key{Name: string(key.Name), Secret: keySecret}, Zones: map[string]string{"large.example": fileOf(records)}}
 	addrs := map[string]string{"own": own, "NSD": daemon.NSD(b, setup).Addr(), "Knot": daemon.Knot(b, setup).Addr()}
+	peers := []string{"NSD", "Knot"}
+	if _, err := exec.LookPath("coredns"); err == nil {
+		peers, addrs["CoreDNS"] = append(peers, "CoreDNS"), daemon.CoreDNS(b, setup).Addr()
+	}
 	var questions strings.Builder
 	for i := range 10_000 {
 		fmt.Fprintf(&questions, "host-%06d.large.example A\n", i)
@@ -144,7 +148,7 @@ func BenchmarkQueries(b *testing.B) {
 	b.StopTimer()
 	got := float64(median(rates["own"]))
 	b.ReportMetric(got, "own/s")
-	for _, name := range []string{"NSD", "Knot"} {
+	for _, name := range peers {
 		m := float64(median(rates[name]))
 		b.ReportMetric(m, name+"/s")
 		b.ReportMetric(got/m, "of-"+name)

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -238,5 +239,100 @@ func TestServicesAreLockedBeforeRoom(t *testing.T) {
 	running.Wait()
 	require.NoError(t, err)
 	require.Equal(t, provisioning.ServerID("s2"), s.Move.To)
+	require.Zero(t, r.rival.deadlocks.Load())
+}
+
+// A transaction of the host's that was refused one place and tries another does not hold
+// the first: two that are refused what the other has tried would wait for each other.
+func TestRefusedPlacesAreNotHeld(t *testing.T) {
+	t.Parallel()
+	none := func() {}
+	r := newRivals(t, none, none)
+	reserving := func(id string, batch provisioning.LoadBatch, version int64) provisioning.LoadBatch {
+		for i := range batch.Changes {
+			batch.Changes[i].Version = version
+		}
+		batch.Reservations = []provisioning.Reservation{{
+			ID: provisioning.ReservationID(id), Token: 1, Turned: 1, State: provisioning.ReservationHeld, Made: batch.At, Expires: batch.At.Add(time.Hour),
+		}}
+		return batch
+	}
+	err := r.update(t.Context(), func(ctx context.Context, rows provisioning.Rows) error {
+		refused, err := rows.ChangeLoads(ctx, reserving("r1", loadsOf("s1", "m1"), 99))
+		if err != nil || refused.Done {
+			return fmt.Errorf("%v, %w", refused.Done, err)
+		}
+		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		m, err := r.Reserve(ctx, provisioning.ReserveRequest{Demands: []provisioning.Demand{{Group: "web", Server: "s1"}}})
+		if err != nil {
+			return fmt.Errorf("another waits for what was refused: %w", err)
+		}
+		if _, err := r.Release(ctx, m.Reservations[0].Ref()); err != nil {
+			return err
+		}
+		got, err := rows.ChangeLoads(ctx, reserving("r1", loadsOf("s1", "m1"), 0))
+		if err == nil && !got.Done {
+			err = errors.New("refused again")
+		}
+		return err
+	})
+	require.NoError(t, err)
+	loads, err := r.ServerLoads(t.Context(), "s1")
+	require.NoError(t, err)
+	require.Equal(t, int64(1), loads[0].Used)
+}
+
+// Whoever changes what a reservation takes does not wait for one who ends it and then
+// frees its room.
+func TestReservationsAreLockedBeforeRoom(t *testing.T) {
+	t.Parallel()
+	var armed atomic.Bool
+	var once sync.Once
+	taken, putting, put := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var r *rivals
+	r = newRivals(t, func() {}, func() {
+		if !armed.Load() {
+			return
+		}
+		once.Do(func() {
+			close(taken)
+			<-putting
+			for !r.stuck(context.WithoutCancel(t.Context())) {
+				select {
+				case <-put:
+					return
+				default:
+				}
+			}
+		})
+	})
+	ctx := t.Context()
+	got, err := r.Reserve(ctx, provisioning.ReserveRequest{Demands: []provisioning.Demand{{Group: "web", Server: "s1"}}})
+	require.NoError(t, err)
+	held := got.Reservations[0]
+	armed.Store(true)
+	var running sync.WaitGroup
+	running.Go(func() {
+		<-taken
+		var first, second sync.Once
+		err := r.update(ctx, func(ctx context.Context, rows provisioning.Rows) error {
+			ended := held.Clone()
+			ended.State, ended.Token = provisioning.ReservationReleased, held.Token+1
+			first.Do(func() { close(putting) })
+			err := rows.PutReservations(ctx, []provisioning.Reservation{ended})
+			second.Do(func() { close(put) })
+			if err == nil {
+				_, err = rows.ChangeLoads(ctx, loadsOf("s1", "m1"))
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, storage.ErrConflict) {
+			t.Error(err)
+		}
+	})
+	_, err = r.Resize(ctx, held.Ref(), map[string]int64{"disk": 3})
+	running.Wait()
+	require.NoError(t, err)
 	require.Zero(t, r.rival.deadlocks.Load())
 }

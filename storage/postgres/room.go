@@ -23,6 +23,8 @@ type roomStatements struct {
 	empty  *statement // holder
 	count  *statement // holder
 	change *statement // what provisioning_change_loads takes
+	mark   *statement
+	back   *statement
 	page   *statement // holder, dimension, since, limit
 	of     *statement // holder
 }
@@ -43,6 +45,8 @@ func newRoomStatements(x sqlText) roomStatements {
 		change: x.statement("SELECT done, " + loadColumns + ` FROM {{schema}}.provisioning_change_loads(
 			$1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::timestamptz, $6::text[], $7::bigint[], $8::text[],
 			$9::text[], $10::text[], $11::text[], $12::bigint[], $13::timestamptz[], $14::timestamptz[])`),
+		mark: x.statement("SAVEPOINT change_loads"),
+		back: x.statement("ROLLBACK TO SAVEPOINT change_loads"),
 		page: x.statement("SELECT " + loadColumns + " FROM " + loads + ` WHERE (holder, dimension) > ($1::text, $2::text)
 			AND changed >= $3::timestamptz ORDER BY holder, dimension LIMIT $4::bigint`),
 		of: x.statement("SELECT " + loadColumns + " FROM " + loads + " WHERE holder = $1::text ORDER BY dimension"),
@@ -125,7 +129,8 @@ func (r inventoryRows) RemoveRoom(ctx context.Context, of provisioning.LoadKey) 
 }
 
 // ChangeLoads implements [provisioning.LoadRows] in one round trip, the COMMIT included
-// where the batch is final.
+// where the batch is final. A transaction that goes on to try another place lets go of
+// what it has locked here: it would else hold loads in the order of its tries.
 func (r inventoryRows) ChangeLoads(ctx context.Context, b provisioning.LoadBatch) (provisioning.LoadResult, error) {
 	const op = "postgres.ChangeLoads"
 	var result provisioning.LoadResult
@@ -136,9 +141,14 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, b provisioning.LoadBatch
 	if err != nil {
 		return result, err
 	}
+	sql := &r.sql().rooms
+	tries := !b.Final && len(b.Reservations) > 0
 	var s scan
 	var send round
-	send.add(r.sql().rooms.change, p, func(values [][]byte) error {
+	if tries {
+		send.add(sql.mark, nil, nil)
+	}
+	send.add(sql.change, p, func(values [][]byte) error {
 		s.row(values)
 		done := s.bool()
 		if s.next < len(values) && values[s.next] == nil { // the first row
@@ -152,6 +162,11 @@ func (r inventoryRows) ChangeLoads(ctx context.Context, b provisioning.LoadBatch
 	})
 	if err := r.tx.run(ctx, op, &send, b.Final); err != nil {
 		return provisioning.LoadResult{}, err
+	}
+	if tries && !result.Done {
+		if err := r.exec(ctx, op, sql.back, nil); err != nil {
+			return provisioning.LoadResult{}, err
+		}
 	}
 	return result, nil
 }
