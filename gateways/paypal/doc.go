@@ -21,7 +21,9 @@
 //
 // A payment is called by its order, such as "5O190127TN364715T", and when it was captured
 // or authorized by that too: "5O190127TN364715T/capture/3C679366HH908993F". A refund is
-// called by its own ID.
+// called by its own ID. An order can have several captures: what was declined does not hide
+// what was paid after it, all that stands counts, and the capture of an authorization is
+// the one whose invoice_id is the operation that it was made for.
 //
 // # Keys
 //
@@ -37,7 +39,16 @@
 // PayPal itself is asked whether a notification is its own, so that each costs a request;
 // the address of a certificate that the notification brings is not followed. One older than
 // four days is refused: PayPal tries again for three. They are reasons to look, except for
-// PAYMENT.CAPTURE.REVERSED, which is money lost.
+// PAYMENT.CAPTURE.REVERSED.
+//
+// # Disputes
+//
+// PAYMENT.CAPTURE.REVERSED is booked as money lost, of as much as was taken back; PayPal is
+// asked whose capture it was if the notification does not say. One that does not tell how
+// much was taken back books nothing: it is parked in the inbox, and the desk decides.
+// CUSTOMER.DISPUTE.* moves nothing. Money that comes back after a dispute, and what is
+// taken without such a notification, the desk enters in the host's books by PayPal's
+// statements.
 //
 // # How far it is proven
 //
