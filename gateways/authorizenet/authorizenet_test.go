@@ -1,6 +1,7 @@
 package authorizenet_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -186,35 +187,150 @@ func TestTheAccountHasOneCurrency(t *testing.T) {
 	require.Empty(t, o.Tape.Exchanges(), "nothing is sent")
 }
 
-func TestACardIsAddedToAProfileThatHasOthers(t *testing.T) {
+// TestTwoKeepingsDoNotClaimOneCard: of a customer who has cards already, begun at the same
+// time in two windows.
+func TestTwoKeepingsDoNotClaimOneCard(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
 	g, old := p.gateway(), p.token()
-	k := gateways.Keeping{ID: "keep-1", Customer: "anna", Known: old.Customer, Return: "https://shop.example/kept", Tape: &gateways.Tape{}}
-	begun, err := g.Keep(t.Context(), p.place(), k)
-	require.NoError(t, err)
-	require.Equal(t, "https://test.authorize.net/customer/addPayment", begun.Action.URL)
-	require.True(t, begun.Action.Post)
-	require.NotContains(t, fmt.Sprint(k.Tape.Exchanges()), begun.Action.Fields[0].Value)
-	k.Reference = begun.Reference
-	_, _, err = g.Kept(t.Context(), p.place(), k)
-	var not *gateways.NotKeptError
-	require.ErrorAs(t, err, &not, "the old card is not what was added")
-	p.site().Give(k, begun)
-	token, card, err := g.Kept(t.Context(), p.place(), k)
-	require.NoError(t, err)
-	require.False(t, token.Value.Equal(old.Value))
-	require.Equal(t, gateways.Card{Brand: gateways.Visa, LastFour: "1111"}, card)
-	// Without the reference, for a customer who is new.
-	k = gateways.Keeping{ID: "keep-2", Customer: "bert", Return: "https://shop.example/kept"}
-	begun, err = g.Keep(t.Context(), p.place(), k)
-	require.NoError(t, err)
-	again, err := g.Keep(t.Context(), p.place(), k)
-	require.NoError(t, err)
-	require.Equal(t, begun.Reference, again.Reference, "the same profile")
-	p.site().Give(k, begun)
-	_, _, err = g.Kept(t.Context(), p.place(), k)
-	require.NoError(t, err)
+	begin := func(id gateways.OperationID) (gateways.Keeping, gateways.Begun) {
+		k := gateways.Keeping{ID: id, Customer: "anna", Known: old.Customer, Return: "https://shop.example/kept", Tape: &gateways.Tape{}}
+		begun, err := g.Keep(t.Context(), p.place(), k)
+		require.NoError(t, err)
+		require.Equal(t, "https://test.authorize.net/customer/addPayment", begun.Action.URL)
+		require.True(t, begun.Action.Post)
+		require.NotContains(t, fmt.Sprint(k.Tape.Exchanges()), begun.Action.Fields[0].Value)
+		again, err := g.Keep(t.Context(), p.place(), k)
+		require.NoError(t, err)
+		require.Equal(t, begun.Reference, again.Reference, "the same profile for the same keeping")
+		k.Reference = begun.Reference
+		return k, begun
+	}
+	pending := func(k gateways.Keeping) {
+		t.Helper()
+		_, _, err := g.Kept(t.Context(), p.place(), k)
+		var not *gateways.NotKeptError
+		require.ErrorAs(t, err, &not)
+		require.Equal(t, gateways.Pending, not.Result.Outcome)
+	}
+	kept := func(k gateways.Keeping) gateways.Token {
+		t.Helper()
+		token, card, err := g.Kept(t.Context(), p.place(), k)
+		require.NoError(t, err)
+		require.Equal(t, gateways.Card{Brand: gateways.Visa, LastFour: "1111"}, card)
+		return token
+	}
+	first, one := begin("keep-1")
+	second, two := begin("keep-2")
+	pending(first)
+	p.site().Give(first, one)
+	token := kept(first)
+	require.False(t, token.Value.Equal(old.Value), "the old card is not what was added")
+	pending(second)
+	p.site().Give(second, two)
+	other := kept(second)
+	require.False(t, token.Value.Equal(other.Value))
+	p.site().Give(first, one)
+	require.True(t, token.Value.Equal(kept(first).Value), "asked again it is the same, whatever was added since")
+	second.Reference = "" // as when the answer to Keep was lost
+	require.True(t, other.Value.Equal(kept(second).Value))
+	second.Reference = first.Reference
+	_, _, err := g.Kept(t.Context(), p.place(), second)
+	require.ErrorIs(t, err, gateways.ErrNoOperation, "another keeping's profile")
+}
+
+// TestTheLogHasNothingOfOthers: a lost charge is looked for in lists of all transactions.
+func TestTheLogHasNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, settled := range []bool{false, true} {
+		p := newPeer(t)
+		p.settles = settled
+		var o gateways.Operation
+		for _, id := range []gateways.OperationID{"op-1", "op-2", "op-3"} {
+			o = p.operation(gateways.VerbCharge, id, "10.00", "")
+			_, err := p.gateway().Do(t.Context(), p.place(), o)
+			require.NoError(t, err)
+		}
+		for _, tape := range []*gateways.Tape{o.Tape, {}} { // of the look before the charge, and of one after it
+			o.Tape = tape
+			r, err := p.gateway().Find(t.Context(), p.place(), o)
+			require.NoError(t, err)
+			require.Equal(t, gateways.Approved, r.Outcome)
+			text := fmt.Sprint(tape.Exchanges())
+			require.Contains(t, text, authorizenet.Digest("op-3"))
+			require.Contains(t, text, "others: 2")
+			for _, other := range []gateways.OperationID{"op-1", "op-2"} {
+				require.NotContains(t, text, authorizenet.Digest(other))
+			}
+		}
+	}
+}
+
+// TestWhatReasonsMean: the reasons of errors (response code 3) that Authorize.Net lists, and
+// others, of which it is not known what has become of the money.
+func TestWhatReasonsMean(t *testing.T) {
+	t.Parallel()
+	type meaning struct {
+		decline gateways.Decline
+		kind    tierhost.Kind
+		effect  tierhost.Effect
+	}
+	for codes, want := range map[string]meaning{
+		"6 7 37 315 316":       {decline: gateways.Decline{Code: gateways.DeclineNumber, Hard: true}},
+		"8 317":                {decline: gateways.Decline{Code: gateways.DeclineExpired, Hard: true}},
+		"17 28 128":            {decline: gateways.Decline{Code: gateways.DeclineRestricted, Hard: true}},
+		"78":                   {decline: gateways.Decline{Code: gateways.DeclineCheck, Hard: true}},
+		"19 20 21 22 23 25 26": {kind: tierhost.KindUnavailable, effect: tierhost.EffectNone},
+		"13 24 30 31 34 35 38 43 68 87 88 89 90 91 92 97 98 99 103 123 130 131 132": {kind: tierhost.KindDenied, effect: tierhost.EffectNone},
+		"16 33 47 48 49 50 51 54 55": {kind: tierhost.KindPrecondition, effect: tierhost.EffectNone},
+		"5 9 10 14 15 18 32 40 46 53 56 66 69 70 71 72 73 74 75 76 77 79 80 81 82 83 84 85 86 116 117 118 174 175": {kind: tierhost.KindInvalid, effect: tierhost.EffectNone},
+		"36 52 57 58 59 60 61 62 63 120 121 122 152 170 181 261 999 x":                                             {kind: tierhost.KindUnavailable, effect: tierhost.EffectUnknown},
+	} {
+		for _, code := range strings.Fields(codes) {
+			w := httptest.NewRecorder()
+			transaction(w, "3", code, "0", "")
+			g, at := canned(t, w.Body.String())
+			token := gateways.Token{Customer: "1", Value: secret.New("2")}
+			r, err := g.Do(t.Context(), at, gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Amount: amount(t, "10.00", "EUR"), Instrument: &token})
+			if want.decline.Code != "" {
+				require.NoError(t, err, code)
+				r.Decline.Text = ""
+				require.Equal(t, []any{gateways.Declined, want.decline}, []any{r.Outcome, r.Decline}, code)
+				continue
+			}
+			require.Equal(t, []any{want.kind, want.effect}, []any{tierhost.KindOf(err), tierhost.EffectOf(err)}, "%s: %v", code, err)
+		}
+	}
+	for codes, want := range map[string]gateways.Decline{ // of declines (response code 2)
+		"2 3": {Code: gateways.DeclineUnspecified}, "4": {Code: gateways.DeclineLost, Hard: true}, "41 250 251": {Code: gateways.DeclineFraud, Hard: true},
+		"27 45 127": {Code: gateways.DeclineAddress, Hard: true}, "44 65": {Code: gateways.DeclineCheck, Hard: true}, "141 145 165 999": {},
+	} {
+		for _, code := range strings.Fields(codes) {
+			w := httptest.NewRecorder()
+			transaction(w, "2", code, "0", "")
+			g, at := canned(t, w.Body.String())
+			token := gateways.Token{Customer: "1", Value: secret.New("2")}
+			r, err := g.Do(t.Context(), at, gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Amount: amount(t, "10.00", "EUR"), Instrument: &token})
+			require.NoError(t, err, code)
+			r.Decline.Text = ""
+			require.Equal(t, []any{gateways.Declined, gateways.Decline{Code: cmp.Or(want.Code, "authorizenet."+code), Hard: want.Hard}}, []any{r.Outcome, r.Decline}, code)
+		}
+	}
+	for codes, want := range map[string]meaning{ // of requests that were no transaction
+		"E00005 E00006 E00007 E00008 E00009 E00010 E00011 E00044": {kind: tierhost.KindDenied, effect: tierhost.EffectNone},
+		"E00040 E00035": {kind: tierhost.KindNotFound, effect: tierhost.EffectNone},
+		"E00002 E00003 E00004 E00013 E00014 E00015 E00016 E00019 E00027 E00029 E00039 E00041 E00042 E00043 E00045 E00051": {kind: tierhost.KindInvalid, effect: tierhost.EffectNone},
+		"E00001 E00053 E00104 E00999 I00099": {kind: tierhost.KindUnavailable, effect: tierhost.EffectUnknown},
+	} {
+		for _, code := range strings.Fields(codes) {
+			w := httptest.NewRecorder()
+			say(w, "createTransactionResponse", "Error", code, "x", "")
+			g, at := canned(t, w.Body.String())
+			token := gateways.Token{Customer: "1", Value: secret.New("2")}
+			_, err := g.Do(t.Context(), at, gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Amount: amount(t, "10.00", "EUR"), Instrument: &token})
+			require.Equal(t, []any{want.kind, want.effect}, []any{tierhost.KindOf(err), tierhost.EffectOf(err)}, "%s: %v", code, err)
+		}
+	}
 }
 
 func TestSignatures(t *testing.T) {
