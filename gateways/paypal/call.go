@@ -135,18 +135,21 @@ func (c *caller) ask(ctx context.Context, method, path, key, body string) (excha
 	}
 }
 
-// get reads an object, or fails with [gateways.ErrNoOperation] if there is none.
+// get reads an object, or fails with [gateways.ErrNoOperation] if PayPal says that there is
+// none: a 404 alone may be a proxy's.
 func (c *caller) get(ctx context.Context, path string, into any) error {
 	reply, err := c.ask(ctx, http.MethodGet, path, "", "")
 	switch {
 	case err != nil:
 		return err
-	case reply.Status == http.StatusNotFound:
-		return gateways.ErrNoOperation
-	case reply.Status != http.StatusOK:
-		return refused(reply)
+	case reply.Status == http.StatusOK:
+		return read(reply, into)
 	}
-	return read(reply, into)
+	err = refused(reply)
+	if reply.Status == http.StatusNotFound && tierhost.KindOf(err) == tierhost.KindNotFound {
+		return gateways.ErrNoOperation
+	}
+	return err
 }
 
 // post does a request that moves money, and reads the object that comes of it.

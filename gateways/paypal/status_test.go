@@ -245,3 +245,26 @@ func TestWhatRefusalsMean(t *testing.T) {
 		require.Equal(t, []any{c.kind, c.effect}, []any{tierhost.KindOf(err), tierhost.EffectOf(err)}, "%d %s: %v", c.status, c.body, err)
 	}
 }
+
+// TestOnlyPayPalSaysThatThereIsNone: what is not found is made again in the end.
+func TestOnlyPayPalSaysThatThereIsNone(t *testing.T) {
+	t.Parallel()
+	for body, none := range map[string]bool{
+		`{"name":"RESOURCE_NOT_FOUND","details":[{"issue":"INVALID_RESOURCE_ID"}]}`: true,
+		`<html>404 of a proxy`: false,
+		``:                     false,
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/oauth2/token" {
+				_, _ = w.Write([]byte(`{"access_token":"A21AAF","expires_in":32400}`))
+				return
+			}
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(body))
+		}))
+		t.Cleanup(s.Close)
+		_, err := paypal.New(paypal.Options{Endpoint: s.URL}).Find(t.Context(), newPeer(t).place(), gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: "O1"})
+		require.Error(t, err)
+		require.Equal(t, none, errors.Is(err, gateways.ErrNoOperation), "%q: %v", body, err)
+	}
+}
