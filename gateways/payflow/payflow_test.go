@@ -240,6 +240,25 @@ func TestThePageHasNoSecretsInTheLog(t *testing.T) {
 	require.Equal(t, gatewaytest.Books{Held: 1000}, p.bank.Books())
 }
 
+// TestNoticesAreHints: nobody signs a silent post, so it proves nothing, and one that somebody
+// has made up does not stand for the one that comes.
+func TestNoticesAreHints(t *testing.T) {
+	t.Parallel()
+	read := func(body string) gateways.Notice {
+		n, err := payflow.New(payflow.Options{}).Notices(t.Context(), gateways.Place{}, gateways.Incoming{Method: http.MethodPost, Body: []byte(body)}, time.Time{})
+		require.NoError(t, err)
+		require.Len(t, n, 1)
+		require.True(t, n[0].Unsigned)
+		require.Nil(t, n[0].Result)
+		return n[0]
+	}
+	const post = "RESULT=0&PNREF=V19&USER1=op-1&AMT=10.00"
+	require.Equal(t, gateways.OperationID("op-1"), read(post).Operation)
+	require.Equal(t, read(post), read(post), "sent again it is the same")
+	require.NotEqual(t, read(post).Event, read("RESULT=0&PNREF=V20&USER1=op-1&AMT=10.00").Event)
+	require.Empty(t, read("RESULT=0&USER1="+strings.Repeat("x", 37)).Operation)
+}
+
 func TestAccountsAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ config, key, faults string }{

@@ -210,6 +210,31 @@ func TestTheIssuerAsksTheCustomer(t *testing.T) {
 	require.Equal(t, time.Unix(1_700_000_000, 0).UTC().Add(24*time.Hour), r.Expires, "the customer has a day for it")
 }
 
+// TestWhatBecomesOfACard: each status of a SetupIntent that Stripe documents, and another.
+func TestWhatBecomesOfACard(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]gateways.Outcome{ // "": not known
+		`"succeeded","payment_method":"pm_1"`: gateways.Approved, `"processing"`: gateways.Pending, `"requires_action"`: gateways.Pending,
+		`"requires_confirmation"`: gateways.Pending, `"requires_payment_method"`: gateways.Pending, `"canceled"`: gateways.Declined,
+		`"requires_payment_method","last_setup_error":{"code":"card_declined","decline_code":"stolen_card"}`: gateways.Declined,
+		`"succeeded"`: "", `"levitating"`: "", `null`: "",
+	} {
+		g, at := canned(t, 200, `{"id":"seti_1","client_secret":"seti_1_secret_2","metadata":{"keeping":"keep-1"},"status":`+status+`}`)
+		_, _, err := g.Kept(t.Context(), at, gateways.Keeping{ID: "keep-1", Reference: "seti_1"})
+		var not *gateways.NotKeptError
+		switch {
+		case want == gateways.Approved:
+			require.NoError(t, err)
+		case want == "":
+			require.Equal(t, tierhost.EffectUnknown, tierhost.EffectOf(err), status)
+			require.NotErrorAs(t, err, &not)
+		default:
+			require.ErrorAs(t, err, &not, status)
+			require.Equal(t, want, not.Result.Outcome, status)
+		}
+	}
+}
+
 // TestOnlyStripeSaysThatThereIsNone: what is not found is made again in the end.
 func TestOnlyStripeSaysThatThereIsNone(t *testing.T) {
 	t.Parallel()
