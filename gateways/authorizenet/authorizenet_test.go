@@ -177,6 +177,12 @@ func TestWhatAnswersMean(t *testing.T) {
 	}
 }
 
+func TestStatusesOfHTTP(t *testing.T) {
+	t.Parallel()
+	peertest.StatusesOfHTTP(t, func(url string) gateways.Gateway { return authorizenet.New(authorizenet.Options{Endpoint: url}) }, newPeer(t).place(),
+		gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: "600", Amount: amount(t, "1.00", "EUR")})
+}
+
 func TestTheAccountHasOneCurrency(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
@@ -266,6 +272,16 @@ func TestTheLogHasNothingOfOthers(t *testing.T) {
 	}
 }
 
+// charged is what comes of a charge to which the interface gives an answer.
+func charged(t *testing.T, answer func(w http.ResponseWriter)) (gateways.Result, error) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	answer(w)
+	g, at := canned(t, w.Body.String())
+	token := gateways.Token{Customer: "1", Value: secret.New("2")}
+	return g.Do(t.Context(), at, gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Amount: amount(t, "10.00", "EUR"), Instrument: &token})
+}
+
 // TestWhatReasonsMean: the reasons of errors (response code 3) that Authorize.Net lists, and
 // others, of which it is not known what has become of the money.
 func TestWhatReasonsMean(t *testing.T) {
@@ -287,11 +303,7 @@ func TestWhatReasonsMean(t *testing.T) {
 		"36 52 57 58 59 60 61 62 63 120 121 122 152 170 181 261 999 x":                                             {kind: tierhost.KindUnavailable, effect: tierhost.EffectUnknown},
 	} {
 		for _, code := range strings.Fields(codes) {
-			w := httptest.NewRecorder()
-			transaction(w, "3", code, "0", "")
-			g, at := canned(t, w.Body.String())
-			token := gateways.Token{Customer: "1", Value: secret.New("2")}
-			r, err := g.Do(t.Context(), at, gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Amount: amount(t, "10.00", "EUR"), Instrument: &token})
+			r, err := charged(t, func(w http.ResponseWriter) { transaction(w, "3", code, "0", "") })
 			if want.decline.Code != "" {
 				require.NoError(t, err, code)
 				r.Decline.Text = ""
@@ -306,11 +318,7 @@ func TestWhatReasonsMean(t *testing.T) {
 		"27 45 127": {Code: gateways.DeclineAddress, Hard: true}, "44 65": {Code: gateways.DeclineCheck, Hard: true}, "141 145 165 999": {},
 	} {
 		for _, code := range strings.Fields(codes) {
-			w := httptest.NewRecorder()
-			transaction(w, "2", code, "0", "")
-			g, at := canned(t, w.Body.String())
-			token := gateways.Token{Customer: "1", Value: secret.New("2")}
-			r, err := g.Do(t.Context(), at, gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Amount: amount(t, "10.00", "EUR"), Instrument: &token})
+			r, err := charged(t, func(w http.ResponseWriter) { transaction(w, "2", code, "0", "") })
 			require.NoError(t, err, code)
 			r.Decline.Text = ""
 			require.Equal(t, []any{gateways.Declined, gateways.Decline{Code: cmp.Or(want.Code, "authorizenet."+code), Hard: want.Hard}}, []any{r.Outcome, r.Decline}, code)
@@ -323,11 +331,7 @@ func TestWhatReasonsMean(t *testing.T) {
 		"E00001 E00053 E00104 E00999 I00099": {kind: tierhost.KindUnavailable, effect: tierhost.EffectUnknown},
 	} {
 		for _, code := range strings.Fields(codes) {
-			w := httptest.NewRecorder()
-			say(w, "createTransactionResponse", "Error", code, "x", "")
-			g, at := canned(t, w.Body.String())
-			token := gateways.Token{Customer: "1", Value: secret.New("2")}
-			_, err := g.Do(t.Context(), at, gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Amount: amount(t, "10.00", "EUR"), Instrument: &token})
+			_, err := charged(t, func(w http.ResponseWriter) { say(w, "createTransactionResponse", "Error", code, "x", "") })
 			require.Equal(t, []any{want.kind, want.effect}, []any{tierhost.KindOf(err), tierhost.EffectOf(err)}, "%s: %v", code, err)
 		}
 	}

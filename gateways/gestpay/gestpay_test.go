@@ -125,6 +125,12 @@ func TestWhatErrorCodesMean(t *testing.T) {
 	require.Equal(t, tierhost.EffectUnknown, tierhost.EffectOf(err))
 }
 
+func TestStatusesOfHTTP(t *testing.T) {
+	t.Parallel()
+	peertest.StatusesOfHTTP(t, func(url string) gateways.Gateway { return gestpay.New(gestpay.Options{Endpoint: url}) }, newPeer(t).place(),
+		gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Amount: amount(t, "1.00", "EUR")}, 429)
+}
+
 func TestCurrenciesHaveTheBanksNumbers(t *testing.T) {
 	t.Parallel()
 	for code, number := range map[string]string{"EUR": "242", "USD": "1", "GBP": "2", "CHF": "3"} {

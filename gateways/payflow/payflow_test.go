@@ -240,6 +240,12 @@ func TestThePageHasNoSecretsInTheLog(t *testing.T) {
 	require.Equal(t, gatewaytest.Books{Held: 1000}, p.bank.Books())
 }
 
+func TestStatusesOfHTTP(t *testing.T) {
+	t.Parallel()
+	peertest.StatusesOfHTTP(t, func(url string) gateways.Gateway { return payflow.New(payflow.Options{Endpoint: url}) }, newPeer(t).place(),
+		gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Amount: dollars(t, "1.00")})
+}
+
 // TestNoticesAreHints: nobody signs a silent post, so it proves nothing, and one that somebody
 // has made up does not stand for the one that comes.
 func TestNoticesAreHints(t *testing.T) {

@@ -39,7 +39,7 @@
 // PayPal itself is asked whether a notification is its own, so that each costs a request;
 // the address of a certificate that the notification brings is not followed. One older than
 // four days is refused: PayPal tries again for three. They are reasons to look, except for
-// PAYMENT.CAPTURE.REVERSED.
+// PAYMENT.CAPTURE.REVERSED and for refunds that have failed, of which they say so.
 //
 // # Disputes
 //

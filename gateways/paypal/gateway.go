@@ -178,6 +178,11 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 		if m.CustomID != string(o.ID) {
 			return gateways.Result{}, gateways.ErrNoOperation
 		}
+		if m.rank() == 0 { // the payer may have paid after it
+			if r, err := c.settle(ctx, o, ref.order); !errors.Is(err, gateways.ErrNoOperation) {
+				return r, err
+			}
+		}
 		return m.result(o.Reference)
 	case gateways.VerbVoid:
 		return c.voided(ctx, o)

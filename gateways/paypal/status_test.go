@@ -180,6 +180,28 @@ func TestOrdersWithSeveralCaptures(t *testing.T) {
 	}
 }
 
+// TestADeclinedPayerMayPayAfterAll: the payment is called by the capture that was declined.
+func TestADeclinedPayerMayPayAfterAll(t *testing.T) {
+	t.Parallel()
+	declined, paid := moved("C1", "DECLINED", "op-1", "10.00"), moved("C2", "COMPLETED", "op-1", "10.00")
+	for name, c := range map[string]struct {
+		order string
+		want  string
+	}{
+		"paid":                   {ordered("COMPLETED", "captures", declined, paid), "O1/capture/C2 approved"},
+		"declined still":         {ordered("COMPLETED", "captures", declined), "O1/capture/C1 declined"},
+		"the order is forgotten": {"", "O1/capture/C1 declined"},
+	} {
+		answers := map[string]string{"/v2/payments/captures/C1": declined}
+		if c.order != "" {
+			answers["/v2/checkout/orders/O1"] = c.order
+		}
+		r, err := canned(t, answers).Find(t.Context(), newPeer(t).place(), gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: "O1/capture/C1"})
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, fmt.Sprintf("%s %s", r.Reference, r.Outcome), name)
+	}
+}
+
 // TestReversals: PayPal takes a payment back, in whole or in part.
 func TestReversals(t *testing.T) {
 	t.Parallel()
@@ -203,6 +225,28 @@ func TestReversals(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, n[0].Dispute.Lost)
 		require.Equal(t, want, fmt.Sprintf("%s %s %s", n[0].Operation, n[0].Reference, n[0].Dispute.Amount))
+	}
+}
+
+// TestRefundsThatFailLater: that they have failed is told, for nobody looks any more.
+func TestRefundsThatFailLater(t *testing.T) {
+	t.Parallel()
+	refund := func(status string) string {
+		return `{"id":"R9","status":"` + status + `","custom_id":"op-1","amount":{"currency_code":"EUR","value":"6.00"},"links":[{"rel":"self","href":"https://api.paypal.com/v2/payments/refunds/R9"}]}`
+	}
+	capture := strings.Replace(refund("DECLINED"), "refunds", "captures", 1)
+	p := newPeer(t)
+	for resource, want := range map[string]string{
+		refund("FAILED"): " R9 declined", refund("CANCELLED"): " R9 declined", refund("PENDING"): "op-1 R9 ", refund("COMPLETED"): "op-1 R9 ", capture: "op-1 R9 ",
+	} {
+		body := []byte(`{"id":"WH-1","event_type":"PAYMENT.REFUND.FAILED","resource":` + resource + `}`)
+		n, err := p.gateway().Notices(t.Context(), p.place(), p.incoming(body, p.clock.Now()), p.clock.Now())
+		require.NoError(t, err)
+		outcome := gateways.Outcome("")
+		if n[0].Result != nil {
+			outcome = n[0].Result.Outcome
+		}
+		require.Equal(t, want, fmt.Sprintf("%s %s %s", n[0].Operation, n[0].Reference, outcome), resource)
 	}
 }
 

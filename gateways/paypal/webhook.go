@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,6 +131,13 @@ func (e *event) about(n *gateways.Notice) error {
 		if e.Type == "PAYMENT.CAPTURE.REVERSED" {
 			return m.reversed(n)
 		}
+		// A refund can fail after it has succeeded, and then nobody would look. Only its own name
+		// tells whose it is: one that is made in PayPal's panel has the custom ID of the payment.
+		if m.rank() == 0 && m.self(refunds) {
+			if said, err := m.result(m.ID); err == nil {
+				n.Operation, n.Result = "", &said
+			}
+		}
 	case strings.HasPrefix(e.Type, "CUSTOMER.DISPUTE."):
 		var d struct {
 			Amount       cash   `json:"dispute_amount"`
@@ -163,19 +171,27 @@ func (m *movement) reversed(n *gateways.Notice) error {
 		return err
 	}
 	for _, l := range m.Links {
-		switch {
-		case l.Rel == "up" && strings.Contains(l.Href, captures):
+		if l.Rel == "up" && strings.Contains(l.Href, captures) {
 			n.Reference = l.Href[strings.LastIndexByte(l.Href, '/')+1:]
-		case l.Rel == "self" && strings.Contains(l.Href, captures) && m.Status == "PARTIALLY_REFUNDED":
-			amount = money.Zero(amount.Currency())
 		}
+	}
+	if m.self(captures) && m.Status == "PARTIALLY_REFUNDED" {
+		amount = money.Zero(amount.Currency())
 	}
 	n.Dispute = &gateways.Dispute{Amount: amount, Lost: true, Reason: m.StatusDetails.Reason}
 	return nil
 }
 
-// captures is where PayPal has captures.
-const captures = "/v2/payments/captures/"
+// captures and refunds are where PayPal has them.
+const (
+	captures = "/v2/payments/captures/"
+	refunds  = "/v2/payments/refunds/"
+)
+
+// self reports whether a movement is one of those that PayPal has at a path.
+func (m *movement) self(path string) bool {
+	return slices.ContainsFunc(m.Links, func(l link) bool { return l.Rel == "self" && strings.Contains(l.Href, path) })
+}
 
 // owner finds the operation that a capture was made for, of which PayPal has only told the
 // ID. That PayPal does not know it is none.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
+	"github.com/tierhost/tierhost/gateways/internal/peertest"
 	"github.com/tierhost/tierhost/gateways/stripe"
 	"github.com/tierhost/tierhost/money"
 	"github.com/tierhost/tierhost/secret"
@@ -208,6 +209,12 @@ func TestTheIssuerAsksTheCustomer(t *testing.T) {
 	require.JSONEq(t, `{"client_secret":"pi_1_secret_2","publishable":"pk_test_1"}`, string(r.Action.Client))
 	require.NotContains(t, o.Tape.Exchanges()[0].Answer, "pi_1_secret_2")
 	require.Equal(t, time.Unix(1_700_000_000, 0).UTC().Add(24*time.Hour), r.Expires, "the customer has a day for it")
+}
+
+func TestStatusesOfHTTP(t *testing.T) {
+	t.Parallel()
+	peertest.StatusesOfHTTP(t, func(url string) gateways.Gateway { return stripe.New(stripe.Options{Endpoint: url}) }, newPeer(t).place(),
+		operation(t, gateways.VerbCharge, amount(t, "1.00", "EUR")))
 }
 
 // TestWhatBecomesOfACard: each status of a SetupIntent that Stripe documents, and another.

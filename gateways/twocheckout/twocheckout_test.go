@@ -221,22 +221,14 @@ func TestWhatStatusesMean(t *testing.T) {
 			require.Equal(t, want, r.Outcome, status)
 		}
 	}
-	for status, want := range map[int]struct { // of HTTP, without a body
-		kind   tierhost.Kind
-		effect tierhost.Effect
-	}{
-		401: {tierhost.KindDenied, tierhost.EffectNone}, 403: {tierhost.KindDenied, tierhost.EffectNone}, 429: {tierhost.KindLimited, tierhost.EffectNone},
-		400: {tierhost.KindUnavailable, tierhost.EffectUnknown}, 404: {tierhost.KindUnavailable, tierhost.EffectUnknown}, 500: {tierhost.KindUnavailable, tierhost.EffectUnknown},
-		302: {tierhost.KindUnavailable, tierhost.EffectUnknown}, 200: {tierhost.KindUnavailable, tierhost.EffectUnknown},
-	} {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		t.Cleanup(s.Close)
-		for _, reference := range []string{"", "60"} {
-			_, err := twocheckout.New(twocheckout.Options{Endpoint: s.URL}).Find(t.Context(), newPeer(t).place(), gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: reference})
-			require.NotErrorIs(t, err, gateways.ErrNoOperation, "a 404 alone may be a proxy's")
-			require.Equal(t, []any{want.kind, want.effect}, []any{tierhost.KindOf(err), tierhost.EffectOf(err)}, "%d: %v", status, err)
-		}
-	}
+}
+
+func TestStatusesOfHTTP(t *testing.T) {
+	t.Parallel()
+	peertest.StatusesOfHTTP(t, func(url string) gateways.Gateway { return twocheckout.New(twocheckout.Options{Endpoint: url}) }, newPeer(t).place(),
+		gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge}, 401, 403, 429)
+	peertest.StatusesOfHTTP(t, func(url string) gateways.Gateway { return twocheckout.New(twocheckout.Options{Endpoint: url}) }, newPeer(t).place(),
+		gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: "60"}, 401, 403, 429)
 }
 
 func TestLinksHoldAnyText(t *testing.T) {

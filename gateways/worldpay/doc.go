@@ -19,8 +19,9 @@
 // WorldPay receives a modification at once and makes it later: a capture within a day, a
 // refund within weeks. Until the order shows another event than it did before, what was
 // received is pending; a refund that was sent (SENT_FOR_REFUND) is too, until it is REFUNDED
-// or REFUND_FAILED. If the answer was lost, the outcome is not known for three days; an
-// order that shows nothing of it then never will. A refund that fails with the same event as
+// or, three days after it was asked for, REFUND_FAILED, which may be told late of another. If
+// the answer was lost, the outcome is not known for three days; an order that shows nothing
+// of it then never will. A refund that fails with the same event as
 // one before it stays pending, and staff decides.
 //
 // # Amounts

@@ -51,7 +51,7 @@ func (s *status) result(o gateways.Operation, now time.Time) (gateways.Result, e
 	if r.Reference = o.Reference; !received {
 		r.Reference = reference{s.Code, o.Verb, p.Event}.String()
 	}
-	verdict := modified(o.Verb, p.Event)
+	verdict, young := modified(o.Verb, p.Event), now.Before(o.Begun.Add(settling))
 	switch {
 	case verdict == strange:
 		return gateways.Result{}, exchange.Unclear("%.64q has the unknown event %.40q", s.Code, p.Event)
@@ -60,9 +60,9 @@ func (s *status) result(o gateways.Operation, now time.Time) (gateways.Result, e
 	case verdict == approved:
 		r.Outcome = gateways.Approved
 		return r, nil
-	case verdict == pending, received && verdict == silent:
-		return r, nil
-	case !received && now.Before(o.Begun.Add(settling)):
+	case verdict == pending, received && verdict == silent, received && young && p.Event == refundFailed:
+		return r, nil // the failure may be of a refund before, of which the inquiry before this one did not tell yet
+	case !received && young:
 		return gateways.Result{}, exchange.Unclear("%.64q does not show the %s, which may be in hand: it is %.40q", s.Code, o.Verb, p.Event)
 	case verdict == declined:
 		r.Outcome, r.Decline = gateways.Declined, gateways.Decline{Hard: true, Code: gateways.DeclineUnspecified, Text: "the order is " + p.Event}
@@ -95,6 +95,8 @@ func (s *status) paid(o gateways.Operation, r gateways.Result) (gateways.Result,
 	return gateways.Result{}, exchange.Unclear("%.64q has the unknown event %.40q", s.Code, s.Payment.Event)
 }
 
+const refundFailed = "REFUND_FAILED"
+
 // verdict is what an event says of a modification.
 type verdict int
 
@@ -118,7 +120,7 @@ func kindOf(event string) string {
 		return "refunding"
 	case "REFUNDED", "REFUNDED_BY_MERCHANT":
 		return "refunded"
-	case "REFUND_FAILED":
+	case refundFailed:
 		return "refund failed"
 	}
 	return ""
