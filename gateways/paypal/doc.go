@@ -13,6 +13,8 @@
 // look changes here. It is asked when the customer comes back, when the notification
 // CHECKOUT.ORDER.APPROVED comes, and by the manager's own looks, whichever is first. An
 // order whose customer was never told of it (the answer to Begin was lost) can take nothing.
+// One that PayPal has dropped, as it does with what nobody approves, is pending until the
+// payment's time is over.
 //
 // An order that is completed is no money: what counts is the status of its capture, which
 // may be pending for days with an electronic check.

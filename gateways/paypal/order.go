@@ -63,7 +63,14 @@ func (*Gateway) Returned(_ context.Context, _ gateways.Place, query url.Values) 
 func (c *caller) settle(ctx context.Context, o gateways.Operation, id string) (gateways.Result, error) {
 	var made order
 	path := "/v2/checkout/orders/" + url.PathEscape(id)
-	if err := c.get(ctx, path, &made); err != nil {
+	err := c.get(ctx, path, &made)
+	switch {
+	case errors.Is(err, gateways.ErrNoOperation) && o.Reference == id:
+		// PayPal drops what nobody approves, hours later. Until its time is over the payment is the
+		// customer's to make.
+		made.ID = id
+		return gateways.Result{Outcome: gateways.Pending, Reference: id, Amount: o.Amount, Action: c.action(&made, "")}, nil
+	case err != nil:
 		return gateways.Result{}, err
 	}
 	if len(made.PurchaseUnits) != 1 || made.PurchaseUnits[0].CustomID != string(o.ID) {

@@ -222,7 +222,7 @@ func TestAccessTokens(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
 	g := p.gateway()
-	o := gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: "ORDER9"}
+	o := gateways.Operation{ID: "op-1", Verb: gateways.VerbRefund, Reference: "REFUND9"}
 	for range 3 {
 		_, err := g.Find(t.Context(), p.place(), o)
 		require.ErrorIs(t, err, gateways.ErrNoOperation)

@@ -323,7 +323,7 @@ func (p *peer) read(w http.ResponseWriter, part []string) {
 	var got object
 	switch {
 	case part[0] == "checkout":
-		if pay := p.bank.ByID(part[2]); pay != nil {
+		if pay := p.bank.ByID(part[2]); pay != nil && pay.Notes["status"] != "dropped" {
 			got = p.order(pay)
 		}
 	case part[1] == "authorizations":

@@ -307,7 +307,7 @@ func TestOnlyPayPalSaysThatThereIsNone(t *testing.T) {
 			_, _ = w.Write([]byte(body))
 		}))
 		t.Cleanup(s.Close)
-		_, err := paypal.New(paypal.Options{Endpoint: s.URL}).Find(t.Context(), newPeer(t).place(), gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: "O1"})
+		_, err := paypal.New(paypal.Options{Endpoint: s.URL}).Find(t.Context(), newPeer(t).place(), gateways.Operation{ID: "op-1", Verb: gateways.VerbRefund, Reference: "R1"})
 		require.Error(t, err)
 		require.Equal(t, none, errors.Is(err, gateways.ErrNoOperation), "%q: %v", body, err)
 	}

@@ -199,7 +199,9 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 		values.Set("cancelURL", k.Cancel)
 	}
 	page.RawQuery = values.Encode()
-	return gateways.Begun{Reference: string(o.ID), Action: gateways.Action{URL: page.String()}}, nil
+	// Without a reference: of an order that nobody has paid WorldPay says that there is no
+	// payment, and it is the operation's ID anyway.
+	return gateways.Begun{Action: gateways.Action{URL: page.String()}}, nil
 }
 
 // Returned implements [gateways.Web].
