@@ -125,10 +125,13 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 		return gateways.Result{}, err
 	}
 	r, err := judge(o, got, got["ORIGRESULT"], got["ORIGPNREF"])
-	if err != nil && tierhost.EffectOf(err) == tierhost.EffectNone {
-		return gateways.Result{}, gateways.ErrNoOperation // Payflow has not taken it, and never will
+	switch {
+	case err != nil && tierhost.EffectOf(err) == tierhost.EffectNone: // Payflow has not taken it, and never will
+	case err == nil && r.Outcome == gateways.Declined && q.custom != "" && o.Verb == gateways.VerbCapture && authorized: // which may be of an earlier try
+	default:
+		return r, err
 	}
-	return r, err
+	return gateways.Result{}, gateways.ErrNoOperation
 }
 
 // ask is what an inquiry asks by: the reference of an operation or a transaction.

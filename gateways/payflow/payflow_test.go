@@ -172,6 +172,22 @@ func TestACaptureIsGivenBackByItsOwnName(t *testing.T) {
 	}
 }
 
+// TestAnEarlierCaptureThatWasDeclinedSaysNothingOfTheNext: captures of one authorization have
+// one reference.
+func TestAnEarlierCaptureThatWasDeclinedSaysNothingOfTheNext(t *testing.T) {
+	t.Parallel()
+	o := gateways.Operation{ID: "op-3", Verb: gateways.VerbCapture, Amount: dollars(t, "10.00"), Reference: "V1/authorization"}
+	g := answers(t, "RESULT=0&ORIGRESULT=12&ORIGPNREF=V2&RESPMSG=Declined")
+	_, err := g.Find(t.Context(), newPeer(t).place(), o)
+	require.ErrorIs(t, err, gateways.ErrNoOperation)
+	o.Reference = "V2" // by its own name it is this one
+	r, err := g.Find(t.Context(), newPeer(t).place(), o)
+	require.NoError(t, err)
+	require.Equal(t, gateways.Declined, r.Outcome)
+	_, err = answers(t, "RESULT=0&ORIGRESULT=104&ORIGPNREF=V2").Find(t.Context(), newPeer(t).place(), o)
+	require.NotErrorIs(t, err, gateways.ErrNoOperation)
+}
+
 func TestWhatIsAuthorizedIsLetGoOrItsCaptureIs(t *testing.T) {
 	t.Parallel()
 	authorized := func() (*peer, gateways.Result) {
