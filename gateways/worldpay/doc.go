@@ -21,8 +21,8 @@
 // received is pending; a refund that was sent (SENT_FOR_REFUND) is too, until it is REFUNDED
 // or, three days after it was asked for, REFUND_FAILED, which may be told late of another. If
 // the answer was lost, the outcome is not known for three days; an order that shows nothing
-// of it then never will. A refund that fails with the same event as
-// one before it stays pending, and staff decides.
+// of it then never will. A refund that fails as one before it did, and was not seen under
+// way, stays pending, and staff decides.
 //
 // # Amounts
 //

@@ -60,7 +60,10 @@ func (s *status) result(o gateways.Operation, now time.Time) (gateways.Result, e
 	case verdict == approved:
 		r.Outcome = gateways.Approved
 		return r, nil
-	case verdict == pending, received && verdict == silent, received && young && p.Event == refundFailed:
+	case verdict == pending: // should it fail, that is another event than this one
+		r.Reference = reference{s.Code, o.Verb, p.Event}.String()
+		return r, nil
+	case received && verdict == silent, received && young && p.Event == refundFailed:
 		return r, nil // the failure may be of a refund before, of which the inquiry before this one did not tell yet
 	case !received && young:
 		return gateways.Result{}, exchange.Unclear("%.64q does not show the %s, which may be in hand: it is %.40q", s.Code, o.Verb, p.Event)
