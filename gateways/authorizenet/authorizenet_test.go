@@ -176,6 +176,12 @@ func TestWhatAnswersMean(t *testing.T) {
 	}
 }
 
+func TestStatusesOfHTTP(t *testing.T) {
+	t.Parallel()
+	peertest.StatusesOfHTTP(t, func(url string) gateways.Gateway { return authorizenet.New(authorizenet.Options{Endpoint: url}) }, newPeer(t).place(),
+		gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: "600", Amount: amount(t, "1.00", "EUR")})
+}
+
 func TestTheAccountHasOneCurrency(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
@@ -186,35 +192,83 @@ func TestTheAccountHasOneCurrency(t *testing.T) {
 	require.Empty(t, o.Tape.Exchanges(), "nothing is sent")
 }
 
-func TestACardIsAddedToAProfileThatHasOthers(t *testing.T) {
+// TestTwoKeepingsDoNotClaimOneCard: of a customer who has cards already, begun at the same
+// time in two windows.
+func TestTwoKeepingsDoNotClaimOneCard(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
 	g, old := p.gateway(), p.token()
-	k := gateways.Keeping{ID: "keep-1", Customer: "anna", Known: old.Customer, Return: "https://shop.example/kept", Tape: &gateways.Tape{}}
-	begun, err := g.Keep(t.Context(), p.place(), k)
-	require.NoError(t, err)
-	require.Equal(t, "https://test.authorize.net/customer/addPayment", begun.Action.URL)
-	require.True(t, begun.Action.Post)
-	require.NotContains(t, fmt.Sprint(k.Tape.Exchanges()), begun.Action.Fields[0].Value)
-	k.Reference = begun.Reference
-	_, _, err = g.Kept(t.Context(), p.place(), k)
-	var not *gateways.NotKeptError
-	require.ErrorAs(t, err, &not, "the old card is not what was added")
-	p.site().Give(k, begun)
-	token, card, err := g.Kept(t.Context(), p.place(), k)
-	require.NoError(t, err)
-	require.False(t, token.Value.Equal(old.Value))
-	require.Equal(t, gateways.Card{Brand: gateways.Visa, LastFour: "1111"}, card)
-	// Without the reference, for a customer who is new.
-	k = gateways.Keeping{ID: "keep-2", Customer: "bert", Return: "https://shop.example/kept"}
-	begun, err = g.Keep(t.Context(), p.place(), k)
-	require.NoError(t, err)
-	again, err := g.Keep(t.Context(), p.place(), k)
-	require.NoError(t, err)
-	require.Equal(t, begun.Reference, again.Reference, "the same profile")
-	p.site().Give(k, begun)
-	_, _, err = g.Kept(t.Context(), p.place(), k)
-	require.NoError(t, err)
+	begin := func(id gateways.OperationID) (gateways.Keeping, gateways.Begun) {
+		k := gateways.Keeping{ID: id, Customer: "anna", Known: old.Customer, Return: "https://shop.example/kept", Tape: &gateways.Tape{}}
+		begun, err := g.Keep(t.Context(), p.place(), k)
+		require.NoError(t, err)
+		require.Equal(t, "https://test.authorize.net/customer/addPayment", begun.Action.URL)
+		require.True(t, begun.Action.Post)
+		require.NotContains(t, fmt.Sprint(k.Tape.Exchanges()), begun.Action.Fields[0].Value)
+		again, err := g.Keep(t.Context(), p.place(), k)
+		require.NoError(t, err)
+		require.Equal(t, begun.Reference, again.Reference, "the same profile for the same keeping")
+		k.Reference = begun.Reference
+		return k, begun
+	}
+	pending := func(k gateways.Keeping) {
+		t.Helper()
+		_, _, err := g.Kept(t.Context(), p.place(), k)
+		var not *gateways.NotKeptError
+		require.ErrorAs(t, err, &not)
+		require.Equal(t, gateways.Pending, not.Result.Outcome)
+	}
+	kept := func(k gateways.Keeping) gateways.Token {
+		t.Helper()
+		token, card, err := g.Kept(t.Context(), p.place(), k)
+		require.NoError(t, err)
+		require.Equal(t, gateways.Card{Brand: gateways.Visa, LastFour: "1111"}, card)
+		return token
+	}
+	first, one := begin("keep-1")
+	second, two := begin("keep-2")
+	pending(first)
+	p.site().Give(first, one)
+	token := kept(first)
+	require.False(t, token.Value.Equal(old.Value), "the old card is not what was added")
+	pending(second)
+	p.site().Give(second, two)
+	other := kept(second)
+	require.False(t, token.Value.Equal(other.Value))
+	p.site().Give(first, one)
+	require.True(t, token.Value.Equal(kept(first).Value), "asked again it is the same, whatever was added since")
+	second.Reference = "" // as when the answer to Keep was lost
+	require.True(t, other.Value.Equal(kept(second).Value))
+	second.Reference = first.Reference
+	_, _, err := g.Kept(t.Context(), p.place(), second)
+	require.ErrorIs(t, err, gateways.ErrNoOperation, "another keeping's profile")
+}
+
+// TestTheLogHasNothingOfOthers: a lost charge is looked for in lists of all transactions.
+func TestTheLogHasNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, settled := range []bool{false, true} {
+		p := newPeer(t)
+		p.settles = settled
+		var o gateways.Operation
+		for _, id := range []gateways.OperationID{"op-1", "op-2", "op-3"} {
+			o = p.operation(gateways.VerbCharge, id, "10.00", "")
+			_, err := p.gateway().Do(t.Context(), p.place(), o)
+			require.NoError(t, err)
+		}
+		for _, tape := range []*gateways.Tape{o.Tape, {}} { // of the look before the charge, and of one after it
+			o.Tape = tape
+			r, err := p.gateway().Find(t.Context(), p.place(), o)
+			require.NoError(t, err)
+			require.Equal(t, gateways.Approved, r.Outcome)
+			text := fmt.Sprint(tape.Exchanges())
+			require.Contains(t, text, authorizenet.Digest("op-3"))
+			require.Contains(t, text, "others: 2")
+			for _, other := range []gateways.OperationID{"op-1", "op-2"} {
+				require.NotContains(t, text, authorizenet.Digest(other))
+			}
+		}
+	}
 }
 
 func TestSignatures(t *testing.T) {

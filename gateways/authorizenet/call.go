@@ -61,12 +61,17 @@ func escaped(text string) string {
 
 // ask sends a request and returns the answer, also if it is a refusal.
 func (c *caller) ask(ctx context.Context, request any) (*response, error) {
+	return c.askFor(ctx, request, nil)
+}
+
+// askFor is ask for a list; ours is what is recorded of it, nil: all.
+func (c *caller) askFor(ctx context.Context, request any, ours func(exchange.Reply) string) (*response, error) {
 	text, err := xml.Marshal(request)
 	if err != nil {
 		return nil, exchange.Refused(tierhost.KindInternal, "the request cannot be written")
 	}
 	reply, err := c.client.Do(ctx, exchange.Call{
-		Method: http.MethodPost, URL: c.url, Body: xml.Header + string(text), Header: http.Header{"Content-Type": {"text/xml"}}, Tape: c.tape, Hide: tokens,
+		Method: http.MethodPost, URL: c.url, Body: xml.Header + string(text), Header: http.Header{"Content-Type": {"text/xml"}}, Tape: c.tape, Hide: tokens, Ours: ours,
 		// Names of accounts may be as short as nobody would hide.
 		Shown: regexp.MustCompile(`<merchantAuthentication>.*</merchantAuthentication>`).ReplaceAllLiteralString(string(text), ""),
 	})
@@ -76,12 +81,18 @@ func (c *caller) ask(ctx context.Context, request any) (*response, error) {
 	if reply.Status != http.StatusOK {
 		return nil, exchange.Unclear("Authorize.Net has answered %d", reply.Status)
 	}
-	r := &response{}
-	body := bytes.TrimPrefix(reply.Body, []byte("\xef\xbb\xbf"))
-	if xml.Unmarshal(body, r) != nil || r.Result != "Ok" && r.Result != "Error" {
+	r, known := read(reply.Body)
+	if !known {
 		return nil, exchange.Unclear("the answer cannot be read")
 	}
 	return r, nil
+}
+
+// read reads an answer, and reports false for what is none.
+func read(body []byte) (*response, bool) {
+	r := &response{}
+	err := xml.Unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), r)
+	return r, err == nil && (r.Result == "Ok" || r.Result == "Error")
 }
 
 // tokens are what answers hold that nobody is to keep: IDs of payment profiles, and the
@@ -108,14 +119,16 @@ func (r *response) err() error {
 	}
 	code, text := r.code()
 	switch code {
-	case "E00007", "E00005", "E00006", "E00008", "E00009", "E00010", "E00011":
+	case "E00005", "E00006", "E00007", "E00008", "E00009", "E00010", "E00011", "E00044":
 		return exchange.Refused(tierhost.KindDenied, "Authorize.Net says %s: %.200s", code, text)
-	case "E00040", "E00035":
+	case "E00035", "E00040":
 		return gateways.ErrNoOperation
-	case "E00001", "E00053", "E00104", "":
-		return exchange.Unclear("Authorize.Net says %s: %.200s", code, text)
+	case "E00002", "E00003", "E00004", "E00013", "E00014", "E00015", "E00016", "E00019", "E00027", "E00029", "E00039", "E00041", "E00042", "E00043", "E00045",
+		"E00051":
+		return exchange.Refused(tierhost.KindInvalid, "Authorize.Net says %s: %.200s", code, text)
 	}
-	return exchange.Refused(tierhost.KindInvalid, "Authorize.Net says %.20s: %.200s", code, text)
+	// It has failed, is too busy (E00053, E00104), or says what is not known.
+	return exchange.Unclear("Authorize.Net says %.20s: %.200s", code, text)
 }
 
 // digest names an operation within the 20 characters that an invoice number and a customer

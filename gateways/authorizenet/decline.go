@@ -19,7 +19,7 @@ func decline(code, text string) gateways.Decline {
 		d.Code, d.Hard = gateways.DeclineNumber, true
 	case "8", "317":
 		d.Code, d.Hard = gateways.DeclineExpired, true
-	case "17", "28":
+	case "17", "28", "128":
 		d.Code, d.Hard = gateways.DeclineRestricted, true
 	case "27", "45", "127":
 		d.Code, d.Hard = gateways.DeclineAddress, true

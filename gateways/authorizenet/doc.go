@@ -9,8 +9,10 @@
 // # Cards
 //
 // [Gateway.Keep] makes a customer profile and returns Authorize.Net's own page, by POST,
-// on which the customer gives the card; [Gateway.Kept] finds what was added there. A token
-// is the ID of a payment profile, and its customer that of the customer profile.
+// on which the customer gives the card; [Gateway.Kept] finds what was added there. Each keeping
+// has a customer profile of its own, so that two of them never claim one card, and a customer
+// with several cards has several profiles. A token is the ID of a payment profile, and its
+// customer that of the customer profile.
 //
 // # Payments
 //
@@ -20,7 +22,8 @@
 // settled since, and asks for the longest window in which the same again is refused, which
 // is eight hours. What is not safe about that: two calls for one operation at the very same
 // time are told apart by that window only. A capture has no name of its own: whoever asks
-// for one of what is captured already hears that it is.
+// for one of what is captured already hears that it is. Of the other transactions in the
+// lists nothing is recorded in the charge log.
 //
 // An account has one currency. The answer to a charge names no amount unless a part was
 // approved, which this package never asks for; so the amount of a result is what was asked
@@ -41,6 +44,12 @@
 // for, is told differently by different people; so the account says which
 // ([Secret.Encoding]), and never are both accepted. A notification carries its date within
 // what is signed; one older than four days is refused. It is a reason to look.
+//
+// # Chargebacks
+//
+// Authorize.Net has no webhook for them: the desk enters them (and returned items) in the
+// host's books, as money lost of the payment, by the merchant account's statements, and
+// gives no refund of such a payment.
 //
 // # How far it is proven
 //

@@ -3,9 +3,9 @@ package authorizenet
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/gateways/internal/exchange"
 )
@@ -95,9 +95,12 @@ func (c *caller) search(ctx context.Context, invoice string, begun time.Time) (s
 	return "", gateways.ErrNoOperation
 }
 
+// list returns the transaction of a list that has an invoice number. Of the others nothing is
+// recorded.
 func (c *caller) list(ctx context.Context, invoice string, request func(p paging) any) (string, error) {
+	ours := func(reply exchange.Reply) string { return only(reply.Body, invoice) }
 	for page := 1; page <= pages; page++ {
-		r, err := c.ask(ctx, request(paging{most, page}))
+		r, err := c.askFor(ctx, request(paging{most, page}), ours)
 		if err != nil {
 			return "", err
 		}
@@ -114,6 +117,27 @@ func (c *caller) list(ctx context.Context, invoice string, request func(p paging
 		}
 	}
 	return "", exchange.Unclear("there are more transactions than can be looked through")
+}
+
+// only is what a list says of an invoice number, and how many other transactions it has.
+func only(body []byte, invoice string) string {
+	r, known := read(body)
+	if !known {
+		return "(an answer that cannot be read)"
+	}
+	text := r.Result
+	for _, m := range r.Messages {
+		text += " " + m.Code
+	}
+	others := 0
+	for _, t := range r.List {
+		if t.Invoice == invoice {
+			text += "\ntransId " + t.TransID + ", invoiceNumber " + t.Invoice
+		} else {
+			others++
+		}
+	}
+	return text + "\nothers: " + strconv.Itoa(others)
 }
 
 // result is what a transaction says of an operation.
@@ -159,10 +183,10 @@ func (c *caller) result(o gateways.Operation, d *details) (gateways.Result, erro
 		if set {
 			return gateways.Result{}, gateways.ErrNoOperation
 		}
-		if !taken {
-			return gateways.Result{}, exchange.Refused(tierhost.KindPrecondition, "it is void")
-		}
 		r.Outcome = gateways.Approved
+		if !taken {
+			r.Outcome, r.Decline = gateways.Declined, gateways.Decline{Hard: true, Code: gateways.DeclineUnspecified, Text: "it is void"}
+		}
 	case gateways.VerbAuthorize:
 		r.Outcome = gateways.Approved
 		if !taken && !set {

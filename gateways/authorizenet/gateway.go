@@ -203,19 +203,22 @@ func (c *caller) judge(ctx context.Context, o gateways.Operation, r *response) (
 		return gateways.Result{}, exchange.Unclear("the response code is %.10q", t.Code)
 	}
 	switch code {
-	case "6", "7", "8", "37", "315", "316", "317": // the card, not the request
+	case "6", "7", "8", "17", "28", "37", "78", "128", "315", "316", "317": // the card, not the request
 		result.Outcome, result.Decline = gateways.Declined, decline(code, text)
 		return result, nil
 	case "19", "20", "21", "22", "23", "25", "26":
 		return gateways.Result{}, exchange.Refused(tierhost.KindUnavailable, "Authorize.Net has not processed it: %s %.200s", code, text)
-	case "57", "58", "59", "60", "61", "62", "63", "120", "121", "122", "":
-		return gateways.Result{}, exchange.Unclear("Authorize.Net has failed: %s %.200s", code, text)
-	case "13", "30", "99", "103":
+	case "13", "24", "30", "31", "34", "35", "38", "43", "68", "87", "88", "89", "90", "91", "92", "97", "98", "99", "103", "123", "130", "131", "132":
 		return gateways.Result{}, exchange.Refused(tierhost.KindDenied, "Authorize.Net says %s: %.200s", code, text)
-	case "16", "33", "54", "55":
+	case "16", "33", "47", "48", "49", "50", "51", "54", "55":
 		return gateways.Result{}, exchange.Refused(tierhost.KindPrecondition, "Authorize.Net says %s: %.200s", code, text)
+	case "5", "9", "10", "14", "15", "18", "32", "40", "46", "53", "56", "66", "69", "70", "71", "72", "73", "74", "75", "76", "77", "79", "80", "81", "82", "83", "84",
+		"85", "86", "116", "117", "118", "174", "175":
+		return gateways.Result{}, exchange.Refused(tierhost.KindInvalid, "Authorize.Net says %.10s: %.200s", code, text)
 	}
-	return gateways.Result{}, exchange.Refused(tierhost.KindInvalid, "Authorize.Net says %.10s: %.200s", code, text)
+	// Such as 36 (authorized, and not settled), 57 to 63 and 120 to 122 (failed on the way), 52
+	// and 152 (done, and somebody could not be told), and what is not known.
+	return gateways.Result{}, exchange.Unclear("Authorize.Net has failed: %.10s %.200s", code, text)
 }
 
 func facts(auth, avs, cvv, reason string) map[string]string {

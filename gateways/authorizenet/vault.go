@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/tierhost/tierhost/gateways"
@@ -13,31 +11,21 @@ import (
 	"github.com/tierhost/tierhost/secret"
 )
 
-// Keep implements [gateways.Vault]: the customer adds a card to its profile, on
-// Authorize.Net's page.
+// Keep implements [gateways.Vault]: the customer adds a card to a profile, on Authorize.Net's
+// page. Each keeping has a profile of its own, though the customer may have others: what is
+// on it is what was given for this keeping, and two of them cannot claim one card.
 func (g *Gateway) Keep(ctx context.Context, at gateways.Place, k gateways.Keeping) (gateways.Begun, error) {
 	c, err := g.open(ctx, at, k.Tape)
 	if err != nil {
 		return gateways.Begun{}, err
 	}
-	customer := k.Known
-	if customer == "" {
-		if customer, err = c.profileOf(ctx, k); err != nil {
-			return gateways.Begun{}, err
-		}
-	}
 	reference := k.Reference
 	if reference == "" {
-		had, err := c.profile(ctx, getProfile{head: c.head, ID: customer})
-		if err != nil {
+		if reference, err = c.profileOf(ctx, k); err != nil {
 			return gateways.Begun{}, err
 		}
-		reference = customer
-		for _, p := range had.Payments { // those are not what is added now
-			reference += "/" + short(p.ID)
-		}
 	}
-	r, err := c.ask(ctx, getPage{head: c.head, ID: customer, Settings: settingsOf{[]setting{
+	r, err := c.ask(ctx, getPage{head: c.head, ID: reference, Settings: settingsOf{[]setting{
 		{"hostedProfileReturnUrl", k.Return}, {"hostedProfilePageBorderVisible", "true"}, {"hostedProfileValidationMode", "testMode"},
 	}}})
 	if err != nil {
@@ -87,36 +75,34 @@ func (c *caller) profile(ctx context.Context, request getProfile) (*customerProf
 	return r.Profile, nil
 }
 
-// Kept implements [gateways.Vault]: the newest card of the profile that was not there when
-// the keeping was begun.
+// Kept implements [gateways.Vault]: the card that was added first, if the customer has added
+// several.
 func (g *Gateway) Kept(ctx context.Context, at gateways.Place, k gateways.Keeping) (gateways.Token, gateways.Card, error) {
 	c, err := g.open(ctx, at, k.Tape)
 	if err != nil {
 		return gateways.Token{}, gateways.Card{}, err
 	}
-	request, had := getProfile{head: c.head, Customer: digest(k.ID)}, []string(nil)
-	if part := strings.Split(k.Reference, "/"); k.Reference != "" {
-		request.ID, request.Customer, had = part[0], "", part[1:]
+	request := getProfile{head: c.head, ID: k.Reference}
+	if k.Reference == "" {
+		request.Customer = digest(k.ID)
 	}
 	p, err := c.profile(ctx, request)
 	if err != nil {
 		return gateways.Token{}, gateways.Card{}, err
 	}
-	for _, kept := range slices.Backward(p.Payments) {
-		if slices.Contains(had, short(kept.ID)) {
-			continue
-		}
-		card := gateways.Card{Brand: brand(kept.Type), LastFour: lastFour(kept.Number)}
-		if t, err := time.Parse("2006-01", kept.Expiration); err == nil { // XXXX if it is masked
-			card.Year, card.Month = t.Year(), t.Month()
-		}
-		return gateways.Token{Customer: p.ID, Value: secret.New(kept.ID)}, card, nil
+	if p.Merchant != digest(k.ID) { // another keeping's
+		return gateways.Token{}, gateways.Card{}, gateways.ErrNoOperation
 	}
-	return gateways.Token{}, gateways.Card{}, &gateways.NotKeptError{Result: gateways.Result{Outcome: gateways.Pending}}
+	if len(p.Payments) == 0 {
+		return gateways.Token{}, gateways.Card{}, &gateways.NotKeptError{Result: gateways.Result{Outcome: gateways.Pending}}
+	}
+	kept := p.Payments[0]
+	card := gateways.Card{Brand: brand(kept.Type), LastFour: lastFour(kept.Number)}
+	if t, err := time.Parse("2006-01", kept.Expiration); err == nil { // XXXX if it is masked
+		card.Year, card.Month = t.Year(), t.Month()
+	}
+	return gateways.Token{Customer: p.ID, Value: secret.New(kept.ID)}, card, nil
 }
-
-// short names a payment profile without giving its ID away.
-func short(id string) string { return digest(gateways.OperationID(id))[:8] }
 
 // Forget implements [gateways.Vault].
 func (g *Gateway) Forget(ctx context.Context, at gateways.Place, t gateways.Token) error {

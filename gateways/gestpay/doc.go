@@ -24,11 +24,17 @@
 // customer's browser. A notice names the operation that the bank has decrypted, and is a
 // reason to look.
 //
+// # Chargebacks
+//
+// GestPay tells of none here: the desk enters them in the host's books, as money lost of the
+// payment, by the bank's statements.
+//
 // # How far it is proven
 //
 // Documentation-only: GestPay has never answered this package. A server of ours checks the
 // form of requests and answers as documented. The number of the euro, the results OK, KO and
-// XX, and the service that looks a payment up are from memory of the documentation; that
-// the bank has no payment of a name is taken from an answer KO without a number of the
-// bank's.
+// XX, and the service that looks a payment up are from memory of the documentation. Error
+// codes mean what Axerve's API documentation says: 2011 that there is no payment of a name,
+// about a hundred why one was refused, and others, such as technical errors and those that
+// are not known, say nothing, so that the payment is looked up again and parked in the end.
 package gestpay

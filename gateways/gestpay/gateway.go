@@ -14,7 +14,6 @@ import (
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/gateways/internal/exchange"
 	"github.com/tierhost/tierhost/gateways/internal/settings"
-	"github.com/tierhost/tierhost/money"
 )
 
 // Options are the settings of a [Gateway]. The zero value works.
@@ -125,8 +124,11 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 	switch {
 	case err != nil:
 		return gateways.Begun{}, err
-	case a.Result != "OK" || a.Crypted == "":
+	case a.Result == "OK" && a.Crypted != "":
+	case a.Result == "KO":
 		return gateways.Begun{}, exchange.Refused(tierhost.KindInvalid, "GestPay says %.20s: %.200s", a.ErrorCode, a.ErrorText)
+	default:
+		return gateways.Begun{}, exchange.Unclear("the result of the encryption is %.20q", a.Result)
 	}
 	page := "https://sandbox.gestpay.net/pagam/pagam.aspx?"
 	if c.live {
@@ -179,47 +181,6 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 		return gateways.Result{}, err
 	}
 	return a.result(o)
-}
-
-// result is what the bank says of a payment.
-func (a *answer) result(o gateways.Operation) (gateways.Result, error) {
-	switch {
-	case a.Bank == "" && a.Result == "KO": // the bank has no transaction of that name
-		return gateways.Result{}, gateways.ErrNoOperation
-	case a.Transaction != string(o.ID):
-		return gateways.Result{}, exchange.Unclear("the answer is about another payment")
-	}
-	currency, known := currencyOf(a.Currency)
-	amount, err := money.Parse(a.Amount, currency)
-	if !known || err != nil || !amount.IsWhole() {
-		return gateways.Result{}, exchange.Unclear("the amount cannot be read")
-	}
-	r := gateways.Result{Outcome: gateways.Pending, Reference: a.Bank, Amount: amount, Facts: map[string]string{}}
-	for name, value := range map[string]string{"auth_code": a.Auth, "bank_transaction": a.Bank, "error": a.ErrorCode} {
-		if value != "" && value != "0" {
-			r.Facts[name] = value
-		}
-	}
-	switch a.Result {
-	case "OK":
-		r.Outcome = gateways.Approved
-	case "KO":
-		r.Outcome, r.Decline = gateways.Declined, decline(a.ErrorCode, a.ErrorText)
-	case "XX":
-	default:
-		return gateways.Result{}, exchange.Unclear("the result is %.20q", a.Result)
-	}
-	return r, nil
-}
-
-// decline is what an error code means. Few have a meaning that is the same in all sources;
-// others are not held against the card.
-func decline(code, text string) gateways.Decline {
-	switch code {
-	case "", "0", "74":
-		return gateways.Decline{Code: gateways.DeclineUnspecified, Text: text}
-	}
-	return gateways.Decline{Code: "gestpay." + code, Text: text}
 }
 
 // Notices implements [gateways.Notifier]: the bank's call is decrypted by the bank.

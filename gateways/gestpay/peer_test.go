@@ -126,8 +126,12 @@ func (p *peer) do(w http.ResponseWriter, q *peertest.Element) {
 		say(w, "Decrypt", "GestPayCryptDecrypt", p.payment(pay, "DECRYPT"))
 	default:
 		pay := p.bank.ByOperation(q.At("shopTransactionId").Text)
-		if !good || pay == nil || pay.State == peertest.Begun {
+		if !good {
 			say(w, "callReadTrxS2S", "GestPayS2S", bad("QUERYTX"))
+			return
+		}
+		if pay == nil || pay.State == peertest.Begun {
+			say(w, "callReadTrxS2S", "GestPayS2S", "<TransactionType>QUERYTX</TransactionType><TransactionResult>KO</TransactionResult><ErrorCode>2011</ErrorCode><ErrorDescription>Transaction not found</ErrorDescription>")
 			return
 		}
 		say(w, "callReadTrxS2S", "GestPayS2S", p.payment(pay, "QUERYTX"))

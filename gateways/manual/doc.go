@@ -11,7 +11,9 @@
 //
 // A receipt has a reference, such as the number of the check or the line of the bank's
 // statement. One reference of an account is one receipt: recorded again, for the same
-// payment, it changes nothing; for another payment it fails with [ErrReferenceUsed].
+// payment and with the same amount, it changes nothing; for another payment or with another
+// amount it fails with [ErrReferenceUsed]. After [Gateway.Refuse] nothing is recorded any
+// more: what comes all the same belongs to a payment of its own.
 //
 // If the amount differs from what was asked for, the payment is parked with
 // gateways.ParkAmount and nothing is booked, as with any provider. With Receipt.Accept it is
@@ -19,7 +21,9 @@
 // receipt for the same payment is refused; it belongs to a payment of its own.
 //
 // A check that the bank does not honour, and a transfer that it takes back, is
-// [Gateway.Bounced].
+// [Gateway.Bounced], which is booked as money lost.
+//
+// Facts of results: "recorded_by", "received", "amount".
 //
 // # What goes
 //

@@ -164,6 +164,86 @@ func TestAnotherAmountThanWasAskedFor(t *testing.T) {
 	}
 }
 
+// TestTheSameReceiptHasOneAmount: what was recorded is not what is recorded now, and is no
+// success whatever has become of it.
+func TestTheSameReceiptHasOneAmount(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	p := o.begin("1")
+	_, err := o.desk.Record(t.Context(), o.Manager, o.receipt(p, "c 41", "90.00"))
+	require.NoError(t, err)
+	for _, accept := range []bool{false, true} {
+		other := o.receipt(p, "c 41", "100.00") // which would be booked as if it had come
+		other.Accept = accept
+		_, err = o.desk.Record(t.Context(), o.Manager, other)
+		require.ErrorIs(t, err, manual.ErrReferenceUsed)
+		require.Empty(t, o.booked)
+	}
+	same := o.receipt(p, "c 41", "90.00")
+	same.Accept = true
+	for range 2 {
+		got, err := o.desk.Record(t.Context(), o.Manager, same)
+		require.NoError(t, err)
+		require.True(t, got.Captured().Equal(usd(t, "90.00")))
+	}
+
+	// While the books have not taken it either.
+	q := o.begin("2")
+	o.refuse = tierhost.E("", tierhost.KindConflict, "busy", nil)
+	_, err = o.desk.Record(t.Context(), o.Manager, o.receipt(q, "c 42", "100.00"))
+	require.Equal(t, tierhost.KindUnavailable, tierhost.KindOf(err))
+	o.refuse = nil
+	_, err = o.desk.Record(t.Context(), o.Manager, o.receipt(q, "c 42", "99.00"))
+	require.ErrorIs(t, err, manual.ErrReferenceUsed, "it was recorded with another amount, which is booked now")
+	require.True(t, o.booked[gateways.Received].Equal(usd(t, "190.00")))
+}
+
+func TestWhatHasComeIsNotRefused(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	for i, amount := range []string{"100.00", "60.00"} { // paid, and parked
+		p := o.begin(string(rune('1' + i)))
+		_, err := o.desk.Record(t.Context(), o.Manager, o.receipt(p, "c "+amount, amount))
+		require.NoError(t, err)
+		_, err = o.desk.Refuse(t.Context(), o.Manager, o.receipt(p, "call 3", amount), "changed their mind")
+		require.ErrorIs(t, err, gateways.ErrPhase)
+	}
+	p := o.begin("9")
+	for _, reference := range []string{"call 4", "call 4", "call 5"} {
+		got, err := o.desk.Refuse(t.Context(), o.Manager, o.receipt(p, reference, "100.00"), "changed their mind")
+		require.NoError(t, err)
+		require.Equal(t, gateways.PhaseDeclined, got.Phase)
+	}
+	for _, reference := range []string{"call 4", "c 99"} {
+		got, err := o.desk.Record(t.Context(), o.Manager, o.receipt(p, reference, "100.00"))
+		require.ErrorIs(t, err, gateways.ErrPhase, "whatever it is called")
+		require.Equal(t, gateways.PhaseDeclined, got.Phase)
+	}
+	// What staff has decided did not come does not come by being recorded again.
+	q := o.begin("q")
+	got, err := o.desk.Record(t.Context(), o.Manager, o.receipt(q, "c 50", "50.00"))
+	require.NoError(t, err)
+	_, err = o.Resolve(t.Context(), q.ID, got.Attempts[0].ID, money.Money{}, "ann")
+	require.NoError(t, err)
+	_, err = o.desk.Record(t.Context(), o.Manager, o.receipt(q, "c 50", "50.00"))
+	require.ErrorIs(t, err, gateways.ErrPhase)
+}
+
+func TestABounceThatTheBooksDoNotTakeIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	p := o.begin("1")
+	_, err := o.desk.Record(t.Context(), o.Manager, o.receipt(p, "c 41", "100.00"))
+	require.NoError(t, err)
+	o.refuse = tierhost.E("", tierhost.KindConflict, "busy", nil)
+	_, err = o.desk.Bounced(t.Context(), o.Manager, o.receipt(p, "bank 1", "100.00"), "no funds")
+	require.Equal(t, tierhost.KindUnavailable, tierhost.KindOf(err), "%v", err)
+	o.refuse = nil
+	_, err = o.desk.Bounced(t.Context(), o.Manager, o.receipt(p, "bank 1", "100.00"), "no funds")
+	require.NoError(t, err)
+	require.True(t, o.booked[gateways.Lost].Equal(usd(t, "100.00")))
+}
+
 func TestRefundsAreSentByStaff(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

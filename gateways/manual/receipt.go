@@ -41,8 +41,9 @@ type Receipt struct {
 // Record has a payment settled by what has come, or a refund by what was sent, and returns
 // the payment. Doing so again changes nothing.
 //
-// It fails with a [*tierhost.Invalid] that lists all faults, [ErrReferenceUsed],
-// gateways.ErrNoPayment, gateways.ErrPhase if the payment is not waiting for money,
+// It fails with a [*tierhost.Invalid] that lists all faults, [ErrReferenceUsed] also if the
+// same receipt was recorded with another amount, gateways.ErrNoPayment, gateways.ErrPhase if
+// the payment is not waiting for money, as after [Gateway.Refuse],
 // tierhost.KindUnavailable if it is recorded and not booked yet, and as
 // [gateways.Manager.Notified] does.
 func (g *Gateway) Record(ctx context.Context, m *gateways.Manager, r Receipt) (gateways.Payment, error) {
@@ -60,10 +61,10 @@ func (g *Gateway) Record(ctx context.Context, m *gateways.Manager, r Receipt) (g
 		return p, tierhost.E(op, 0, "", err)
 	}
 	if a.Reference == r.Reference { // recorded before
-		if a.State == gateways.AttemptApproved && !a.Amount.Equal(r.Amount) {
-			return p, tierhost.E(op, 0, "", fmt.Errorf("%w: it was of %s", ErrReferenceUsed, a.Amount))
+		if p, err = g.recorded(ctx, m, p, a, r); err != nil {
+			return p, tierhost.E(op, 0, "", err)
 		}
-		return g.accept(ctx, m, p, a, r)
+		return p, nil
 	}
 	if !a.State.Open() && a.State != gateways.AttemptFailed {
 		return p, tierhost.E(op, 0, "", fmt.Errorf("%w: it is %s already", gateways.ErrPhase, a.State))
@@ -78,8 +79,31 @@ func (g *Gateway) Record(ctx context.Context, m *gateways.Manager, r Receipt) (g
 	if a = attempt(p, a.ID); a == nil || a.Reference != r.Reference {
 		return p, tierhost.E(op, 0, "", unsettled(ctx, m, r))
 	}
-	return g.accept(ctx, m, p, a, r)
+	// It may be another receipt of that reference which has waited for the books.
+	if p, err = g.recorded(ctx, m, p, a, r); err != nil {
+		return p, tierhost.E(op, 0, "", err)
+	}
+	return p, nil
 }
+
+// recorded is what Record returns for an attempt that has the receipt's reference: it must be
+// of the same amount, and something must have come. An amount that was not asked for is
+// booked if that is wanted.
+func (g *Gateway) recorded(ctx context.Context, m *gateways.Manager, p gateways.Payment, a *gateways.Attempt, r Receipt) (gateways.Payment, error) {
+	if a.State != gateways.AttemptApproved && a.State != gateways.AttemptSuspense {
+		return p, fmt.Errorf("%w: it is %s already", gateways.ErrPhase, a.State)
+	}
+	if was := a.Facts[amountFact]; was != r.Amount.String() {
+		return p, fmt.Errorf("%w: it was of %s", ErrReferenceUsed, was)
+	}
+	if !r.Accept || a.State != gateways.AttemptSuspense {
+		return p, nil
+	}
+	return m.Resolve(ctx, p.ID, a.ID, r.Amount, r.By)
+}
+
+// amountFact is the fact of what was recorded, whatever is booked of it.
+const amountFact = "amount"
 
 // unsettled is why a payment is not settled by what was recorded: another one has the
 // reference, or the books have not taken it yet.
@@ -90,16 +114,10 @@ func unsettled(ctx context.Context, m *gateways.Manager, r Receipt) error {
 	return tierhost.E("", tierhost.KindUnavailable, "not_booked_yet", errors.New("it is recorded, and the books have not taken it yet: the manager tries again"))
 }
 
-// accept books an amount that was not asked for, if that is wanted.
-func (g *Gateway) accept(ctx context.Context, m *gateways.Manager, p gateways.Payment, a *gateways.Attempt, r Receipt) (gateways.Payment, error) {
-	if !r.Accept || a.State != gateways.AttemptSuspense {
-		return p, nil
-	}
-	return m.Resolve(ctx, p.ID, a.ID, r.Amount, r.By)
-}
-
 // Refuse records that a payment is not going to come, or that a refund was not sent, and
-// why. It returns and fails as [Gateway.Record] does; the amount is not looked at.
+// why. It returns and fails as [Gateway.Record] does; the amount is not looked at. What has
+// come or was sent is not refused: that fails with gateways.ErrPhase. What is given up
+// already stays so.
 func (g *Gateway) Refuse(ctx context.Context, m *gateways.Manager, r Receipt, why string) (gateways.Payment, error) {
 	const op = "manual.Refuse"
 	var issues tierhost.Issues
@@ -111,7 +129,10 @@ func (g *Gateway) Refuse(ctx context.Context, m *gateways.Manager, r Receipt, wh
 	if err != nil {
 		return p, tierhost.E(op, 0, "", err)
 	}
-	if !a.State.Open() {
+	switch {
+	case a.State == gateways.AttemptApproved || a.State == gateways.AttemptSuspense:
+		return p, tierhost.E(op, 0, "", fmt.Errorf("%w: it is %s already", gateways.ErrPhase, a.State))
+	case !a.State.Open():
 		return p, nil
 	}
 	p, err = g.tell(ctx, m, r, gateways.Notice{
@@ -126,6 +147,9 @@ func (g *Gateway) Refuse(ctx context.Context, m *gateways.Manager, r Receipt, wh
 	}
 	if a = attempt(p, a.ID); a == nil || a.State.Open() {
 		return p, tierhost.E(op, 0, "", unsettled(ctx, m, r))
+	}
+	if a.State != gateways.AttemptDeclined { // another was faster
+		return p, tierhost.E(op, 0, "", fmt.Errorf("%w: it is %s already", gateways.ErrPhase, a.State))
 	}
 	return p, nil
 }
@@ -155,6 +179,9 @@ func (g *Gateway) Bounced(ctx context.Context, m *gateways.Manager, r Receipt, w
 	})
 	if err != nil {
 		return p, tierhost.E(op, 0, "", err)
+	}
+	if less, err := p.Lost.Cmp(a.Amount); err != nil || less < 0 {
+		return p, tierhost.E(op, 0, "", unsettled(ctx, m, r))
 	}
 	return p, nil
 }
@@ -203,7 +230,11 @@ func (g *Gateway) facts(r Receipt) map[string]string {
 	if at.IsZero() {
 		at = g.clock.Now()
 	}
-	return map[string]string{"recorded_by": r.By, "received": at.UTC().Format(time.RFC3339)}
+	facts := map[string]string{"recorded_by": r.By, "received": at.UTC().Format(time.RFC3339)}
+	if r.Amount.Currency() != (money.Currency{}) {
+		facts[amountFact] = r.Amount.String()
+	}
+	return facts
 }
 
 // tell hands a notice to the manager, as a provider's notification is, and returns the

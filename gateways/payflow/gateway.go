@@ -2,7 +2,6 @@ package payflow
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
@@ -102,9 +101,9 @@ func digest(id gateways.OperationID) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// custom is the reference of an operation that an inquiry asks by: 12 characters.
-func custom(id gateways.OperationID) string {
-	sum := sha256.Sum256([]byte(id))
+// custom is a reference that an inquiry asks by: 12 characters.
+func custom(name string) string {
+	sum := sha256.Sum256([]byte(name))
 	return base32.StdEncoding.EncodeToString(sum[:])[:12]
 }
 
@@ -141,24 +140,9 @@ func (g *Gateway) Do(ctx context.Context, at gateways.Place, o gateways.Operatio
 	if !slices.Contains(currencies(), o.Amount.Currency()) {
 		return gateways.Result{}, exchange.Refused(tierhost.KindInvalid, "how Payflow counts %s is not known", o.Amount.Currency())
 	}
-	kind, origin := "", o.Reference
-	switch o.Verb {
-	case gateways.VerbCharge, gateways.VerbAuthorize:
-		if o.Instrument == nil || o.Instrument.Value.IsZero() {
-			return gateways.Result{}, exchange.Refused(tierhost.KindPrecondition, "there is no instrument")
-		}
-		kind, origin = "S", o.Instrument.Value.Reveal()
-		if o.Verb == gateways.VerbAuthorize {
-			kind = "A"
-		}
-	case gateways.VerbCapture:
-		kind = "D"
-	case gateways.VerbVoid:
-		kind = "V"
-	case gateways.VerbRefund:
-		kind = "C"
-	default:
-		return gateways.Result{}, exchange.Refused(tierhost.KindUnsupported, "there is no %s", o.Verb)
+	kind, origin, err := c.origin(ctx, o)
+	if err != nil {
+		return gateways.Result{}, err
 	}
 	if origin == "" {
 		return gateways.Result{}, exchange.Refused(tierhost.KindPrecondition, "what Payflow calls the payment is not known")
@@ -176,6 +160,7 @@ func (g *Gateway) Do(ctx context.Context, at gateways.Place, o gateways.Operatio
 	if kind == "D" {
 		q.add("CAPTURECOMPLETE", "Y")
 	}
+	q.add("CUSTREF", customOf(o))
 	c.texts(&q, o)
 	got, err := c.ask(ctx, digest(o.ID), q)
 	if err != nil {
@@ -187,49 +172,11 @@ func (g *Gateway) Do(ctx context.Context, at gateways.Place, o gateways.Operatio
 	return judge(o, got, got["RESULT"], got["PNREF"])
 }
 
-// texts adds what an operation is known and read by.
+// texts adds what an operation is read by.
 func (*caller) texts(q *pairs, o gateways.Operation) {
-	q.add("CUSTREF", custom(o.ID))
 	q.add("COMMENT1", exchange.ASCII(exchange.Purpose(o.Number, o.Text), 128))
 	q.add("USER1", string(o.ID))
 	q.add("VERBOSITY", "HIGH")
-}
-
-// Find implements [gateways.Gateway]: an inquiry by the operation's own reference.
-func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operation) (gateways.Result, error) {
-	c, err := g.open(ctx, at, o.Tape)
-	if err != nil {
-		return gateways.Result{}, err
-	}
-	got, err := c.inquire(ctx, o.ID)
-	if err != nil {
-		return gateways.Result{}, err
-	}
-	return judge(o, got, got["ORIGRESULT"], got["ORIGPNREF"])
-}
-
-// inquire asks for an operation.
-func (c *caller) inquire(ctx context.Context, id gateways.OperationID) (map[string]string, error) {
-	var q pairs
-	q.add("TRXTYPE", "I")
-	q.add("TENDER", "C")
-	q.add("CUSTREF", custom(id))
-	q.add("VERBOSITY", "HIGH")
-	// Each inquiry is a request of its own, or Payflow would repeat the first answer.
-	got, err := c.ask(ctx, digest(id+"/"+gateways.OperationID(rand.Text())), q)
-	switch {
-	case err != nil:
-		return nil, err
-	case got["RESULT"] == "20", got["RESULT"] == "19":
-		return nil, gateways.ErrNoOperation
-	case got["RESULT"] != "0" || got["ORIGRESULT"] == "":
-		_, err := judge(gateways.Operation{Verb: "inquiry"}, got, got["RESULT"], "")
-		if err == nil {
-			err = exchange.Unclear("the inquiry has failed: %.10s", got["RESULT"])
-		}
-		return nil, err
-	}
-	return got, nil
 }
 
 func facts(got map[string]string, result string) map[string]string {

@@ -22,3 +22,8 @@ func TestACardIsChargedOnce(t *testing.T) {
 	t.Parallel()
 	peertest.ChargesOnce(t, clocked, gatewaytest.LostAfter, gatewaytest.LostBefore, gatewaytest.Fails, gatewaytest.Garbles, gatewaytest.Strange, gatewaytest.DeclinesSoft)
 }
+
+func TestNobodyPays(t *testing.T) {
+	t.Parallel()
+	peertest.NobodyPays(t, clocked)
+}

@@ -35,6 +35,7 @@ func (c *caller) page(ctx context.Context, kind, amount, currency, back, cancel,
 	q.add("ERRORURL", back)
 	q.add("CANCELURL", cancel)
 	q.add("SILENTPOSTURL", notify)
+	q.add("CUSTREF", custom(string(o.ID)))
 	c.texts(&q, o)
 	begun := c.clock.Now()
 	got, err := c.ask(ctx, digest(o.ID+"/page"), q)
@@ -117,7 +118,7 @@ func (c *caller) inquireToken(ctx context.Context, id gateways.OperationID) (map
 	c.tape = nil // it is known only afterwards what is to be hidden
 	defer func() { c.tape = tape }()
 	began := c.clock.Now()
-	got, err := c.inquire(ctx, id)
+	got, err := c.inquire(ctx, ask{custom: custom(string(id))})
 	x := gateways.Exchange{At: began, Took: c.clock.Now().Sub(began), Request: "inquiry about " + string(id), Answer: got["ORIGRESULT"]}
 	if err != nil {
 		x.Error = err.Error()

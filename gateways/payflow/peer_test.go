@@ -38,8 +38,9 @@ type peer struct {
 
 // move is a transaction, as an inquiry tells it.
 type move struct {
-	custom, kind, id string
-	answer           func() string
+	custom, id string
+	at         time.Time
+	answer     func() string
 }
 
 const password = "p&ss=w[3]rd-Zx81"
@@ -92,7 +93,7 @@ func fields() map[string][]string {
 	with := func(more ...string) []string { return append(slices.Clone(head), more...) }
 	return map[string][]string{
 		"S": with("TENDER", "ORIGID", "AMT", "CURRENCY"), "A": with("TENDER", "ORIGID", "AMT", "CURRENCY"), "D": with("TENDER", "ORIGID", "AMT", "CAPTURECOMPLETE"),
-		"V": with("TENDER", "ORIGID"), "C": with("TENDER", "ORIGID", "AMT"), "I": with("TENDER"),
+		"V": with("TENDER", "ORIGID"), "C": with("TENDER", "ORIGID", "AMT"), "I": with("TENDER", "ORIGID", "STARTTIME", "ENDTIME"),
 		"page": with("AMT", "CURRENCY", "CREATESECURETOKEN", "SECURETOKENID", "RETURNURL", "ERRORURL", "CANCELURL", "SILENTPOSTURL"),
 	}
 }
@@ -118,7 +119,7 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.t.Errorf("%s does not take %s=%q", kind, name, value)
 		}
 	}
-	if kind != "page" && q["TENDER"] != "C" || q["CUSTREF"] == "" {
+	if kind != "page" && q["TENDER"] != "C" || q["CUSTREF"] == "" && (kind != "I" || q["ORIGID"] == "") {
 		p.t.Errorf("%s has no TENDER or CUSTREF", kind)
 	}
 	if q["USER"]+q["VENDOR"]+q["PARTNER"]+q["PWD"] != "shop"+"shop"+"PayPal"+password {
@@ -183,7 +184,9 @@ func (p *peer) paid(pay *peertest.Payment) (result, rest string) {
 }
 
 func (p *peer) do(kind string, q map[string]string, how gatewaytest.Situation) string {
-	pay := p.bank.ByID(q["ORIGID"])
+	pay := p.bank.Find(func(x *peertest.Payment) bool {
+		return q["ORIGID"] != "" && (x.ID == q["ORIGID"] || x.Notes["capture"] == q["ORIGID"])
+	})
 	switch kind {
 	case "page":
 		amount := p.minor(q["AMT"])
@@ -194,8 +197,16 @@ func (p *peer) do(kind string, q map[string]string, how gatewaytest.Situation) s
 		made.Notes["custom"] = q["CUSTREF"]
 		return "RESULT=0&SECURETOKEN=8mmdgsjYAp9KvXvLZFlsNIi7w&SECURETOKENID=" + q["SECURETOKENID"] + "&RESPMSG=Approved"
 	case "I":
-		for _, m := range p.done {
-			if m.custom == q["CUSTREF"] {
+		// Of the last 30 days, if no window is named; the last one of the reference.
+		from, to := p.clock.Now().Add(-30*24*time.Hour), p.clock.Now()
+		if q["STARTTIME"] != "" {
+			from, to = p.stamp(q["STARTTIME"]), p.stamp(q["ENDTIME"])
+		}
+		if to.Sub(from) > 30*24*time.Hour {
+			p.t.Errorf("the window from %s to %s is longer than 30 days", from, to)
+		}
+		for _, m := range slices.Backward(p.done) {
+			if q["ORIGID"] != "" && m.id == q["ORIGID"] || q["ORIGID"] == "" && m.custom == q["CUSTREF"] && !m.at.Before(from) && !m.at.After(to) {
 				return "RESULT=0&PNREF=" + p.bank.NewID("") + "&" + m.answer()
 			}
 		}
@@ -212,34 +223,52 @@ func (p *peer) do(kind string, q map[string]string, how gatewaytest.Situation) s
 	if pay == nil {
 		return "RESULT=19&RESPMSG=Original transaction ID not found"
 	}
-	keep := func(id string, minor int64) string {
-		p.done = append(p.done, move{q["CUSTREF"], kind, id, func() string {
-			return fmt.Sprintf("ORIGRESULT=0&ORIGPNREF=%s&RESPMSG=Approved&AMT=%s", id, decimal(minor))
+	told := func(id, result, text string, minor int64) string {
+		p.done = append(p.done, move{q["CUSTREF"], id, p.clock.Now(), func() string {
+			return fmt.Sprintf("ORIGRESULT=%s&ORIGPNREF=%s&RESPMSG=%s&AMT=%s", result, id, text, decimal(minor))
 		}})
-		return fmt.Sprintf("RESULT=0&PNREF=%s&RESPMSG=Approved&AMT=%s", id, decimal(minor))
+		return fmt.Sprintf("RESULT=%s&PNREF=%s&RESPMSG=%s&AMT=%s", result, id, text, decimal(minor))
 	}
+	keep := func(id string, minor int64) string { return told(id, "0", "Approved", minor) }
 	switch kind {
 	case "D":
-		if !pay.Capture(p.minor(q["AMT"])) {
-			return "RESULT=111&RESPMSG=Capture error"
+		id := p.bank.NewID("")
+		if pay.ID != q["ORIGID"] || !pay.Capture(p.minor(q["AMT"])) {
+			return told(id, "111", "Capture error", 0)
 		}
-		return keep(p.bank.NewID(""), pay.Taken)
+		pay.Notes["capture"] = id
+		return keep(id, pay.Taken)
 	case "V":
+		captured := pay.Notes["capture"] != ""
+		if captured && pay.Notes["capture"] == q["ORIGID"] { // and not settled yet
+			pay.State, pay.Taken = peertest.Voided, 0
+			return keep(p.bank.NewID(""), pay.Amount)
+		}
 		if !pay.Void() {
-			return "RESULT=108&RESPMSG=Void error"
+			return told(p.bank.NewID(""), "108", "Void error", 0)
 		}
 		return keep(p.bank.NewID(""), pay.Amount)
 	default:
+		// Sales and delayed captures are given back, not authorizations.
+		if pay.Auth && pay.Notes["capture"] != q["ORIGID"] {
+			return told(p.bank.NewID(""), "117", "Failed merchant rule check", 0)
+		}
 		back := pay.Refund(p.bank.NewID(""), q["USER1"], p.minor(q["AMT"]), how)
 		if back == nil {
-			return "RESULT=117&RESPMSG=Credit error"
+			return told(p.bank.NewID(""), "105", "Credit error", 0)
 		}
 		return keep(back.ID, back.Amount)
 	}
 }
 
+func (p *peer) stamp(text string) time.Time {
+	t, err := time.Parse("20060102150405", text)
+	require.NoError(p.t, err)
+	return t
+}
+
 func (p *peer) remember(custom string, pay *peertest.Payment) {
-	p.done = append(p.done, move{custom, "S", pay.ID, func() string {
+	p.done = append(p.done, move{custom, pay.ID, p.clock.Now(), func() string {
 		result, rest := p.paid(pay)
 		return "ORIGRESULT=" + result + "&ORIGPNREF=" + pay.ID + rest
 	}})

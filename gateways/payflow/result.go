@@ -15,6 +15,9 @@ import (
 // Source: the RESULT codes of the Payflow Pro Developer's Guide.
 func judge(o gateways.Operation, got map[string]string, code, reference string) (gateways.Result, error) {
 	text := got["RESPMSG"]
+	if reference != "" && o.Verb == gateways.VerbAuthorize {
+		reference += authorization
+	}
 	r := gateways.Result{Reference: reference, Amount: o.Amount, Facts: facts(got, code)}
 	if o.Verb == gateways.VerbCharge || o.Verb == gateways.VerbAuthorize {
 		r.Card = card(got)
@@ -44,24 +47,30 @@ func judge(o gateways.Operation, got map[string]string, code, reference string) 
 		return decline(false, gateways.DeclineUnspecified)
 	case "50":
 		return decline(false, gateways.DeclineFunds)
-	case "23":
+	case "51":
+		return decline(false, gateways.DeclineLimit)
+	case "150", "151": // the issuer's bank cannot be reached
+		return decline(false, gateways.DeclineIssuer)
+	case "22", "23":
 		return decline(true, gateways.DeclineNumber)
-	case "22", "24":
-		return decline(true, map[string]string{"22": gateways.DeclineNumber, "24": gateways.DeclineExpired}[code])
+	case "24":
+		return decline(true, gateways.DeclineExpired)
 	case "112":
 		return decline(true, gateways.DeclineAddress)
 	case "114":
 		return decline(true, gateways.DeclineCheck)
 	case "125", "128":
 		return decline(true, gateways.DeclineFraud)
-	case "1", "2", "3", "5", "26", "27", "28":
+	case "1", "2", "3", "5", "14", "26", "27", "28", "52", "121", "130", "131":
 		return gateways.Result{}, exchange.Refused(tierhost.KindDenied, "Payflow says %s: %.200s", code, text)
-	case "4", "6", "7", "8", "9", "10", "25", "29":
+	case "4", "6", "7", "8", "9", "10", "25", "29", "100", "101", "118":
 		return gateways.Result{}, exchange.Refused(tierhost.KindInvalid, "Payflow says %s: %.200s", code, text)
 	case "19":
 		return gateways.Result{}, exchange.Refused(tierhost.KindNotFound, "Payflow does not know the transaction: %.200s", text)
-	case "111", "108", "117", "130": // not in a state in which that can be done
+	case "105", "108", "110", "111", "113", "117", "120", "122", "160", "161", "162": // not in a state in which that can be done, or against the account's rules
 		return gateways.Result{}, exchange.Refused(tierhost.KindPrecondition, "Payflow says %s: %.200s", code, text)
+	case "102", "106", "115": // it was passed on to nobody
+		return gateways.Result{}, exchange.Refused(tierhost.KindUnavailable, "Payflow says %s: %.200s", code, text)
 	}
 	// Timeouts, failures of communication (negative), and what is not known.
 	return gateways.Result{}, exchange.Unclear("Payflow says %.10s: %.200s", code, text)

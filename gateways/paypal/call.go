@@ -22,6 +22,7 @@ import (
 type caller struct {
 	*Gateway
 	base   string
+	live   bool
 	config Config
 	secret Secret
 	tape   *gateways.Tape
@@ -36,7 +37,7 @@ func (g *Gateway) open(ctx context.Context, at gateways.Place, tape *gateways.Ta
 	if err != nil {
 		return nil, err
 	}
-	c := &caller{Gateway: g, base: g.endpoint, config: config, secret: key, tape: tape}
+	c := &caller{Gateway: g, base: g.endpoint, live: at.Live, config: config, secret: key, tape: tape}
 	if c.base == "" {
 		c.base = "https://api-m.sandbox.paypal.com"
 		if at.Live {
@@ -134,18 +135,21 @@ func (c *caller) ask(ctx context.Context, method, path, key, body string) (excha
 	}
 }
 
-// get reads an object, or fails with [gateways.ErrNoOperation] if there is none.
+// get reads an object, or fails with [gateways.ErrNoOperation] if PayPal says that there is
+// none: a 404 alone may be a proxy's.
 func (c *caller) get(ctx context.Context, path string, into any) error {
 	reply, err := c.ask(ctx, http.MethodGet, path, "", "")
 	switch {
 	case err != nil:
 		return err
-	case reply.Status == http.StatusNotFound:
-		return gateways.ErrNoOperation
-	case reply.Status != http.StatusOK:
-		return refused(reply)
+	case reply.Status == http.StatusOK:
+		return read(reply, into)
 	}
-	return read(reply, into)
+	err = refused(reply)
+	if reply.Status == http.StatusNotFound && tierhost.KindOf(err) == tierhost.KindNotFound {
+		return gateways.ErrNoOperation
+	}
+	return err
 }
 
 // post does a request that moves money, and reads the object that comes of it.
@@ -177,6 +181,7 @@ func read(reply exchange.Reply, into any) error {
 type issueError struct {
 	issue string
 	text  string
+	page  string // to which the payer has to go, if PayPal says so
 }
 
 func (e *issueError) Error() string { return e.text }
@@ -187,7 +192,7 @@ func refused(reply exchange.Reply) error {
 	if json.Unmarshal(reply.Body, &f) != nil || f.Name == "" {
 		return exchange.Unclear("PayPal has answered %d, without an error that can be read", reply.Status)
 	}
-	why := &issueError{issue: f.Name, text: fmt.Sprintf("the answer of PayPal is %d %.60s: %.200s", reply.Status, f.Name, f.Message)}
+	why := &issueError{issue: f.Name, page: page(f.Links), text: fmt.Sprintf("the answer of PayPal is %d %.60s: %.200s", reply.Status, f.Name, f.Message)}
 	if len(f.Details) > 0 {
 		why.issue = f.Details[0].Issue
 		why.text += fmt.Sprintf(": %.80s: %.200s", f.Details[0].Issue, f.Details[0].Description)

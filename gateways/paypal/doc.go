@@ -13,6 +13,8 @@
 // look changes here. It is asked when the customer comes back, when the notification
 // CHECKOUT.ORDER.APPROVED comes, and by the manager's own looks, whichever is first. An
 // order whose customer was never told of it (the answer to Begin was lost) can take nothing.
+// One that PayPal has dropped, as it does with what nobody approves, is pending until the
+// payment's time is over.
 //
 // An order that is completed is no money: what counts is the status of its capture, which
 // may be pending for days with an electronic check.
@@ -21,7 +23,9 @@
 //
 // A payment is called by its order, such as "5O190127TN364715T", and when it was captured
 // or authorized by that too: "5O190127TN364715T/capture/3C679366HH908993F". A refund is
-// called by its own ID.
+// called by its own ID. An order can have several captures: what was declined does not hide
+// what was paid after it, all that stands counts, and the capture of an authorization is
+// the one whose invoice_id is the operation that it was made for.
 //
 // # Keys
 //
@@ -37,7 +41,16 @@
 // PayPal itself is asked whether a notification is its own, so that each costs a request;
 // the address of a certificate that the notification brings is not followed. One older than
 // four days is refused: PayPal tries again for three. They are reasons to look, except for
-// PAYMENT.CAPTURE.REVERSED, which is money lost.
+// PAYMENT.CAPTURE.REVERSED and for refunds that have failed, of which they say so.
+//
+// # Disputes
+//
+// PAYMENT.CAPTURE.REVERSED is booked as money lost, of as much as was taken back; PayPal is
+// asked whose capture it was if the notification does not say. One that does not tell how
+// much was taken back books nothing: it is parked in the inbox, and the desk decides.
+// CUSTOMER.DISPUTE.* moves nothing. Money that comes back after a dispute, and what is
+// taken without such a notification, the desk enters in the host's books by PayPal's
+// statements.
 //
 // # How far it is proven
 //

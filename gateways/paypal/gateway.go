@@ -136,11 +136,11 @@ func (c *caller) refund(ctx context.Context, o gateways.Operation, amount cash) 
 		if err := c.get(ctx, "/v2/checkout/orders/"+url.PathEscape(at.order), &whole); err != nil {
 			return gateways.Result{}, exchange.Refused(tierhost.KindUnavailable, "the capture cannot be looked up: %w", plain(err))
 		}
-		_, captured, _ := whole.payments()
-		if captured == nil {
-			return gateways.Result{}, exchange.Refused(tierhost.KindPrecondition, "nothing is captured")
+		taken, err := whole.taken()
+		if err != nil {
+			return gateways.Result{}, exchange.Refused(tierhost.KindPrecondition, "%w", err)
 		}
-		at.id = captured.ID
+		at.id = taken.ID
 	}
 	var m movement
 	body := map[string]any{"amount": amount, "custom_id": string(o.ID)}
@@ -178,6 +178,11 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 		if m.CustomID != string(o.ID) {
 			return gateways.Result{}, gateways.ErrNoOperation
 		}
+		if m.rank() == 0 { // the payer may have paid after it
+			if r, err := c.settle(ctx, o, ref.order); !errors.Is(err, gateways.ErrNoOperation) {
+				return r, err
+			}
+		}
 		return m.result(o.Reference)
 	case gateways.VerbVoid:
 		return c.voided(ctx, o)
@@ -210,16 +215,22 @@ func (c *caller) findMovement(ctx context.Context, o gateways.Operation, ref nam
 	if err != nil {
 		return gateways.Result{}, err
 	}
-	_, captured, refunds := whole.payments()
 	if o.Verb == gateways.VerbCapture {
-		if captured == nil {
-			return gateways.Result{}, gateways.ErrNoOperation
+		unnamed := false
+		for _, m := range whole.captures() {
+			if m.InvoiceID == string(o.ID) {
+				return m.result(whole.reference("capture", m))
+			}
+			unnamed = unnamed || m.InvoiceID == ""
 		}
-		return captured.result(whole.reference("capture", captured))
+		if unnamed {
+			return gateways.Result{}, exchange.Unclear("a capture of %.40q does not say for which operation it was made", whole.ID)
+		}
+		return gateways.Result{}, gateways.ErrNoOperation
 	}
-	for i := range refunds {
-		if refunds[i].CustomID == string(o.ID) {
-			return refunds[i].result(refunds[i].ID)
+	for _, m := range whole.refunds() {
+		if m.CustomID == string(o.ID) {
+			return m.result(m.ID)
 		}
 	}
 	return gateways.Result{}, gateways.ErrNoOperation

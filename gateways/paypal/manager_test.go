@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/gateways/gatewaytest"
 	"github.com/tierhost/tierhost/gateways/internal/peertest"
@@ -93,4 +94,29 @@ func TestAnAuthorizationThroughTheManager(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, p.Refunded().Equal(amount(t, "7.00", "EUR")))
 	require.Equal(t, gatewaytest.Books{Taken: 700, Given: 700}, peer.bank.Books())
+}
+
+func TestNobodyPays(t *testing.T) {
+	t.Parallel()
+	peertest.NobodyPays(t, func(t *testing.T) (gatewaytest.Site, *tierhost.TestClock) {
+		p := newPeer(t)
+		return p.site(), p.clock
+	})
+}
+
+// TestPayPalDropsWhatNobodyApproves: the payment ends as it would have, when its time is over.
+func TestPayPalDropsWhatNobodyApproves(t *testing.T) {
+	t.Parallel()
+	peer := newPeer(t)
+	s := peertest.NewShop(t, peer.gateway(), peer.place(), peer.clock)
+	p := s.Pay(amount(t, "10.00", "EUR"), false)
+	peer.bank.With(func() { peer.bank.All()[0].Notes["status"] = "dropped" })
+	s.Work()
+	require.Equal(t, gateways.PhaseAction, s.Now(p).Phase)
+	require.NotNil(t, s.Now(p).Action)
+	for range 9 {
+		s.Work()
+	}
+	require.Equal(t, gateways.PhaseFailed, s.Now(p).Phase)
+	require.Nil(t, s.Now(p).Parked)
 }

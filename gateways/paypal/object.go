@@ -1,6 +1,8 @@
 package paypal
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -35,9 +37,10 @@ type (
 		Status        string `json:"status"`
 		Intent        string `json:"intent"`
 		PurchaseUnits []struct {
-			CustomID string `json:"custom_id"`
-			Amount   cash   `json:"amount"`
-			Payments struct {
+			CustomID  string `json:"custom_id"`
+			InvoiceID string `json:"invoice_id"`
+			Amount    cash   `json:"amount"`
+			Payments  struct {
 				Authorizations []movement `json:"authorizations"`
 				Captures       []movement `json:"captures"`
 				Refunds        []movement `json:"refunds"`
@@ -54,7 +57,9 @@ type (
 		} `json:"status_details"`
 		Amount            cash   `json:"amount"`
 		CustomID          string `json:"custom_id"`
+		InvoiceID         string `json:"invoice_id"`
 		Expiration        string `json:"expiration_time"`
+		Links             []link `json:"links"`
 		ProcessorResponse *struct {
 			AVS  string `json:"avs_code"`
 			CVV  string `json:"cvv_code"`
@@ -69,6 +74,7 @@ type (
 		Name    string `json:"name"`
 		Message string `json:"message"`
 		DebugID string `json:"debug_id"`
+		Links   []link `json:"links"`
 		Details []struct {
 			Issue       string `json:"issue"`
 			Description string `json:"description"`
@@ -76,25 +82,102 @@ type (
 	}
 )
 
-// payments are those of the order's only unit.
-func (o *order) payments() (auth, capture *movement, refunds []movement) {
+// charged are the captures of an order that is captured at once, and authorized its
+// authorizations: those that tell what became of it. What stands goes before what is pending,
+// and that before what was refused: a payer may have been asked more than once.
+func (o *order) charged() []*movement { return foremost(o.captures()) }
+
+// authorized is described at [order.charged]. The last one stands for those before it.
+func (o *order) authorized() *movement {
 	if len(o.PurchaseUnits) == 0 {
-		return nil, nil, nil
+		return nil
 	}
-	p := o.PurchaseUnits[0].Payments
-	if len(p.Authorizations) > 0 {
-		auth = &p.Authorizations[0]
+	all := foremost(pointers(o.PurchaseUnits[0].Payments.Authorizations))
+	if len(all) == 0 {
+		return nil
 	}
-	if len(p.Captures) > 0 {
-		capture = &p.Captures[0]
-	}
-	return auth, capture, p.Refunds
+	return all[len(all)-1]
 }
 
-// page is where the payer has to go.
-func (o *order) page() string {
-	for _, rel := range []string{"payer-action", "approve"} {
-		for _, l := range o.Links {
+// captures and refunds are those of the order's only unit.
+func (o *order) captures() []*movement {
+	if len(o.PurchaseUnits) == 0 {
+		return nil
+	}
+	return pointers(o.PurchaseUnits[0].Payments.Captures)
+}
+
+// refunds is described at [order.captures].
+func (o *order) refunds() []*movement {
+	if len(o.PurchaseUnits) == 0 {
+		return nil
+	}
+	return pointers(o.PurchaseUnits[0].Payments.Refunds)
+}
+
+// taken is the capture that took what was authorized: ours, whose invoice is the operation
+// that it was made for, else the only one. Those that somebody makes in PayPal's panel have
+// the invoice of the order, or none. It fails if several could be meant.
+func (o *order) taken() (*movement, error) {
+	var ours, standing []*movement
+	for _, m := range o.captures() {
+		if m.rank() < stands {
+			continue
+		}
+		standing = append(standing, m)
+		if m.InvoiceID != "" && m.InvoiceID != o.PurchaseUnits[0].InvoiceID {
+			ours = append(ours, m)
+		}
+	}
+	switch {
+	case len(ours) == 1:
+		return ours[0], nil
+	case len(standing) == 1:
+		return standing[0], nil
+	case len(standing) == 0:
+		return nil, errors.New("nothing is captured")
+	}
+	return nil, fmt.Errorf("the order has %d captures, and which is meant is not known", len(standing))
+}
+
+func pointers(list []movement) (all []*movement) {
+	for i := range list {
+		all = append(all, &list[i])
+	}
+	return all
+}
+
+// stands is the rank of what has moved or set aside money.
+const stands = 2
+
+// rank sorts movements: 0 refused, 1 pending or in a status that is not known, 2 it stands.
+func (m *movement) rank() int {
+	switch m.Status {
+	case "DECLINED", "DENIED", "FAILED", "CANCELLED", "VOIDED":
+		return 0
+	case "COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED", "CREATED", "CAPTURED", "PARTIALLY_CAPTURED":
+		return stands
+	}
+	return 1
+}
+
+// foremost returns the movements of the highest rank.
+func foremost(all []*movement) (first []*movement) {
+	for _, m := range all {
+		if len(first) > 0 && m.rank() > first[0].rank() {
+			first = nil
+		}
+		if len(first) == 0 || m.rank() == first[0].rank() {
+			first = append(first, m)
+		}
+	}
+	return first
+}
+
+// page is where the payer has to go, as links tell it.
+func page(links []link) string {
+	for _, rel := range []string{"payer-action", "approve", "redirect"} {
+		for _, l := range links {
 			if l.Rel == rel && strings.HasPrefix(l.Href, "https://") {
 				return l.Href
 			}
@@ -134,16 +217,15 @@ func (m *movement) result(reference string) (gateways.Result, error) {
 			}
 		}
 	}
-	switch m.Status {
-	case "PENDING":
-	case "COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED", "CREATED", "CAPTURED", "PARTIALLY_CAPTURED":
+	switch rank := m.rank(); {
+	case rank == stands:
 		r.Outcome = gateways.Approved
 		if t, err := time.Parse(time.RFC3339, m.Expiration); err == nil {
 			r.Expires = t.UTC()
 		}
-	case "DECLINED", "DENIED", "FAILED", "CANCELLED", "VOIDED":
+	case rank == 0:
 		r.Outcome, r.Decline = gateways.Declined, gateways.Decline{Code: gateways.DeclineUnspecified, Text: strings.TrimSpace(m.Status + " " + m.StatusDetails.Reason)}
-	default:
+	case m.Status != "PENDING":
 		return gateways.Result{}, exchange.Unclear("%.40q has the unknown status %.40q", m.ID, m.Status)
 	}
 	return r, nil

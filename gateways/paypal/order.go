@@ -48,10 +48,10 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 	if err != nil {
 		return gateways.Begun{}, err
 	}
-	if made.ID == "" || made.page() == "" {
+	if made.ID == "" || page(made.Links) == "" {
 		return gateways.Begun{}, exchange.Unclear("the order has no page")
 	}
-	return gateways.Begun{Reference: made.ID, Action: gateways.Action{URL: made.page()}}, nil
+	return gateways.Begun{Reference: made.ID, Action: gateways.Action{URL: page(made.Links)}}, nil
 }
 
 // Returned implements [gateways.Web], by the query parameter "operation".
@@ -63,7 +63,14 @@ func (*Gateway) Returned(_ context.Context, _ gateways.Place, query url.Values) 
 func (c *caller) settle(ctx context.Context, o gateways.Operation, id string) (gateways.Result, error) {
 	var made order
 	path := "/v2/checkout/orders/" + url.PathEscape(id)
-	if err := c.get(ctx, path, &made); err != nil {
+	err := c.get(ctx, path, &made)
+	switch {
+	case errors.Is(err, gateways.ErrNoOperation) && o.Reference == id:
+		// PayPal drops what nobody approves, hours later. Until its time is over the payment is the
+		// customer's to make.
+		made.ID = id
+		return gateways.Result{Outcome: gateways.Pending, Reference: id, Amount: o.Amount, Action: c.action(&made, "")}, nil
+	case err != nil:
 		return gateways.Result{}, err
 	}
 	if len(made.PurchaseUnits) != 1 || made.PurchaseUnits[0].CustomID != string(o.ID) {
@@ -90,6 +97,9 @@ func (c *caller) settle(ctx context.Context, o gateways.Operation, id string) (g
 					return gateways.Result{}, exchange.Unclear("the amount of %.40q cannot be read", made.ID)
 				}
 				r.Reference, r.Amount, r.Decline.Text = made.ID, amount, issue.text
+				if r.Outcome == gateways.Pending { // for the payer, who needs the page for it
+					r.Action, r.Decline.Text = c.action(&made, issue.page), ""
+				}
 				return r, nil
 			}
 			if issue.issue != "ORDER_ALREADY_CAPTURED" && issue.issue != "ORDER_ALREADY_AUTHORIZED" && issue.issue != "ORDER_ALREADY_COMPLETED" {
@@ -100,17 +110,32 @@ func (c *caller) settle(ctx context.Context, o gateways.Operation, id string) (g
 			}
 		}
 	}
-	return made.result(o)
+	return c.result(&made, o)
+}
+
+// action sends the payer to PayPal: to the page that it was told of, else to the one that
+// all orders have.
+func (c *caller) action(o *order, told string) *gateways.Action {
+	if told == "" {
+		told = page(o.Links)
+	}
+	if told == "" {
+		told = "https://www.sandbox.paypal.com/checkoutnow?"
+		if c.live {
+			told = "https://www.paypal.com/checkoutnow?"
+		}
+		told += url.Values{"token": {o.ID}}.Encode()
+	}
+	return &gateways.Action{URL: told}
 }
 
 // result is what an order says of the operation that it was begun for.
-func (o *order) result(op gateways.Operation) (gateways.Result, error) {
-	auth, captured, _ := o.payments()
-	switch {
-	case op.Verb == gateways.VerbAuthorize && auth != nil:
+func (c *caller) result(o *order, op gateways.Operation) (gateways.Result, error) {
+	if auth := o.authorized(); op.Verb == gateways.VerbAuthorize && auth != nil {
 		return auth.result(o.reference("authorization", auth))
-	case op.Verb == gateways.VerbCharge && captured != nil:
-		return captured.result(o.reference("capture", captured))
+	}
+	if captured := o.charged(); op.Verb == gateways.VerbCharge && len(captured) > 0 {
+		return several(o, captured)
 	}
 	if len(o.PurchaseUnits) == 0 {
 		return gateways.Result{}, exchange.Unclear("%.40q has no purchase unit", o.ID)
@@ -122,14 +147,31 @@ func (o *order) result(op gateways.Operation) (gateways.Result, error) {
 	r := gateways.Result{Outcome: gateways.Pending, Reference: o.ID, Amount: amount}
 	switch o.Status {
 	case "CREATED", "SAVED", "PAYER_ACTION_REQUIRED":
-		if page := o.page(); page != "" {
-			r.Action = &gateways.Action{URL: page}
-		}
+		r.Action = c.action(o, "")
 	case "APPROVED": // and what was asked of it has not come to pass
 	case "VOIDED":
 		r.Outcome, r.Decline = gateways.Declined, gateways.Decline{Code: gateways.DeclineUnspecified, Text: "the order is void"}
 	default:
 		return gateways.Result{}, exchange.Unclear("%.40q has the status %.40q and no payment", o.ID, o.Status)
+	}
+	return r, nil
+}
+
+// several is what captures of an order say that stand side by side: all that they have taken,
+// so that staff looks into it if it is more than was asked for.
+func several(o *order, all []*movement) (gateways.Result, error) {
+	r, err := all[0].result(o.reference("capture", all[0]))
+	for _, m := range all[1:] {
+		if err != nil || m.rank() < stands {
+			break
+		}
+		var more gateways.Result
+		if more, err = m.result(""); err == nil {
+			r.Amount, err = r.Amount.Add(more.Amount)
+		}
+	}
+	if err != nil {
+		return gateways.Result{}, exchange.Unclear("the captures of %.40q cannot be read: %w", o.ID, err)
 	}
 	return r, nil
 }

@@ -2,6 +2,7 @@ package paypal_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -36,8 +37,9 @@ type peer struct {
 	mu      sync.Mutex
 	tokens  map[string]bool
 	granted int
-	keys    map[string]kept // answers by PayPal-Request-Id and path
-	issue   string          // that the next completion of an order fails with
+	keys    map[string]kept   // answers by PayPal-Request-Id and path
+	issue   string            // that the next completion of an order fails with
+	owners  map[string]string // captures that it knows besides
 }
 
 type kept struct {
@@ -111,6 +113,8 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !good:
 		answer(w, 401, failure("AUTHENTICATION_FAILURE", "INVALID_TOKEN"))
+	case p.owners[strings.TrimPrefix(r.URL.Path, "/v2/payments/captures/")] != "":
+		_, _ = io.WriteString(w, p.owners[strings.TrimPrefix(r.URL.Path, "/v2/payments/captures/")])
 	case r.Method == http.MethodGet:
 		p.bank.With(func() { p.read(w, strings.Split(strings.TrimPrefix(r.URL.Path, "/v2/"), "/")) })
 	case r.Header.Get("Content-Type") != "application/json":
@@ -264,7 +268,11 @@ func (p *peer) do(part []string, body []byte, how gatewaytest.Situation) (int, o
 		if !pay.Capture(p.amount(body)) {
 			return 422, failure("UNPROCESSABLE_ENTITY", "MAX_CAPTURE_AMOUNT_EXCEEDED")
 		}
-		pay.Notes["capture"] = p.bank.NewID("CAPT")
+		var q struct {
+			Invoice string `json:"invoice_id"`
+		}
+		require.NoError(p.t, json.Unmarshal(body, &q))
+		pay.Notes["capture"], pay.Notes["invoice"] = p.bank.NewID("CAPT"), q.Invoice
 		return 201, p.captured(pay)
 	case part[1] == "captures" && last == "refund":
 		if status, bad := invalid(refundFields()); bad != nil {
@@ -315,7 +323,7 @@ func (p *peer) read(w http.ResponseWriter, part []string) {
 	var got object
 	switch {
 	case part[0] == "checkout":
-		if pay := p.bank.ByID(part[2]); pay != nil {
+		if pay := p.bank.ByID(part[2]); pay != nil && pay.Notes["status"] != "dropped" {
 			got = p.order(pay)
 		}
 	case part[1] == "authorizations":
@@ -366,7 +374,7 @@ func (p *peer) order(pay *peertest.Payment) object {
 	}
 	return object{
 		"id": pay.ID, "status": pay.Notes["status"],
-		"purchase_units": []object{{"reference_id": "default", "custom_id": pay.Operation, "amount": cash(pay, pay.Amount), "payments": payments}},
+		"purchase_units": []object{{"reference_id": "default", "custom_id": pay.Operation, "invoice_id": pay.Operation, "amount": cash(pay, pay.Amount), "payments": payments}},
 		"links": []object{
 			{"rel": "self", "href": "https://api-m.sandbox.paypal.com/v2/checkout/orders/" + pay.ID},
 			{"rel": "payer-action", "href": "https://www.sandbox.paypal.com/checkoutnow?token=" + pay.ID},
@@ -399,7 +407,7 @@ func (p *peer) captured(pay *peertest.Payment) object {
 	case status == "COMPLETED" && pay.Left() < pay.Taken:
 		status = "PARTIALLY_REFUNDED"
 	}
-	o := object{"id": id, "status": status, "custom_id": pay.Operation, "amount": cash(pay, minor)}
+	o := object{"id": id, "status": status, "custom_id": pay.Operation, "invoice_id": cmp.Or(pay.Notes["invoice"], pay.Operation), "amount": cash(pay, minor)}
 	if status == "PENDING" {
 		o["status_details"] = object{"reason": "ECHECK"}
 	}

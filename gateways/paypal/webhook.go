@@ -2,16 +2,20 @@ package paypal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/gateways/internal/exchange"
+	"github.com/tierhost/tierhost/money"
 )
 
 // tolerance is how old a notification may be: PayPal sends one again for three days, and
@@ -43,6 +47,11 @@ func (g *Gateway) Notices(ctx context.Context, at gateways.Place, in gateways.In
 	}
 	if err := e.about(&n); err != nil {
 		return nil, exchange.BadNotice(err.Error())
+	}
+	if n.Dispute != nil && n.Operation == "" && n.Reference != "" {
+		if err := c.owner(ctx, &n); err != nil {
+			return nil, err
+		}
 	}
 	return []gateways.Notice{n}, nil
 }
@@ -120,11 +129,14 @@ func (e *event) about(n *gateways.Notice) error {
 		}
 		n.Operation, n.Reference = gateways.OperationID(m.CustomID), m.ID
 		if e.Type == "PAYMENT.CAPTURE.REVERSED" {
-			amount, err := m.Amount.money()
-			if err != nil {
-				return err
+			return m.reversed(n)
+		}
+		// A refund can fail after it has succeeded, and then nobody would look. Only its own name
+		// tells whose it is: one that is made in PayPal's panel has the custom ID of the payment.
+		if m.rank() == 0 && m.self(refunds) {
+			if said, err := m.result(m.ID); err == nil {
+				n.Operation, n.Result = "", &said
 			}
-			n.Dispute = &gateways.Dispute{Amount: amount, Lost: true, Reason: m.StatusDetails.Reason}
 		}
 	case strings.HasPrefix(e.Type, "CUSTOMER.DISPUTE."):
 		var d struct {
@@ -132,6 +144,7 @@ func (e *event) about(n *gateways.Notice) error {
 			Reason       string `json:"reason"`
 			Transactions []struct {
 				Capture string `json:"seller_transaction_id"`
+				Custom  string `json:"custom"`
 				Invoice string `json:"invoice_number"`
 			} `json:"disputed_transactions"`
 		}
@@ -142,8 +155,55 @@ func (e *event) about(n *gateways.Notice) error {
 		if err != nil {
 			return err
 		}
-		n.Operation, n.Reference = gateways.OperationID(d.Transactions[0].Invoice), d.Transactions[0].Capture
+		n.Operation, n.Reference = gateways.OperationID(cmp.Or(d.Transactions[0].Custom, d.Transactions[0].Invoice)), d.Transactions[0].Capture
 		n.Dispute = &gateways.Dispute{Amount: amount, Reason: d.Reason}
 	}
+	return nil
+}
+
+// reversed says how much of a capture PayPal has taken back. The resource is what was taken
+// back, like a refund. If it is the capture itself, its amount is all of it, and of a capture
+// of which a part was given back nobody can tell how much this was: the amount is zero then,
+// which is booked nowhere, and staff finds the notice in the inbox.
+func (m *movement) reversed(n *gateways.Notice) error {
+	amount, err := m.Amount.money()
+	if err != nil {
+		return err
+	}
+	for _, l := range m.Links {
+		if l.Rel == "up" && strings.Contains(l.Href, captures) {
+			n.Reference = l.Href[strings.LastIndexByte(l.Href, '/')+1:]
+		}
+	}
+	if m.self(captures) && m.Status == "PARTIALLY_REFUNDED" {
+		amount = money.Zero(amount.Currency())
+	}
+	n.Dispute = &gateways.Dispute{Amount: amount, Lost: true, Reason: m.StatusDetails.Reason}
+	return nil
+}
+
+// captures and refunds are where PayPal has them.
+const (
+	captures = "/v2/payments/captures/"
+	refunds  = "/v2/payments/refunds/"
+)
+
+// self reports whether a movement is one of those that PayPal has at a path.
+func (m *movement) self(path string) bool {
+	return slices.ContainsFunc(m.Links, func(l link) bool { return l.Rel == "self" && strings.Contains(l.Href, path) })
+}
+
+// owner finds the operation that a capture was made for, of which PayPal has only told the
+// ID. That PayPal does not know it is none.
+func (c *caller) owner(ctx context.Context, n *gateways.Notice) error {
+	var m movement
+	err := c.get(ctx, captures+url.PathEscape(n.Reference), &m)
+	switch {
+	case errors.Is(err, gateways.ErrNoOperation):
+		return nil
+	case err != nil:
+		return tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectNone, plain(err))
+	}
+	n.Operation = gateways.OperationID(m.CustomID)
 	return nil
 }

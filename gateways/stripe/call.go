@@ -48,23 +48,34 @@ func (c *caller) post(ctx context.Context, path string, form url.Values, key str
 	})
 }
 
-// get reads an object, or fails with [gateways.ErrNoOperation] if there is none.
-func (c *caller) get(ctx context.Context, path string, q url.Values, into any) error {
+// get reads an object, or fails with [gateways.ErrNoOperation] if Stripe says that there is
+// none. ours is what is recorded of a list; nil: all.
+func (c *caller) get(ctx context.Context, path string, q url.Values, into any, ours func(exchange.Reply) string) error {
 	address := c.endpoint + path
 	if len(q) > 0 {
 		address += "?" + q.Encode()
 	}
-	reply, err := c.client.Do(ctx, exchange.Call{Method: http.MethodGet, URL: address, Header: c.header(), Tape: c.tape, Hide: clientSecrets})
+	reply, err := c.client.Do(ctx, exchange.Call{Method: http.MethodGet, URL: address, Header: c.header(), Tape: c.tape, Hide: clientSecrets, Ours: ours})
 	switch {
 	case err != nil:
 		return err
-	case reply.Status == http.StatusNotFound:
+	case missing(reply):
 		return gateways.ErrNoOperation
 	case reply.Status != http.StatusOK:
 		_, err := refused(reply, gateways.Operation{})
 		return err
 	}
 	return read(reply, into)
+}
+
+// missing reports whether an answer says that there is no such object. A 404 alone does not:
+// it may be a proxy's, or of a path that there is not.
+func missing(reply exchange.Reply) bool {
+	var body struct {
+		Error failure `json:"error"`
+	}
+	return (reply.Status == http.StatusNotFound || reply.Status == http.StatusBadRequest) &&
+		json.Unmarshal(reply.Body, &body) == nil && body.Error.Type == "invalid_request_error" && body.Error.Code == "resource_missing"
 }
 
 func (c *caller) header() http.Header {

@@ -19,10 +19,12 @@
 // The operation's ID is the Idempotency-Key, and stands in the metadata as "operation", by
 // which Find sees it after the 24 hours for which Stripe keeps keys. If the answer was lost,
 // Find lists the intents that were made within six hours of the time, as the host's clock has
-// it; it does not use Stripe's search, which lags behind.
+// it; it does not use Stripe's search, which lags behind. Of other customers' intents, which
+// such a list holds, nothing is recorded in the charge log.
 //
-// If the issuer wants to ask a customer who is there, the outcome is pending, and the action
-// holds a [Script] again. Without the customer it is a decline gateways.DeclineAsk.
+// If the issuer wants to ask a customer who is there, the outcome is pending, the action
+// holds a [Script] again, and Result.Expires is a day after the PaymentIntent was made; Stripe
+// itself sets no time for it. Without the customer it is a decline gateways.DeclineAsk.
 //
 // A void lets go of what was authorized. What was charged is refunded.
 //
@@ -39,9 +41,11 @@
 //
 // The account's notification URL takes webhooks of the types payment_intent.*,
 // setup_intent.*, refund.*, charge.refund.updated and charge.dispute.*; others are known and
-// ignored. They come in any
-// order, so they are only a reason to ask what is true now, except for disputes. Signatures
-// are checked on the raw body, with every secret that the account has, as two are needed
+// ignored. They come in any order, so they are only a reason to ask what is true now, except
+// for disputes and for refunds that have failed: a refund can fail weeks after it has
+// succeeded, and stays so, which the notice says. Disputes are booked as Stripe moves money
+// for them: charge.dispute.funds_withdrawn as lost, charge.dispute.funds_reinstated as
+// regained. Signatures are checked on the raw body, with every secret that the account has, as two are needed
 // while one is replaced, and may be five minutes old.
 //
 // # How far it is proven

@@ -187,7 +187,7 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 func (c *caller) findIntent(ctx context.Context, o gateways.Operation) (*intent, error) {
 	if o.Reference != "" {
 		i := &intent{}
-		return i, c.get(ctx, "/v1/payment_intents/"+url.PathEscape(o.Reference), url.Values{"expand[]": {"latest_charge"}}, i)
+		return i, c.get(ctx, "/v1/payment_intents/"+url.PathEscape(o.Reference), url.Values{"expand[]": {"latest_charge"}}, i, nil)
 	}
 	const early, late = 6 * time.Hour, 6 * time.Hour // two clocks that need not agree
 	q := url.Values{
@@ -203,7 +203,7 @@ func (c *caller) findIntent(ctx context.Context, o gateways.Operation) (*intent,
 func (c *caller) findRefund(ctx context.Context, o gateways.Operation) (*refund, error) {
 	if len(o.Reference) > 3 && o.Reference[:3] != "pi_" {
 		r := &refund{}
-		return r, c.get(ctx, "/v1/refunds/"+url.PathEscape(o.Reference), nil, r)
+		return r, c.get(ctx, "/v1/refunds/"+url.PathEscape(o.Reference), nil, r, nil)
 	}
 	if o.Reference == "" {
 		return nil, gateways.ErrNoOperation
@@ -216,12 +216,13 @@ func (c *caller) findRefund(ctx context.Context, o gateways.Operation) (*refund,
 const mostPages = 200
 
 // search returns the object of a list that matches, or [gateways.ErrNoOperation]. match
-// returns the ID too.
+// returns the ID too. Of the others nothing is recorded.
 func search[T any](ctx context.Context, c *caller, path string, q url.Values, match func(*T) (id string, is bool)) (*T, error) {
 	q.Set("limit", "100")
+	ours := func(reply exchange.Reply) string { return only(reply.Body, match) }
 	for range mostPages {
 		var page list[T]
-		if err := c.get(ctx, path, q, &page); err != nil {
+		if err := c.get(ctx, path, q, &page, ours); err != nil {
 			return nil, err
 		}
 		last := ""
@@ -239,6 +240,38 @@ func search[T any](ctx context.Context, c *caller, path string, q url.Values, ma
 	}
 	return nil, exchange.Unclear("there are more than can be looked through")
 }
+
+// only is a list with those of its objects that match, and how many others it has.
+func only[T any](body []byte, match func(*T) (id string, is bool)) string {
+	var page list[json.RawMessage]
+	if json.Unmarshal(body, &page) != nil {
+		return "(a list that cannot be read)"
+	}
+	kept := struct {
+		Data   []json.RawMessage `json:"data"`
+		Others int               `json:"others"`
+		More   bool              `json:"has_more"`
+	}{Data: []json.RawMessage{}, More: page.HasMore}
+	for _, raw := range page.Data {
+		var object T
+		if json.Unmarshal(raw, &object) == nil {
+			if _, is := match(&object); is {
+				kept.Data = append(kept.Data, raw)
+				continue
+			}
+		}
+		kept.Others++
+	}
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return "(a list that cannot be read)"
+	}
+	return string(text)
+}
+
+// actionTime is how long a customer whom the issuer asks has for it. Stripe itself sets no
+// time: such a PaymentIntent stays as it is.
+const actionTime = 24 * time.Hour
 
 // result is what an intent says of an operation.
 func (i *intent) result(o gateways.Operation, config Config) (gateways.Result, error) {
@@ -295,6 +328,9 @@ func (i *intent) result(o gateways.Operation, config Config) (gateways.Result, e
 		r.Outcome, r.Decline = gateways.Declined, decline(i.LastPaymentError)
 	case "requires_action", "requires_confirmation":
 		r.Action = script(config, i.ClientSecret)
+		if i.Created > 0 {
+			r.Expires = time.Unix(i.Created, 0).UTC().Add(actionTime)
+		}
 	case "processing":
 	default:
 		return gateways.Result{}, exchange.Unclear("%s is in the unknown status %.40q", i.ID, i.Status)

@@ -16,6 +16,7 @@ type (
 		AmountCapturable int64              `json:"amount_capturable"`
 		AmountReceived   int64              `json:"amount_received"`
 		Currency         string             `json:"currency"`
+		Created          int64              `json:"created"`
 		CaptureMethod    string             `json:"capture_method"`
 		ClientSecret     string             `json:"client_secret"`
 		Metadata         map[string]string  `json:"metadata"`
@@ -67,8 +68,9 @@ type (
 		ID string `json:"id"`
 	}
 	paymentMethod struct {
-		ID   string `json:"id"`
-		Card *card  `json:"card"`
+		ID       string               `json:"id"`
+		Card     *card                `json:"card"`
+		Customer expandable[customer] `json:"customer"`
 	}
 	dispute struct {
 		ID            string             `json:"id"`

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
+	"github.com/tierhost/tierhost/gateways/internal/peertest"
 	"github.com/tierhost/tierhost/gateways/stripe"
 	"github.com/tierhost/tierhost/money"
 	"github.com/tierhost/tierhost/secret"
@@ -86,21 +87,34 @@ func TestAmountsAreCountedAsStripeDoes(t *testing.T) {
 
 func TestDeclines(t *testing.T) {
 	t.Parallel()
-	for code, want := range map[string]gateways.Decline{
-		"insufficient_funds":      {Code: gateways.DeclineFunds},
-		"expired_card":            {Code: gateways.DeclineExpired, Hard: true},
-		"incorrect_number":        {Code: gateways.DeclineNumber, Hard: true},
-		"incorrect_cvc":           {Code: gateways.DeclineCheck, Hard: true},
-		"incorrect_zip":           {Code: gateways.DeclineAddress, Hard: true},
-		"stolen_card":             {Code: gateways.DeclineLost, Hard: true},
-		"fraudulent":              {Code: gateways.DeclineFraud, Hard: true},
-		"card_velocity_exceeded":  {Code: gateways.DeclineLimit},
-		"try_again_later":         {Code: gateways.DeclineIssuer},
-		"transaction_not_allowed": {Code: gateways.DeclineRestricted, Hard: true},
-		"authentication_required": {Code: gateways.DeclineAsk},
-		"do_not_honor":            {Code: gateways.DeclineUnspecified},
-		"a_code_of_tomorrow":      {Code: "stripe.a_code_of_tomorrow"},
+	of := map[string]gateways.Decline{
+		"do_not_try_again":      {Code: gateways.DeclineUnspecified, Hard: true},
+		"duplicate_transaction": {Code: "stripe.duplicate_transaction"},
+		"invalid_amount":        {Code: "stripe.invalid_amount"},
+		"a_code_of_tomorrow":    {Code: "stripe.a_code_of_tomorrow"},
+	}
+	for codes, want := range map[string]gateways.Decline{ // all that Stripe lists
+		"insufficient_funds withdrawal_count_limit_exceeded": {Code: gateways.DeclineFunds},
+		"expired_card": {Code: gateways.DeclineExpired, Hard: true},
+		"incorrect_number invalid_number invalid_account invalid_expiry_month invalid_expiry_year new_account_information_available": {Code: gateways.DeclineNumber, Hard: true},
+		"incorrect_cvc invalid_cvc incorrect_pin invalid_pin pin_try_exceeded":                                                       {Code: gateways.DeclineCheck, Hard: true},
+		"incorrect_zip incorrect_address":                  {Code: gateways.DeclineAddress, Hard: true},
+		"lost_card stolen_card pickup_card":                {Code: gateways.DeclineLost, Hard: true},
+		"fraudulent merchant_blacklist security_violation": {Code: gateways.DeclineFraud, Hard: true},
+		"card_velocity_exceeded":                           {Code: gateways.DeclineLimit},
+		"issuer_not_available try_again_later processing_error reenter_transaction approve_with_id": {Code: gateways.DeclineIssuer},
+		"card_not_supported currency_not_supported restricted_card service_not_allowed":             {Code: gateways.DeclineRestricted, Hard: true},
+		"transaction_not_allowed not_permitted stop_payment_order testmode_decline":                 {Code: gateways.DeclineRestricted, Hard: true},
+		"revocation_of_authorization revocation_of_all_authorizations":                              {Code: gateways.DeclineRestricted, Hard: true},
+		"offline_pin_required online_or_offline_pin_required":                                       {Code: gateways.DeclineRestricted, Hard: true},
+		"authentication_required authentication_not_handled mobile_device_authentication_required":  {Code: gateways.DeclineAsk},
+		"generic_decline do_not_honor call_issuer no_action_taken":                                  {Code: gateways.DeclineUnspecified},
 	} {
+		for _, code := range strings.Fields(codes) {
+			of[code] = want
+		}
+	}
+	for code, want := range of {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			g, at := canned(t, 402, fmt.Sprintf(`{"error":{"type":"card_error","code":"card_declined","decline_code":%q,"payment_intent":{"id":"pi_9"}}}`, code))
@@ -133,6 +147,7 @@ func TestWhatAnswersMean(t *testing.T) {
 		{gateways.VerbCharge, 200, intent("succeeded"), gateways.Approved, 0, 0},
 		{gateways.VerbCharge, 200, intent("processing"), gateways.Pending, 0, 0},
 		{gateways.VerbCharge, 200, intent("requires_action"), gateways.Pending, 0, 0},
+		{gateways.VerbCharge, 200, intent("requires_confirmation"), gateways.Pending, 0, 0},
 		{gateways.VerbCharge, 200, intent("requires_capture"), "", tierhost.KindUnavailable, tierhost.EffectUnknown},
 		{gateways.VerbAuthorize, 200, intent("requires_capture"), gateways.Approved, 0, 0},
 		{gateways.VerbCharge, 200, intent("canceled"), gateways.Declined, 0, 0},
@@ -143,7 +158,9 @@ func TestWhatAnswersMean(t *testing.T) {
 		{gateways.VerbVoid, 200, intent("succeeded"), "", tierhost.KindUnavailable, tierhost.EffectUnknown},
 		{gateways.VerbRefund, 200, refund("succeeded"), gateways.Approved, 0, 0},
 		{gateways.VerbRefund, 200, refund("pending"), gateways.Pending, 0, 0},
+		{gateways.VerbRefund, 200, refund("requires_action"), gateways.Pending, 0, 0},
 		{gateways.VerbRefund, 200, refund("failed"), gateways.Declined, 0, 0},
+		{gateways.VerbRefund, 200, refund("canceled"), gateways.Declined, 0, 0},
 		{gateways.VerbRefund, 200, refund("new"), "", tierhost.KindUnavailable, tierhost.EffectUnknown},
 		{gateways.VerbCharge, 200, `{"id":"pi_1","status":"succeeded","amount_received":1000,"currency":"xxq"}`, "", tierhost.KindUnavailable, tierhost.EffectUnknown},
 		{gateways.VerbCharge, 200, `[`, "", tierhost.KindUnavailable, tierhost.EffectUnknown},
@@ -154,6 +171,12 @@ func TestWhatAnswersMean(t *testing.T) {
 		{gateways.VerbCharge, 409, failed("invalid_request_error", "idempotency_key_in_use"), "", tierhost.KindConflict, tierhost.EffectUnknown},
 		{gateways.VerbCharge, 400, failed("idempotency_error", ""), "", tierhost.KindConflict, tierhost.EffectUnknown},
 		{gateways.VerbCharge, 429, failed("invalid_request_error", "rate_limit"), "", tierhost.KindLimited, tierhost.EffectNone},
+		{gateways.VerbCharge, 402, failed("invalid_request_error", ""), "", tierhost.KindInvalid, tierhost.EffectNone},
+		{gateways.VerbCapture, 402, failed("card_error", "card_declined"), "", tierhost.KindInvalid, tierhost.EffectNone},
+		{gateways.VerbRefund, 400, failed("invalid_request_error", "charge_already_refunded"), "", tierhost.KindUnavailable, tierhost.EffectUnknown},
+		{gateways.VerbCapture, 400, failed("invalid_request_error", "charge_already_captured"), "", tierhost.KindUnavailable, tierhost.EffectUnknown},
+		{gateways.VerbCharge, 424, failed("api_error", ""), "", tierhost.KindUnavailable, tierhost.EffectUnknown},
+		{gateways.VerbCharge, 404, "<html>", "", tierhost.KindUnavailable, tierhost.EffectUnknown},
 		{gateways.VerbCharge, 500, failed("api_error", ""), "", tierhost.KindUnavailable, tierhost.EffectUnknown},
 		{gateways.VerbCharge, 502, "<html>", "", tierhost.KindUnavailable, tierhost.EffectUnknown},
 		{gateways.VerbCharge, 302, "", "", tierhost.KindUnavailable, tierhost.EffectUnknown},
@@ -178,13 +201,139 @@ func TestWhatAnswersMean(t *testing.T) {
 
 func TestTheIssuerAsksTheCustomer(t *testing.T) {
 	t.Parallel()
-	g, at := canned(t, 200, `{"id":"pi_1","status":"requires_action","amount":1000,"currency":"usd","client_secret":"pi_1_secret_2"}`)
+	g, at := canned(t, 200, `{"id":"pi_1","status":"requires_action","amount":1000,"currency":"usd","client_secret":"pi_1_secret_2","created":1700000000}`)
 	o := operation(t, gateways.VerbCharge, amount(t, "10.00", "USD"))
 	o.Present = true
 	r, err := g.Do(t.Context(), at, o)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"client_secret":"pi_1_secret_2","publishable":"pk_test_1"}`, string(r.Action.Client))
 	require.NotContains(t, o.Tape.Exchanges()[0].Answer, "pi_1_secret_2")
+	require.Equal(t, time.Unix(1_700_000_000, 0).UTC().Add(24*time.Hour), r.Expires, "the customer has a day for it")
+}
+
+func TestStatusesOfHTTP(t *testing.T) {
+	t.Parallel()
+	peertest.StatusesOfHTTP(t, func(url string) gateways.Gateway { return stripe.New(stripe.Options{Endpoint: url}) }, newPeer(t).place(),
+		operation(t, gateways.VerbCharge, amount(t, "1.00", "EUR")))
+}
+
+// TestWhatBecomesOfACard: each status of a SetupIntent that Stripe documents, and another.
+func TestWhatBecomesOfACard(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]gateways.Outcome{ // "": not known
+		`"succeeded","payment_method":"pm_1"`: gateways.Approved, `"processing"`: gateways.Pending, `"requires_action"`: gateways.Pending,
+		`"requires_confirmation"`: gateways.Pending, `"requires_payment_method"`: gateways.Pending, `"canceled"`: gateways.Declined,
+		`"requires_payment_method","last_setup_error":{"code":"card_declined","decline_code":"stolen_card"}`: gateways.Declined,
+		`"succeeded"`: "", `"levitating"`: "", `null`: "",
+	} {
+		g, at := canned(t, 200, `{"id":"seti_1","client_secret":"seti_1_secret_2","metadata":{"keeping":"keep-1"},"status":`+status+`}`)
+		_, _, err := g.Kept(t.Context(), at, gateways.Keeping{ID: "keep-1", Reference: "seti_1"})
+		var not *gateways.NotKeptError
+		switch {
+		case want == gateways.Approved:
+			require.NoError(t, err)
+		case want == "":
+			require.Equal(t, tierhost.EffectUnknown, tierhost.EffectOf(err), status)
+			require.NotErrorAs(t, err, &not)
+		default:
+			require.ErrorAs(t, err, &not, status)
+			require.Equal(t, want, not.Result.Outcome, status)
+		}
+	}
+}
+
+// TestOnlyStripeSaysThatThereIsNone: what is not found is made again in the end.
+func TestOnlyStripeSaysThatThereIsNone(t *testing.T) {
+	t.Parallel()
+	for body, none := range map[string]bool{
+		`{"error":{"type":"invalid_request_error","code":"resource_missing","message":"No such payment_intent"}}`: true,
+		`{"error":{"type":"invalid_request_error","message":"Unrecognized request URL"}}`:                         false,
+		"<html>404 of a proxy": false,
+	} {
+		g, at := canned(t, 404, body)
+		for _, v := range []gateways.Verb{gateways.VerbCharge, gateways.VerbRefund} {
+			_, err := g.Find(t.Context(), at, operation(t, v, amount(t, "1.00", "USD")))
+			require.Error(t, err)
+			require.Equal(t, none, errors.Is(err, gateways.ErrNoOperation), "%s: %v", body, err)
+		}
+	}
+}
+
+func TestWhatIsForgotten(t *testing.T) {
+	t.Parallel()
+	const missing = `{"error":{"type":"invalid_request_error","code":"resource_missing"}}`
+	const refused = `{"error":{"type":"invalid_request_error","message":"The payment method is not attached to a customer."}}`
+	for name, c := range map[string]struct {
+		status      int
+		body        string
+		found       int
+		method      string
+		isForgotten bool
+	}{
+		"detached":                      {200, `{"id":"pm_1"}`, 500, "", true},
+		"never was":                     {404, missing, 500, "", true},
+		"never was, as a bad request":   {400, missing, 500, "", true},
+		"detached long ago":             {400, refused, 200, `{"id":"pm_1","customer":null}`, true},
+		"detached and gone":             {400, refused, 404, missing, true},
+		"refused, and still a customer": {400, refused, 200, `{"id":"pm_1","customer":"cus_1"}`, false},
+		"refused, and nobody knows":     {400, refused, 500, `{}`, false},
+		"a path that there is not":      {404, `{"error":{"type":"invalid_request_error"}}`, 200, `{}`, false},
+		"a proxy":                       {404, "<html>", 200, `{}`, false},
+		"denied":                        {401, `{"error":{"type":"invalid_request_error"}}`, 200, `{}`, false},
+		"failed":                        {500, `{"error":{"type":"api_error"}}`, 200, `{}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				status, body := c.found, c.method
+				if r.Method == http.MethodPost {
+					status, body = c.status, c.body
+				}
+				w.WriteHeader(status)
+				_, _ = w.Write([]byte(body))
+			}))
+			t.Cleanup(s.Close)
+			_, at := canned(t, 200, "")
+			err := stripe.New(stripe.Options{Endpoint: s.URL}).Forget(t.Context(), at, gateways.Token{Value: secret.New("pm_1")})
+			require.Equal(t, c.isForgotten, err == nil, "%v", err)
+		})
+	}
+}
+
+// TestTheLogHasNothingOfOthers: a lost payment is looked for among those of all customers.
+func TestTheLogHasNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	g := p.gateway()
+	var o gateways.Operation
+	for _, id := range []gateways.OperationID{"op-1", "op-2", "op-3"} {
+		token := p.site().Token()
+		o = operation(t, gateways.VerbCharge, amount(t, "10.00", "EUR"))
+		o.ID, o.Instrument, o.Begun = id, &token, p.now()
+		_, err := g.Do(t.Context(), p.place(), o)
+		require.NoError(t, err)
+	}
+	o.ID, o.Reference, o.Tape = "op-1", "", &gateways.Tape{}
+	r, err := g.Find(t.Context(), p.place(), o)
+	require.NoError(t, err)
+	require.Equal(t, gateways.Approved, r.Outcome)
+	text := fmt.Sprint(o.Tape.Exchanges())
+	require.Contains(t, text, `"operation":"op-1"`)
+	require.Contains(t, text, `"others":`)
+	for _, other := range []string{"op-2", "op-3"} {
+		require.NotContains(t, text, other)
+	}
+	k := gateways.Keeping{ID: "keep-9", Customer: "anna", Tape: &gateways.Tape{}}
+	for _, id := range []gateways.OperationID{"keep-1", "keep-2", "keep-9"} {
+		k.ID = id
+		_, err := g.Keep(t.Context(), p.place(), k)
+		require.NoError(t, err)
+	}
+	k.Tape = &gateways.Tape{}
+	_, _, err = g.Kept(t.Context(), p.place(), k)
+	require.Error(t, err)
+	require.Contains(t, fmt.Sprint(k.Tape.Exchanges()), "keep-9")
+	require.NotContains(t, fmt.Sprint(k.Tape.Exchanges()), "keep-1")
 }
 
 func TestSignatures(t *testing.T) {
@@ -232,7 +381,27 @@ func TestNotices(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
 	usd := func(s string) money.Money { return amount(t, s, "USD") }
+	failed := func(reason string) *gateways.Result {
+		r := &gateways.Result{
+			Outcome: gateways.Declined, Reference: "re_1", Amount: usd("10.00"),
+			Decline: gateways.Decline{Hard: true, Code: gateways.DeclineUnspecified, Text: "the refund has failed"},
+		}
+		if reason != "" {
+			r.Decline.Code, r.Facts = "stripe."+reason, map[string]string{"failure": reason}
+		}
+		return r
+	}
 	for body, want := range map[string]gateways.Notice{
+		`{"id":"evt_9","type":"refund.failed","data":{"object":{"id":"re_1","status":"failed","amount":1000,"currency":"usd","failure_reason":"expired_or_canceled_card","metadata":{"operation":"op-2"}}}}`: {
+			Event: "evt_9", Kind: "refund.failed", Operation: "op-2", Reference: "re_1", Result: failed("expired_or_canceled_card"),
+		},
+		`{"id":"evt_10","type":"charge.refund.updated","data":{"object":{"id":"re_1","status":"failed","amount":1000,"currency":"usd","metadata":{}}}}`: {
+			Event: "evt_10", Kind: "charge.refund.updated", Reference: "re_1", Result: failed(""),
+		},
+		// What may still change is only a reason to look.
+		`{"id":"evt_11","type":"refund.updated","data":{"object":{"id":"re_1","status":"succeeded","amount":1000,"currency":"usd","metadata":{"operation":"op-2"}}}}`: {
+			Event: "evt_11", Kind: "refund.updated", Operation: "op-2", Reference: "re_1",
+		},
 		`{"id":"evt_1","type":"refund.updated","created":1700000000,"data":{"object":{"id":"re_1","metadata":{"operation":"op-2"}}}}`: {
 			Event: "evt_1", Kind: "refund.updated", At: time.Unix(1_700_000_000, 0).UTC(), Operation: "op-2", Reference: "re_1",
 		},
@@ -258,6 +427,11 @@ func TestNotices(t *testing.T) {
 		require.NoError(t, err, body)
 		require.Equal(t, fmt.Sprint([]gateways.Notice{want}[0].Dispute), fmt.Sprint(got[0].Dispute))
 		got[0].Dispute, want.Dispute = nil, nil
+		if want.Result != nil {
+			require.NotNil(t, got[0].Result, body)
+			require.True(t, want.Result.Amount.Equal(got[0].Result.Amount))
+			want.Result.Amount, got[0].Result.Amount = money.Money{}, money.Money{}
+		}
 		require.Equal(t, []gateways.Notice{want}, got)
 	}
 	for _, body := range []string{

@@ -2,7 +2,7 @@ package stripe
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -60,7 +60,7 @@ func (g *Gateway) Kept(ctx context.Context, at gateways.Place, k gateways.Keepin
 	}
 	s := &setup{}
 	if k.Reference != "" {
-		err = c.get(ctx, "/v1/setup_intents/"+url.PathEscape(k.Reference), url.Values{"expand[]": {"payment_method"}}, s)
+		err = c.get(ctx, "/v1/setup_intents/"+url.PathEscape(k.Reference), url.Values{"expand[]": {"payment_method"}}, s, nil)
 	} else {
 		q := url.Values{"expand[]": {"data.payment_method"}}
 		if k.Known != "" {
@@ -94,27 +94,30 @@ func (g *Gateway) Kept(ctx context.Context, at gateways.Place, k gateways.Keepin
 	return gateways.Token{}, gateways.Card{}, not
 }
 
-// Forget implements [gateways.Vault].
+// Forget implements [gateways.Vault]. A payment method that belongs to no customer any more
+// is forgotten.
 func (g *Gateway) Forget(ctx context.Context, at gateways.Place, t gateways.Token) error {
 	tape := &gateways.Tape{} // of nobody: the token is in the path
 	c, err := g.open(ctx, at, tape)
 	if err != nil {
 		return err
 	}
-	path := "/v1/payment_methods/" + url.PathEscape(t.Value.Reveal()) + "/detach"
+	path := "/v1/payment_methods/" + url.PathEscape(t.Value.Reveal())
 	// Detaching twice is no harm, so the key is the same for every try.
-	reply, err := c.post(ctx, path, url.Values{}, "detach-"+digest(t.Value.Reveal()))
-	if err != nil {
+	reply, err := c.post(ctx, path+"/detach", url.Values{}, "detach-"+digest(t.Value.Reveal()))
+	switch {
+	case err != nil:
 		return err
-	}
-	var body struct {
-		Error failure `json:"error"`
-	}
-	gone := reply.Status == http.StatusNotFound ||
-		reply.Status == http.StatusBadRequest && json.Unmarshal(reply.Body, &body) == nil && body.Error.Type == "invalid_request_error" && body.Error.Param == ""
-	if reply.Status == http.StatusOK || gone {
+	case reply.Status == http.StatusOK || missing(reply):
 		return nil
 	}
 	_, err = refused(reply, gateways.Operation{})
+	if reply.Status == http.StatusBadRequest { // which it is, too, for one that was detached long ago
+		var known paymentMethod
+		gone := c.get(ctx, path, nil, &known, nil)
+		if errors.Is(gone, gateways.ErrNoOperation) || gone == nil && known.ID != "" && known.Customer.ID == "" {
+			return nil
+		}
+	}
 	return err
 }

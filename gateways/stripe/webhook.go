@@ -82,6 +82,11 @@ func (e *event) about(n *gateways.Notice) error {
 			return bad
 		}
 		n.Operation, n.Reference = gateways.OperationID(r.Metadata["operation"]), r.ID
+		// A refund can fail weeks after it has succeeded, and then nobody would look: it stays so,
+		// in whatever order notifications come.
+		if said, err := r.result(); err == nil && said.Outcome == gateways.Declined {
+			n.Result = &said
+		}
 	case strings.HasPrefix(e.Type, "charge.dispute."):
 		var d dispute
 		if json.Unmarshal(e.Data.Object, &d) != nil || d.ID == "" {

@@ -8,10 +8,12 @@
 // # Payments
 //
 // [Gateway.Begin] makes a link for a product of the payment's name and price; it is signed,
-// so that the customer cannot change them, and asks nobody. The operation's ID is the
-// order's external reference. 2Checkout takes the money and tells by a notification; an
-// order is approved when it is COMPLETE, not when it is paid or authorized, as 2Checkout may
-// refuse it after that.
+// so that the customer cannot change them, and locked, so that the quantity stays one; making
+// it asks nobody. The operation's ID is the order's external reference. 2Checkout takes the
+// money and tells by a notification; an order is approved when it is COMPLETE, not when it is
+// paid or authorized, as 2Checkout may refuse it after that. A customer can make several
+// orders of one link: what is complete goes before what is pending, and that before what was
+// canceled; of several that are complete the amount is the sum, so that staff looks into it.
 //
 // There are no refunds here: 2Checkout knows no keys, so that a refund whose answer was lost
 // could be made twice. Staff gives them in 2Checkout's panel.
@@ -25,11 +27,16 @@
 // live link, looks like one that was paid. It may be four days old. 2Checkout wants a
 // signed answer, and sends again until it gets one.
 //
+// # Chargebacks
+//
+// They are not booked, nor are refunds that are given in the panel: the desk enters both in
+// the host's books, as money lost of the payment, by what 2Checkout's panel says.
+//
 // # How far it is proven
 //
 // Documentation-only: 2Checkout has never answered this package. The way in which values are
 // joined for the signature of a notification follows an example that was published, as does
 // the head that authenticates requests. Not proven are the signature of links beyond the
-// order of its parameters, and that orders can be asked for by their external reference:
+// order of its parameters and that "lock" is among them, and that orders can be asked for by their external reference:
 // where the answer holds other orders, what became of the operation counts as not known.
 package twocheckout

@@ -35,7 +35,7 @@ func ExampleGateway_Begin() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(link.Query().Get("prod"), link.Query().Get("price"), link.Query().Get("return-url"))
+	fmt.Println(link.Query().Get("prod"), link.Query().Get("price"), link.Query().Get("lock"), link.Query().Get("return-url"))
 	// Output:
-	// 41: Hosting 12.50 https://shop.example/back?operation=op-1
+	// 41: Hosting 12.50 1 https://shop.example/back?operation=op-1
 }

@@ -92,6 +92,7 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 	until := g.clock.Now().Add(linkTime)
 	signed := map[string]string{
 		"currency": o.Amount.Currency().Code, "expiration": strconv.FormatInt(until.Unix(), 10), "order-ext-ref": string(o.ID),
+		"lock": "1", // so that the customer does not change the quantity
 		// A semicolon parts products.
 		"prod": strings.ReplaceAll(name, ";", ","), "price": o.Amount.Digits(), "qty": "1", "return-type": "redirect", "return-url": back,
 		"tangible": "0", "type": "PRODUCT",
@@ -123,6 +124,28 @@ type order struct {
 	Gross    json.Number `json:"GrossPrice"`
 }
 
+type orders struct {
+	Items []order `json:"Items"`
+}
+
+// only is a list with the orders of one external reference, and how many others it has.
+func only(body []byte, external string) string {
+	var list orders
+	if json.Unmarshal(body, &list) != nil {
+		return "(a list that cannot be read)"
+	}
+	all := len(list.Items)
+	list.Items = slices.DeleteFunc(list.Items, func(o order) bool { return o.External != external })
+	text, err := json.Marshal(struct {
+		orders
+		Others int `json:"others"`
+	}{list, all - len(list.Items)})
+	if err != nil {
+		return "(a list that cannot be read)"
+	}
+	return string(text)
+}
+
 // Find implements [gateways.Gateway].
 func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operation) (gateways.Result, error) {
 	if err := exchange.Cancelled(ctx); err != nil {
@@ -138,7 +161,7 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 	}
 	if o.Reference != "" {
 		var found order
-		if err := g.get(ctx, o.Tape, config, key, "/rest/6.0/orders/"+url.PathEscape(o.Reference)+"/", &found); err != nil {
+		if err := g.get(ctx, o.Tape, config, key, "/rest/6.0/orders/"+url.PathEscape(o.Reference)+"/", &found, nil); err != nil {
 			return gateways.Result{}, err
 		}
 		if found.External != string(o.ID) {
@@ -146,9 +169,7 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 		}
 		return found.result()
 	}
-	var list struct {
-		Items []order `json:"Items"`
-	}
+	var list orders
 	q := url.Values{"ExternalRefNo": {string(o.ID)}, "Limit": {"200"}, "Page": {"1"}, "IncludeTestOrders": {"NO"}}
 	if !at.Live {
 		q.Set("IncludeTestOrders", "ONLY")
@@ -156,36 +177,55 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 	if !o.Begun.IsZero() { // without it only those of the last days are listed
 		q.Set("StartDate", o.Begun.UTC().AddDate(0, 0, -1).Format(time.DateOnly))
 	}
-	if err := g.get(ctx, o.Tape, config, key, "/rest/6.0/orders/?"+q.Encode(), &list); err != nil {
+	ours := func(reply exchange.Reply) string { return only(reply.Body, string(o.ID)) }
+	if err := g.get(ctx, o.Tape, config, key, "/rest/6.0/orders/?"+q.Encode(), &list, ours); err != nil {
 		return gateways.Result{}, err
 	}
-	var last *order
+	found := gateways.Result{}
 	for i := range list.Items {
-		if list.Items[i].External == string(o.ID) && (last == nil || list.Items[i].Status == "COMPLETE") {
-			last = &list.Items[i] // a customer may have tried more than once
+		x := &list.Items[i]
+		if x.External != string(o.ID) {
+			continue
+		}
+		r, err := x.result()
+		if err != nil {
+			return gateways.Result{}, err
+		}
+		switch {
+		case found.Outcome == gateways.Approved && r.Outcome == gateways.Approved: // paid twice
+			if found.Amount, err = found.Amount.Add(r.Amount); err != nil {
+				return gateways.Result{}, exchange.Unclear("the orders are in several currencies")
+			}
+		case rank(r.Outcome) > rank(found.Outcome):
+			found = r
 		}
 	}
 	switch {
-	case last != nil:
-		return last.result()
+	case found.Outcome != "":
+		return found, nil
 	case len(list.Items) > 0:
 		return gateways.Result{}, exchange.Unclear("2Checkout has answered with other orders")
 	}
 	return gateways.Result{}, gateways.ErrNoOperation
 }
 
-// get reads an object of the interface.
-func (g *Gateway) get(ctx context.Context, tape *gateways.Tape, config Config, key Secret, path string, into any) error {
+// rank sorts what has become of several orders of one link.
+func rank(o gateways.Outcome) int {
+	return map[gateways.Outcome]int{gateways.Declined: 1, gateways.Pending: 2, gateways.Approved: 3}[o]
+}
+
+// get reads an object of the interface. ours is what is recorded of a list; nil: all.
+func (g *Gateway) get(ctx context.Context, tape *gateways.Tape, config Config, key Secret, path string, into any, ours func(exchange.Reply) string) error {
 	date := g.clock.Now().UTC().Format(time.DateTime)
 	head := `code="` + config.Merchant + `" date="` + date + `" hash="` + mac("sha3-256", key.Key.Reveal(), config.Merchant, date) + `" algo="sha3-256"`
 	reply, err := g.client.Do(ctx, exchange.Call{
-		Method: http.MethodGet, URL: g.endpoint + path, Tape: tape,
+		Method: http.MethodGet, URL: g.endpoint + path, Tape: tape, Ours: ours,
 		Header: http.Header{"X-Avangate-Authentication": {head}, "Accept": {"application/json"}},
 	})
 	switch {
 	case err != nil:
 		return err
-	case reply.Status == http.StatusNotFound:
+	case reply.Status == http.StatusNotFound && ours == nil && json.Valid(reply.Body): // not a proxy's, nor of a path that there is not
 		return gateways.ErrNoOperation
 	case reply.Status == http.StatusUnauthorized || reply.Status == http.StatusForbidden:
 		return exchange.Refused(tierhost.KindDenied, "2Checkout does not know the merchant or its key")

@@ -17,3 +17,8 @@ func TestAPageIsPaidOnce(t *testing.T) {
 	t.Parallel()
 	peertest.PaysOnce(t, clocked)
 }
+
+func TestNobodyPays(t *testing.T) {
+	t.Parallel()
+	peertest.NobodyPays(t, clocked)
+}

@@ -92,6 +92,7 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, `{"error_code":"ORDER_NOT_FOUND","message":"there is none"}`)
 			return
 		}
 		items := []map[string]any{}
@@ -124,7 +125,7 @@ func (p *peer) visit(link string) {
 	require.Equal(p.t, "https://secure.2checkout.com/checkout/buy", strings.Split(link, "?")[0])
 	require.Equal(p.t, []string{merchant, "1", "1", "PRODUCT", "0", "redirect"}, []string{q.Get("merchant"), q.Get("dynamic"), q.Get("qty"), q.Get("type"), q.Get("tangible"), q.Get("return-type")})
 	var values []string
-	for _, name := range []string{"currency", "expiration", "order-ext-ref", "price", "prod", "qty", "return-type", "return-url", "tangible", "type"} {
+	for _, name := range []string{"currency", "expiration", "lock", "order-ext-ref", "price", "prod", "qty", "return-type", "return-url", "tangible", "type"} {
 		require.Len(p.t, q[name], 1, name)
 		require.NotEmpty(p.t, q.Get(name), name)
 		values = append(values, q.Get(name))

@@ -4,6 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -145,6 +149,86 @@ func TestOtherOrdersAreNoAnswer(t *testing.T) {
 	wrong.Secret = secret.New(`{"key":"x","word":"y"}`)
 	_, err = p.gateway().Find(t.Context(), wrong, o)
 	require.Equal(t, tierhost.KindDenied, tierhost.KindOf(err))
+}
+
+// TestTheLogHasNothingOfOthers: a list may hold orders of others, whatever it was asked for.
+func TestTheLogHasNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	p.deaf = true
+	p.bank.With(func() {
+		for _, id := range []string{"op-1", "op-2", "op-3"} {
+			p.bank.Pay(peertest.Payment{ID: "60000000" + id[3:], Operation: id, Amount: 100}, "")
+		}
+	})
+	o := gateways.Operation{ID: "op-2", Verb: gateways.VerbCharge, Tape: &gateways.Tape{}}
+	r, err := p.gateway().Find(t.Context(), p.place(), o)
+	require.NoError(t, err)
+	require.Equal(t, "600000002", r.Reference)
+	text := o.Tape.Exchanges()[0].Answer
+	require.Contains(t, text, "op-2")
+	require.Contains(t, text, `"others":2`)
+	require.NotContains(t, text, "op-1")
+	require.NotContains(t, text, "600000003")
+}
+
+// TestSeveralOrdersOfOneLink: a customer may try more than once, and may pay twice.
+func TestSeveralOrdersOfOneLink(t *testing.T) {
+	t.Parallel()
+	for statuses, want := range map[string]string{
+		"CANCELED PENDING": "pending 10.00 EUR", "CANCELED COMPLETE PENDING": "approved 10.00 EUR", "COMPLETE CANCELED": "approved 10.00 EUR",
+		"COMPLETE COMPLETE": "approved 20.00 EUR", "REFUND COMPLETE": "approved 20.00 EUR", "CANCELED REVERSED": "declined 10.00 EUR", "CANCELED LEVITATING": "",
+	} {
+		var all []string
+		for i, status := range strings.Fields(statuses) {
+			all = append(all, fmt.Sprintf(`{"RefNo":"6%d","ExternalReference":"op-1","Status":%q,"Currency":"eur","GrossPrice":10.00}`, i, status))
+		}
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"Items":[`+strings.Join(all, ",")+`]}`)
+		}))
+		t.Cleanup(s.Close)
+		r, err := twocheckout.New(twocheckout.Options{Endpoint: s.URL}).Find(t.Context(), newPeer(t).place(), gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge})
+		if want == "" {
+			require.Equal(t, tierhost.EffectUnknown, tierhost.EffectOf(err))
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, fmt.Sprintf("%s %s", r.Outcome, r.Amount), statuses)
+	}
+}
+
+// TestWhatStatusesMean: each status of orders that 2Checkout documents, of its interface and
+// of notifications, and others.
+func TestWhatStatusesMean(t *testing.T) {
+	t.Parallel()
+	for statuses, want := range map[string]gateways.Outcome{ // "": not known
+		"COMPLETE REFUND": gateways.Approved,
+		"PENDING AUTHRECEIVED PURCHASE_PENDING PENDING_APPROVAL PAYMENT_AUTHORIZED PAYMENT_RECEIVED PENDING_ORDER_APPROVAL TEST": gateways.Pending,
+		"REVERSED CANCELED CANCELLED INVALID": gateways.Declined,
+		"LEVITATING complete":                 "",
+	} {
+		for _, status := range strings.Fields(statuses) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, `{"RefNo":"60","ExternalReference":"op-1","Status":"`+status+`","Currency":"eur","GrossPrice":10.00}`)
+			}))
+			t.Cleanup(s.Close)
+			r, err := twocheckout.New(twocheckout.Options{Endpoint: s.URL}).Find(t.Context(), newPeer(t).place(), gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: "60"})
+			if want == "" {
+				require.Equal(t, tierhost.EffectUnknown, tierhost.EffectOf(err), status)
+				continue
+			}
+			require.NoError(t, err, status)
+			require.Equal(t, want, r.Outcome, status)
+		}
+	}
+}
+
+func TestStatusesOfHTTP(t *testing.T) {
+	t.Parallel()
+	peertest.StatusesOfHTTP(t, func(url string) gateways.Gateway { return twocheckout.New(twocheckout.Options{Endpoint: url}) }, newPeer(t).place(),
+		gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge}, 401, 403, 429)
+	peertest.StatusesOfHTTP(t, func(url string) gateways.Gateway { return twocheckout.New(twocheckout.Options{Endpoint: url}) }, newPeer(t).place(),
+		gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: "60"}, 401, 403, 429)
 }
 
 func TestLinksHoldAnyText(t *testing.T) {

@@ -16,6 +16,14 @@
 // as its Idempotency-Key; WorldPay refuses a key that it has had, and then the order is
 // looked at.
 //
+// WorldPay receives a modification at once and makes it later: a capture within a day, a
+// refund within weeks. Until the order shows another event than it did before, what was
+// received is pending; a refund that was sent (SENT_FOR_REFUND) is too, until it is REFUNDED
+// or, three days after it was asked for, REFUND_FAILED, which may be told late of another. If
+// the answer was lost, the outcome is not known for three days; an order that shows nothing
+// of it then never will. A refund that fails as one before it did, and was not seen under
+// way, stays pending, and staff decides.
+//
 // # Amounts
 //
 // They are written with their exponent. Currencies whose exponent WorldPay counts otherwise
@@ -28,11 +36,17 @@
 // WorldPay's order notifications are not signed: they are a reason to look. WorldPay wants
 // to hear [OK].
 //
+// # Chargebacks
+//
+// They are not booked: what tells of them (CHARGED_BACK, CHARGEBACK_REVERSED) is not signed
+// and names no amount. The desk enters them in the host's books, as money lost of the
+// payment, by WorldPay's statements, and gives no refund of such a payment.
+//
 // # How far it is proven
 //
 // Documentation-only: WorldPay has never answered this package, and its document type was not
 // at hand. A server of ours checks the form of requests and answers as documented. The
-// parameters of the page's address, what the interface says of a key that it has had, and
-// that an order which is submitted again gets the same page, are from memory of the
-// documentation.
+// parameters of the page's address, what the interface says of a key that it has had, the
+// numbers of errors, and that an order which is submitted again gets the same page, are from
+// memory of the documentation. The events are those of its payment status definitions.
 package worldpay

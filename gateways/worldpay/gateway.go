@@ -2,7 +2,9 @@ package worldpay
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -21,7 +23,7 @@ import (
 // Options are the settings of a [Gateway]. The zero value works.
 type Options struct {
 	HTTP  *http.Client   // nil: one of its own
-	Clock tierhost.Clock // of the charge log; nil: the system's
+	Clock tierhost.Clock // of the charge log and of looks; nil: the system's
 	// Endpoint is where the interface is; "": at WorldPay. Other than with TLS it is on this
 	// machine.
 	Endpoint string
@@ -30,6 +32,7 @@ type Options struct {
 // Gateway takes money through WorldPay. It is safe for concurrent use.
 type Gateway struct {
 	client   *exchange.Client
+	clock    tierhost.Clock
 	endpoint string
 }
 
@@ -42,7 +45,10 @@ var (
 
 // New returns a gateway.
 func New(o Options) *Gateway {
-	return &Gateway{client: exchange.New(o.HTTP, o.Clock), endpoint: o.Endpoint}
+	if o.Clock == nil {
+		o.Clock = tierhost.SystemClock()
+	}
+	return &Gateway{client: exchange.New(o.HTTP, o.Clock), clock: o.Clock, endpoint: o.Endpoint}
 }
 
 // CheckAccount implements [gateways.AccountChecker].
@@ -193,7 +199,9 @@ func (g *Gateway) Begin(ctx context.Context, at gateways.Place, k gateways.Check
 		values.Set("cancelURL", k.Cancel)
 	}
 	page.RawQuery = values.Encode()
-	return gateways.Begun{Reference: string(o.ID), Action: gateways.Action{URL: page.String()}}, nil
+	// Without a reference: of an order that nobody has paid WorldPay says that there is no
+	// payment, and it is the operation's ID anyway.
+	return gateways.Begun{Action: gateways.Action{URL: page.String()}}, nil
 }
 
 // Returned implements [gateways.Web].
@@ -211,7 +219,8 @@ func (g *Gateway) Do(ctx context.Context, at gateways.Place, o gateways.Operatio
 	if err != nil || !slices.Contains(currencies(), o.Amount.Currency()) {
 		return gateways.Result{}, exchange.Refused(tierhost.KindInvalid, "how WorldPay counts %s is not known", o.Amount.Currency())
 	}
-	m := modification{Code: o.Reference}
+	payment := named(o.Reference)
+	m := modification{Code: payment.order}
 	switch o.Verb {
 	case gateways.VerbCapture:
 		m.Capture = &capture{sum}
@@ -223,11 +232,11 @@ func (g *Gateway) Do(ctx context.Context, at gateways.Place, o gateways.Operatio
 	default:
 		return gateways.Result{}, exchange.Refused(tierhost.KindUnsupported, "customers pay on WorldPay's page, there is no %s", o.Verb)
 	}
-	if o.Reference == "" {
+	if payment.order == "" {
 		return gateways.Result{}, exchange.Refused(tierhost.KindPrecondition, "what WorldPay calls the payment is not known")
 	}
 	// Of all there is, or the order would not tell whether it was done.
-	before, err := c.inquire(ctx, o.Reference)
+	before, err := c.inquire(ctx, payment.order)
 	if err != nil {
 		return gateways.Result{}, exchange.Refused(tierhost.KindUnavailable, "the order cannot be looked at: %s", err.Error())
 	}
@@ -258,13 +267,14 @@ func (g *Gateway) Do(ctx context.Context, at gateways.Place, o gateways.Operatio
 		done = *got.OK
 	}
 	for _, x := range []*ofOrder{done.Capture, done.Refund, done.Cancel} {
-		if x == nil || x.Code != o.Reference {
+		if x == nil || x.Code != payment.order {
 			continue
 		}
 		// WorldPay has it in hand: what comes of it the order tells, now or later.
+		o.Reference = reference{payment.order, o.Verb, before.Payment.Event}.String()
 		r, err := c.find(ctx, o)
 		if err != nil {
-			r = gateways.Result{Outcome: gateways.Pending, Reference: o.Reference + "/" + string(o.Verb), Amount: whole}
+			r = gateways.Result{Outcome: gateways.Pending, Reference: o.Reference, Amount: whole}
 		}
 		return r, nil
 	}
@@ -307,7 +317,7 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 func (c *caller) find(ctx context.Context, o gateways.Operation) (gateways.Result, error) {
 	id := string(o.ID)
 	if o.Verb != gateways.VerbCharge && o.Verb != gateways.VerbAuthorize {
-		id, _, _ = strings.Cut(o.Reference, "/")
+		id = named(o.Reference).order
 	}
 	if id == "" {
 		return gateways.Result{}, gateways.ErrNoOperation
@@ -316,7 +326,7 @@ func (c *caller) find(ctx context.Context, o gateways.Operation) (gateways.Resul
 	if err != nil {
 		return gateways.Result{}, err
 	}
-	return s.result(o)
+	return s.result(o, c.clock.Now())
 }
 
 // Notices implements [gateways.Notifier]: an order notification, which is not signed.
@@ -332,12 +342,15 @@ func (*Gateway) Notices(_ context.Context, _ gateways.Place, in gateways.Incomin
 		return nil, exchange.BadNotice("the body is no notification of WorldPay")
 	}
 	var all []gateways.Notice
+	sum := sha256.Sum256(in.Body)
 	for _, s := range n.Status {
 		if len(s.Code) > 64 || len(s.Event) > 40 { // anybody may have sent it
 			continue
 		}
 		all = append(all, gateways.Notice{
-			Event: s.Code + "/" + s.Event, Kind: s.Event, Operation: gateways.OperationID(s.Code), Unsigned: true,
+			// By all that was sent: an event that comes a second time, or that somebody has made
+			// up before it came, would not be looked into otherwise.
+			Event: s.Code + "/" + s.Event + "/" + hex.EncodeToString(sum[:8]), Kind: s.Event, Operation: gateways.OperationID(s.Code), Unsigned: true,
 		})
 	}
 	return all, nil

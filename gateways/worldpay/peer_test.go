@@ -29,7 +29,10 @@ type peer struct {
 	clock *tierhost.TestClock
 	bank  peertest.Bank
 	keys  map[string]bool
-	slow  bool // it takes captures and refunds, and does them later
+	slow  bool // it receives captures and refunds, and does them when it works
+	due   []func()
+	// failure is the code of the error that modifications fail with.
+	failure *string
 }
 
 const (
@@ -102,6 +105,10 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(what.At("refund").Kids) > 0 {
 		verb = gateways.VerbRefund
 	}
+	if p.failure != nil && key != "" {
+		refuse(w, *p.failure, "as it was told to")
+		return
+	}
 	faults := peertest.Faults{Nonsense: "<html>", Fails: func(w http.ResponseWriter, _ *http.Request) { refuse(w, "1", "Internal error") }}
 	faults.Play(p.bank.Take(verb), w, r, func(w http.ResponseWriter) {
 		p.bank.With(func() {
@@ -153,9 +160,7 @@ func (p *peer) do(w http.ResponseWriter, kind string, q *peertest.Element) {
 			refuse(w, "5", "Requested capture is not possible")
 			return
 		}
-		if !p.slow {
-			pay.Capture(pay.Amount)
-		}
+		p.later(func() { pay.Capture(pay.Amount) })
 		say(w, fmt.Sprintf(`<ok><captureReceived orderCode="%s"><amount value="%d" currencyCode="EUR" exponent="2"/></captureReceived></ok>`, id, pay.Amount))
 	case len(q.At("refund").Kids) > 0:
 		require.Equal(p.t, "credit", q.At("refund>amount").Attr["debitCreditIndicator"])
@@ -163,9 +168,7 @@ func (p *peer) do(w http.ResponseWriter, kind string, q *peertest.Element) {
 			refuse(w, "5", "Requested DEBIT exceeded available")
 			return
 		}
-		if !p.slow {
-			pay.Refund(id, id, p.minor(q.At("refund>amount")), "")
-		}
+		p.later(func() { pay.Refund(id, id, p.minor(q.At("refund>amount")), "") })
 		say(w, fmt.Sprintf(`<ok><refundReceived orderCode="%s"><amount value="%d" currencyCode="EUR" exponent="2"/></refundReceived></ok>`, id, pay.Amount))
 	default:
 		if !pay.Void() {
@@ -176,12 +179,36 @@ func (p *peer) do(w http.ResponseWriter, kind string, q *peertest.Element) {
 	}
 }
 
+// later does what was received, or leaves it for later. It is called within With.
+func (p *peer) later(do func()) {
+	if p.slow {
+		p.due = append(p.due, do)
+		return
+	}
+	do()
+}
+
+// work does what was received.
+func (p *peer) work() {
+	p.bank.With(func() {
+		for _, do := range p.due {
+			do()
+		}
+		p.due = nil
+	})
+}
+
+// event has the only order tell an event.
+func (p *peer) event(event string) {
+	p.bank.With(func() { p.bank.All()[0].Notes["event"] = event })
+}
+
 func (p *peer) payment(pay *peertest.Payment) string {
 	event := map[peertest.State]string{
 		peertest.Waiting: "SENT_FOR_AUTHORISATION", peertest.Declined: "REFUSED", peertest.Authorized: "AUTHORISED", peertest.Captured: "CAPTURED", peertest.Voided: "CANCELLED",
 	}[pay.State]
 	if len(pay.Refunds) > 0 {
-		event = "SENT_FOR_REFUND"
+		event = "REFUNDED"
 	}
 	if pay.Notes["event"] != "" {
 		event = pay.Notes["event"]

@@ -1,14 +1,39 @@
 package worldpay
 
 import (
+	"strings"
+	"time"
+
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/gateways/internal/exchange"
 )
 
+// reference is what a modification is called that WorldPay has received: by its order, and
+// the last event of the order before it. That event says nothing of the modification, however
+// long the order tells it.
+type reference struct {
+	order  string
+	verb   gateways.Verb
+	before string
+}
+
+func (r reference) String() string { return r.order + "/" + string(r.verb) + "/" + r.before }
+
+// named takes a reference apart. A payment's is the code of its order alone.
+func named(text string) reference {
+	order, rest, _ := strings.Cut(text, "/")
+	verb, before, _ := strings.Cut(rest, "/")
+	return reference{order, gateways.Verb(verb), before}
+}
+
+// settling is how long after a modification was begun an order may not show it yet:
+// captures and refunds are sent once a day, and what inquiries tell lags behind.
+const settling = 3 * 24 * time.Hour
+
 // result is what the last event of an order says of an operation.
 //
-// Source: WorldPay's payment statuses.
-func (s *status) result(o gateways.Operation) (gateways.Result, error) {
+// Source: WorldPay's payment status definitions.
+func (s *status) result(o gateways.Operation, now time.Time) (gateways.Result, error) {
 	p := s.Payment
 	sum, err := p.Amount.money()
 	if err != nil {
@@ -18,52 +43,116 @@ func (s *status) result(o gateways.Operation) (gateways.Result, error) {
 	if p.Return != nil {
 		r.Facts["return_code"] = p.Return.Code
 	}
-	paying := o.Verb == gateways.VerbCharge || o.Verb == gateways.VerbAuthorize
-	if !paying {
-		r.Reference = s.Code + "/" + string(o.Verb)
+	if o.Verb == gateways.VerbCharge || o.Verb == gateways.VerbAuthorize {
+		return s.paid(o, r)
 	}
-	approve := func(is bool) (gateways.Result, error) {
-		if !is {
-			return gateways.Result{}, gateways.ErrNoOperation
-		}
+	asked := named(o.Reference)
+	received := asked.verb == o.Verb
+	if r.Reference = o.Reference; !received {
+		r.Reference = reference{s.Code, o.Verb, p.Event}.String()
+	}
+	verdict, young := modified(o.Verb, p.Event), now.Before(o.Begun.Add(settling))
+	switch {
+	case verdict == strange:
+		return gateways.Result{}, exchange.Unclear("%.64q has the unknown event %.40q", s.Code, p.Event)
+	case received && asked.before == p.Event:
+		return r, nil // in hand, and not shown yet
+	case verdict == approved:
 		r.Outcome = gateways.Approved
 		return r, nil
+	case verdict == pending: // should it fail, that is another event than this one
+		r.Reference = reference{s.Code, o.Verb, p.Event}.String()
+		return r, nil
+	case received && verdict == silent, received && young && p.Event == refundFailed:
+		return r, nil // the failure may be of a refund before, of which the inquiry before this one did not tell yet
+	case !received && young:
+		return gateways.Result{}, exchange.Unclear("%.64q does not show the %s, which may be in hand: it is %.40q", s.Code, o.Verb, p.Event)
+	case verdict == declined:
+		r.Outcome, r.Decline = gateways.Declined, gateways.Decline{Hard: true, Code: gateways.DeclineUnspecified, Text: "the order is " + p.Event}
+		return r, nil
 	}
-	switch p.Event {
-	case "SENT_FOR_AUTHORISATION", "SHOPPER_REDIRECTED":
-		if !paying {
-			return gateways.Result{}, gateways.ErrNoOperation
-		}
+	return gateways.Result{}, gateways.ErrNoOperation
+}
+
+// paid is what the last event of an order says of its payment.
+func (s *status) paid(o gateways.Operation, r gateways.Result) (gateways.Result, error) {
+	switch s.Payment.Event {
+	case "SIGNED_FORM_RECEIVED", "SENT_FOR_AUTHORISATION", "SHOPPER_REDIRECTED":
 		return r, nil
 	case "AUTHORISED":
-		if o.Verb == gateways.VerbCharge {
-			return r, nil // it is captured soon
+		if o.Verb == gateways.VerbAuthorize { // else it is captured soon
+			r.Outcome = gateways.Approved
 		}
-		return approve(o.Verb == gateways.VerbAuthorize)
-	case "CAPTURED", "SETTLED", "SETTLED_BY_MERCHANT", "CHARGED_BACK", "INFORMATION_REQUESTED", "INFORMATION_SUPPLIED", "CHARGEBACK_REVERSED":
-		return approve(paying || o.Verb == gateways.VerbCapture)
-	case "SENT_FOR_REFUND", "REFUNDED", "REFUNDED_BY_MERCHANT":
-		return approve(o.Verb != gateways.VerbVoid)
-	case "REFUND_FAILED":
-		if o.Verb != gateways.VerbRefund {
-			return approve(o.Verb != gateways.VerbVoid)
-		}
-		r.Outcome, r.Decline = gateways.Declined, gateways.Decline{Hard: true, Code: gateways.DeclineUnspecified, Text: "the refund has failed"}
 		return r, nil
 	case "CANCELLED":
-		if paying {
-			r.Outcome, r.Decline = gateways.Declined, gateways.Decline{Code: gateways.DeclineUnspecified, Text: "the order was cancelled"}
-			return r, nil
-		}
-		return approve(o.Verb == gateways.VerbVoid)
+		r.Outcome, r.Decline = gateways.Declined, gateways.Decline{Code: gateways.DeclineUnspecified, Text: "the order was cancelled"}
+		return r, nil
 	case "REFUSED", "ERROR", "EXPIRED":
-		if !paying {
-			return gateways.Result{}, gateways.ErrNoOperation
-		}
 		r.Outcome, r.Decline = gateways.Declined, s.decline()
 		return r, nil
 	}
-	return gateways.Result{}, exchange.Unclear("%.64q has the unknown event %.40q", s.Code, p.Event)
+	if kindOf(s.Payment.Event) != "" { // whatever became of the money, it was taken
+		r.Outcome = gateways.Approved
+		return r, nil
+	}
+	return gateways.Result{}, exchange.Unclear("%.64q has the unknown event %.40q", s.Code, s.Payment.Event)
+}
+
+const refundFailed = "REFUND_FAILED"
+
+// verdict is what an event says of a modification.
+type verdict int
+
+const (
+	strange  verdict = iota // it is not known
+	silent                  // nothing
+	pending                 // it is under way
+	approved                // it is done
+	declined                // it will not be done
+)
+
+// kindOf sorts the events of an order whose money was taken; "" for others.
+func kindOf(event string) string {
+	switch event {
+	case "CAPTURED", "SETTLED", "SETTLED_BY_MERCHANT":
+		return "taken"
+	case "CHARGED_BACK", "CHARGEBACK_REVERSED", "INFORMATION_REQUESTED", "INFORMATION_SUPPLIED",
+		"DISPUTE_EXPIRED", "DISPUTE_RESERVE_RELEASED", "DISPUTED_FUNDS_HELD", "DISPUTED_FUNDS_RELEASED":
+		return "disputed"
+	case "SENT_FOR_REFUND":
+		return "refunding"
+	case "REFUNDED", "REFUNDED_BY_MERCHANT":
+		return "refunded"
+	case refundFailed:
+		return "refund failed"
+	}
+	return ""
+}
+
+// modified is what an event says of a modification of a verb.
+func modified(v gateways.Verb, event string) verdict {
+	kind := kindOf(event)
+	switch event {
+	case "SIGNED_FORM_RECEIVED", "SENT_FOR_AUTHORISATION", "SHOPPER_REDIRECTED", "AUTHORISED":
+		return silent
+	case "CANCELLED":
+		if v == gateways.VerbVoid {
+			return approved
+		}
+		return declined
+	case "REFUSED", "ERROR", "EXPIRED":
+		return declined
+	}
+	switch {
+	case kind == "":
+		return strange
+	case v == gateways.VerbCapture:
+		return approved
+	case v == gateways.VerbVoid:
+		return declined // it was captured before
+	}
+	// A bank takes up to three weeks for what was sent for refund, and may not take it.
+	return map[string]verdict{"taken": silent, "disputed": silent, "refunding": pending, "refunded": approved, "refund failed": declined}[kind]
 }
 
 // decline is what the issuer's return code means.

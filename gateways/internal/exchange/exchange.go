@@ -65,6 +65,9 @@ type Call struct {
 	Tape *gateways.Tape
 	// Hide returns what must not be recorded of an answer, such as a token in it.
 	Hide func(Reply) []string
+	// Ours, if set, returns what is recorded of an answer that has worked (200) and in which
+	// others' data may stand beside those that were looked for.
+	Ours func(Reply) string
 	// Shown, if set, is recorded in the place of a body in which secrets cannot be told from
 	// the rest.
 	Shown string
@@ -105,7 +108,12 @@ func (c *Client) Do(ctx context.Context, call Call) (Reply, error) {
 		if call.Hide != nil {
 			call.Tape.Hide(call.Hide(reply)...)
 		}
-		x.Answer = strconv.Itoa(reply.Status) + "\n" + string(reply.Body)
+		x.Answer = strconv.Itoa(reply.Status) + "\n"
+		if call.Ours != nil && reply.Status == http.StatusOK {
+			x.Answer += call.Ours(reply)
+		} else {
+			x.Answer += string(reply.Body)
+		}
 		call.Tape.Record(x)
 		return reply, nil
 	}

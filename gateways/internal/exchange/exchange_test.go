@@ -122,6 +122,24 @@ func TestTheRecordHasNoSecrets(t *testing.T) {
 	require.True(t, strings.HasPrefix(all[0].Answer, "200\n"))
 }
 
+func TestOthersDataAreNotRecorded(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]string{http.StatusOK: "200\nours", http.StatusBadRequest: "400\nours and bert's"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, "ours and bert's")
+		}))
+		t.Cleanup(server.Close)
+		tape := &gateways.Tape{}
+		reply, err := exchange.New(nil, nil).Do(t.Context(), exchange.Call{
+			Method: "GET", URL: server.URL, Tape: tape, Ours: func(r exchange.Reply) string { return strings.Fields(string(r.Body))[0] },
+		})
+		require.NoError(t, err)
+		require.Equal(t, "ours and bert's", string(reply.Body))
+		require.Equal(t, want, tape.Exchanges()[0].Answer)
+	}
+}
+
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

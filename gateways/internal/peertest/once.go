@@ -47,6 +47,24 @@ func PaysOnce(t *testing.T, site func(t *testing.T) (gatewaytest.Site, *tierhost
 	}
 }
 
+// NobodyPays tests, through the manager, that a page that a customer leaves ends in time: the
+// payment has failed, staff has nothing to look into, and nothing is booked.
+func NobodyPays(t *testing.T, site func(t *testing.T) (gatewaytest.Site, *tierhost.TestClock)) {
+	t.Helper()
+	at, clock := site(t)
+	s := NewShop(t, at.Gateway, at.Place, clock)
+	p := s.Pay(euros(t), false)
+	for range 10 {
+		s.Work()
+	}
+	p = *s.Now(p)
+	require.Equal(t, gateways.PhaseFailed, p.Phase, "%+v", p.Attempts)
+	require.Nil(t, p.Parked)
+	require.Nil(t, p.Action)
+	require.Empty(t, s.Booked)
+	require.Equal(t, gatewaytest.Books{}, at.Books())
+}
+
 // ChargesOnce tests, through the manager, that an instrument is charged 10.00 EUR once, and
 // that is booked, though a call goes as one of the situations says.
 func ChargesOnce(t *testing.T, site func(t *testing.T) (gatewaytest.Site, *tierhost.TestClock), situations ...gatewaytest.Situation) {
