@@ -23,7 +23,6 @@ import (
 	"github.com/tierhost/tierhost/storage"
 	"github.com/tierhost/tierhost/storage/memory"
 	"github.com/tierhost/tierhost/storage/postgres"
-	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 	"github.com/tierhost/tierhost/storage/sqlite"
 )
 
@@ -147,7 +146,7 @@ func killed(t *testing.T, test func(t *testing.T, j job)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		dsn, schema := postgrestest.Schema(t)
+		dsn, schema := lent(t)
 		test(t, job{DSN: dsn, Schema: schema})
 	})
 }

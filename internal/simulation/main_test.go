@@ -63,12 +63,26 @@ var (
 		return openFile(t, filepath.Join(t.TempDir(), "books.db"))
 	}}
 	onServer = kind{name: "postgres", open: func(t testing.TB) reseller.Store {
-		dsn, schema := postgrestest.Schema(t)
+		dsn, schema := lent(t)
 		return openSchema(t, dsn, schema)
 	}}
 )
 
 func kinds() []kind { return []kind{inMemory, inFile, onServer} }
+
+// lent returns a schema that is migrated and empty, and t's alone.
+func lent(t testing.TB) (dsn, schema string) {
+	t.Helper()
+	return postgrestest.Lent(t, migrate)
+}
+
+func migrate(ctx context.Context, dsn, schema string) error {
+	s, err := postgres.Open(ctx, dsn, postgres.Options{Schema: schema})
+	if err == nil {
+		s.Close()
+	}
+	return err
+}
 
 func openFile(t testing.TB, path string) *sqlite.Store {
 	t.Helper()

@@ -24,7 +24,6 @@ import (
 	"github.com/tierhost/tierhost/storage"
 	"github.com/tierhost/tierhost/storage/memory"
 	"github.com/tierhost/tierhost/storage/postgres"
-	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 	"github.com/tierhost/tierhost/storage/sqlite"
 )
 
@@ -229,7 +228,7 @@ var withOneConnection = map[string]func(t *testing.T) reseller.Store{
 		return s
 	},
 	"postgres": func(t *testing.T) reseller.Store {
-		dsn, schema := postgrestest.Schema(t)
+		dsn, schema := lent(t)
 		config, err := pgxpool.ParseConfig(dsn)
 		require.NoError(t, err)
 		config.MaxConns = 1

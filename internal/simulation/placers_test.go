@@ -17,7 +17,6 @@ import (
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/placement"
 	"github.com/tierhost/tierhost/storage"
-	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 )
 
 // placers is so many processes that place services on the same machines.
@@ -38,7 +37,7 @@ func newPlacers(t *testing.T, k kind, n int) *placers {
 	case "postgres":
 		dsn, schema := k.dsn, "placers"
 		if dsn == "" {
-			dsn, schema = postgrestest.Schema(t)
+			dsn, schema = lent(t)
 		}
 		open = func() provisioning.Store { return openSchema(t, dsn, schema) }
 	default:

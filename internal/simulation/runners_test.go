@@ -29,7 +29,7 @@ func processes(t testing.TB, k kind, s *simulation.Script, n int) []*simulation.
 	case "postgres":
 		dsn, schema := k.dsn, "books"
 		if dsn == "" {
-			dsn, schema = postgrestest.Schema(t)
+			dsn, schema = lent(t)
 		}
 		open = func() reseller.Store { return openSchema(t, dsn+" pool_max_conns=4", schema) }
 		if strings.Contains(dsn, "://") {

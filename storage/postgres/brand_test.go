@@ -7,7 +7,6 @@ import (
 	"github.com/tierhost/tierhost/reseller/label"
 	"github.com/tierhost/tierhost/reseller/label/labeltest"
 	"github.com/tierhost/tierhost/storage/postgres"
-	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 )
 
 func TestBrands(t *testing.T) {
@@ -20,7 +19,7 @@ func TestBrands(t *testing.T) {
 	}
 	labeltest.TestStore(t, labeltest.Harness{
 		New: func(t *testing.T) label.Store {
-			dsn, schema := postgrestest.Schema(t)
+			dsn, schema := lent(t)
 			return open(t, dsn, schema)
 		},
 		Reopen: func(t *testing.T, s label.Store) label.Store {

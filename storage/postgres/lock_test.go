@@ -17,7 +17,6 @@ import (
 	"github.com/tierhost/tierhost/provisioning/fake"
 	"github.com/tierhost/tierhost/storage"
 	"github.com/tierhost/tierhost/storage/postgres"
-	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 )
 
 // locking is a store that tells when room is changed, and counts deadlocks.
@@ -71,7 +70,7 @@ type rivals struct {
 
 func newRivals(t *testing.T, before, after func()) *rivals {
 	t.Helper()
-	dsn, schema := postgrestest.Schema(t)
+	dsn, schema := lent(t)
 	conf, err := pgxpool.ParseConfig(dsn)
 	require.NoError(t, err)
 	conf.ConnConfig.RuntimeParams["application_name"] = schema

@@ -7,7 +7,6 @@ import (
 	"github.com/tierhost/tierhost/gateways"
 	"github.com/tierhost/tierhost/gateways/gatewaytest"
 	"github.com/tierhost/tierhost/storage/postgres"
-	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 )
 
 func TestGateways(t *testing.T) {
@@ -20,7 +19,7 @@ func TestGateways(t *testing.T) {
 	}
 	gatewaytest.TestStore(t, gatewaytest.StoreHarness{
 		New: func(t *testing.T) gateways.Store {
-			dsn, schema := postgrestest.Schema(t)
+			dsn, schema := lent(t)
 			return open(t, dsn, schema)
 		},
 		Reopen: func(t *testing.T, s gateways.Store) gateways.Store {

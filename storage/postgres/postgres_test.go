@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"os"
 	"sync"
 	"testing"
@@ -18,10 +19,22 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
 
+// lent returns a schema that is migrated and empty, and t's alone.
+func lent(t testing.TB) (dsn, schema string) {
+	t.Helper()
+	return postgrestest.Lent(t, func(ctx context.Context, dsn, schema string) error {
+		s, err := postgres.Open(ctx, dsn, postgres.Options{Schema: schema})
+		if err == nil {
+			s.Close()
+		}
+		return err
+	})
+}
+
 // open returns an empty store of t's own.
 func open(t testing.TB) *postgres.Store {
 	t.Helper()
-	dsn, schema := postgrestest.Schema(t)
+	dsn, schema := lent(t)
 	return reopen(t, dsn, postgres.Options{Schema: schema})
 }
 
@@ -56,7 +69,7 @@ func TestSuites(t *testing.T) {
 	t.Parallel()
 	var where sync.Map // by store: how to open it again
 	suites(t, true, func(t *testing.T) *postgres.Store {
-		dsn, schema := postgrestest.Schema(t)
+		dsn, schema := lent(t)
 		s := reopen(t, dsn, postgres.Options{Schema: schema})
 		where.Store(s, func(t *testing.T) *postgres.Store { return reopen(t, dsn, postgres.Options{Schema: schema}) })
 		return s
@@ -91,7 +104,7 @@ func TestSuitesOnTheHostsPool(t *testing.T) {
 // hosted returns an empty store on a pool of a host.
 func hosted(t testing.TB, params string) (*postgres.Store, *pgxpool.Pool) {
 	t.Helper()
-	dsn, schema := postgrestest.Schema(t)
+	dsn, schema := lent(t)
 	pool, err := pgxpool.New(t.Context(), dsn+params)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)

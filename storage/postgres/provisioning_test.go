@@ -7,7 +7,6 @@ import (
 	"github.com/tierhost/tierhost/provisioning"
 	"github.com/tierhost/tierhost/provisioning/provisioningtest"
 	"github.com/tierhost/tierhost/storage/postgres"
-	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 )
 
 func TestProvisioning(t *testing.T) {
@@ -20,7 +19,7 @@ func TestProvisioning(t *testing.T) {
 	}
 	provisioningtest.TestStore(t, provisioningtest.StoreHarness{
 		New: func(t *testing.T) provisioning.Store {
-			dsn, schema := postgrestest.Schema(t)
+			dsn, schema := lent(t)
 			return open(t, dsn, schema)
 		},
 		Reopen: func(t *testing.T, s provisioning.Store) provisioning.Store {

@@ -7,7 +7,6 @@ import (
 	"github.com/tierhost/tierhost/reseller"
 	"github.com/tierhost/tierhost/reseller/resellertest"
 	"github.com/tierhost/tierhost/storage/postgres"
-	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 )
 
 func TestResellerSuite(t *testing.T) {
@@ -16,7 +15,7 @@ func TestResellerSuite(t *testing.T) {
 	resellertest.TestStore(t, resellertest.Harness{
 		Concurrent: true,
 		New: func(t *testing.T) reseller.Store {
-			dsn, schema := postgrestest.Schema(t)
+			dsn, schema := lent(t)
 			s := reopen(t, dsn, postgres.Options{Schema: schema})
 			where.Store(s, func(t *testing.T) reseller.Store { return reopen(t, dsn, postgres.Options{Schema: schema}) })
 			return s

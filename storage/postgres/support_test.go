@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/tierhost/tierhost/storage/postgres"
-	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 	"github.com/tierhost/tierhost/support"
 	"github.com/tierhost/tierhost/support/supporttest"
 )
@@ -20,7 +19,7 @@ func TestSupport(t *testing.T) {
 	}
 	supporttest.TestStore(t, supporttest.StoreHarness{
 		New: func(t *testing.T) support.Store {
-			dsn, schema := postgrestest.Schema(t)
+			dsn, schema := lent(t)
 			return open(t, dsn, schema)
 		},
 		Reopen: func(t *testing.T, s support.Store) support.Store {

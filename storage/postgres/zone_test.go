@@ -7,7 +7,6 @@ import (
 	"github.com/tierhost/tierhost/dns"
 	"github.com/tierhost/tierhost/dns/dnstest"
 	"github.com/tierhost/tierhost/storage/postgres"
-	"github.com/tierhost/tierhost/storage/postgres/postgrestest"
 )
 
 func TestDNS(t *testing.T) {
@@ -20,7 +19,7 @@ func TestDNS(t *testing.T) {
 	}
 	h := dnstest.StoreHarness{
 		New: func(t *testing.T) dns.Store {
-			dsn, schema := postgrestest.Schema(t)
+			dsn, schema := lent(t)
 			return open(t, dsn, schema)
 		},
 		Reopen: func(t *testing.T, s dns.Store) dns.Store {

@@ -24,6 +24,7 @@ type Server struct {
 	folder  *testserver.Folder // holds data and the socket
 	bin     string
 	process *testserver.Process
+	lent    lent
 }
 
 // Start starts a server of t's own, for tests that kill it, and stops it when t ends.
