@@ -232,7 +232,7 @@ func (c *canaries) pay() {
 		worked, err := c.m.Step(ctx)
 		c.note(worked, err)
 	}
-	for p, err := range c.m.Payments(ctx, gateways.PaymentQuery{}) {
+	for p, err := range c.m.Payments(ctx, gateways.PaymentQuery{AllSellers: true}) {
 		c.note(p, err)
 		for e, err := range c.m.ChargeLog(ctx, p.ID) {
 			c.note(e, err)

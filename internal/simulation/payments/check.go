@@ -57,7 +57,7 @@ func (w *World) compare(ctx context.Context) error {
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	known := map[gateways.OperationID]gateways.Attempt{}
 	payments := map[gateways.PaymentID]gateways.Payment{}
-	for p, err := range w.m.Payments(ctx, gateways.PaymentQuery{}) {
+	for p, err := range w.m.Payments(ctx, gateways.PaymentQuery{AllSellers: true}) {
 		if err != nil {
 			return err
 		}

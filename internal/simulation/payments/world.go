@@ -277,7 +277,7 @@ func (w *World) checkout(ctx context.Context) {
 // any is one of the payments that there are.
 func (w *World) any(ctx context.Context) (p gateways.Payment, found bool) {
 	var all []gateways.Payment
-	for x, err := range w.m.Payments(ctx, gateways.PaymentQuery{}) {
+	for x, err := range w.m.Payments(ctx, gateways.PaymentQuery{AllSellers: true}) {
 		if err != nil {
 			w.failed("payments", err)
 			return p, false
