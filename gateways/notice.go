@@ -80,7 +80,7 @@ func kept(n Notice, secrets []secret.Text) Notice {
 	if n.Result != nil {
 		r := discreet(*n.Result, secrets)
 		r.Action, r.Card, r.Facts = nil, knownCard(r.Card), keptFacts(r.Facts)
-		if r.Outcome == Declined {
+		if r.Outcome == Declined || r.Decline != (Decline{}) {
 			r.Decline = keptDecline(r.Decline)
 		}
 		n.Result = &r
