@@ -10,9 +10,6 @@ import (
 	"github.com/tierhost/tierhost/storage"
 )
 
-// noticeTries is how often a notice that fails is tried before staff has to look.
-const noticeTries = 20
-
 // receive keeps a notice in the inbox, and returns it if it is to be worked on at once.
 func (u *unit) receive(ctx context.Context, account AccountID, n Notice) (*Inbound, error) {
 	if n.Unsigned {
@@ -92,7 +89,7 @@ func (m *Manager) attend(ctx context.Context, in Inbound) (now Inbound, err erro
 		case errors.Is(failed, ErrNoPayment) && now.Tries >= 3:
 			// The transaction that made it may not have been committed at first.
 			now.State, now.Done, now.Due = NoticeIgnored, u.now, time.Time{}
-		case now.Tries >= noticeTries:
+		case now.Tries >= m.opt.Give:
 			now.State, now.Failure, now.Due = NoticeParked, shortened(failed.Error()), time.Time{}
 			if err := u.toldParked(ctx, now); err != nil {
 				return err

@@ -46,7 +46,8 @@ type Options struct {
 	Page time.Duration
 	// Idle is how long [Manager.Run] waits at the most; 0: 30 seconds.
 	Idle time.Duration
-	// Give is after how many looks in vain a payment is parked; 0: 40.
+	// Give is after how many looks in vain a payment is parked, and after how many tries a
+	// notice; 0: 40.
 	Give int
 	// Rand yields numbers in [0,1) for jitter; nil: a generator seeded by the runtime.
 	Rand func() float64

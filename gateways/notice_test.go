@@ -64,7 +64,7 @@ func (w *world) looks() (n int) {
 // discards it.
 func TestParkedNotices(t *testing.T) {
 	t.Parallel()
-	w, tell := newScripted(t)
+	w, tell := newScripted(t, func(o *gateways.Options) { o.Give = 10 })
 	p := w.charge("1")
 	w.refuse = tierhost.E("books", tierhost.KindPrecondition, "closed", errors.New("the month is closed"))
 	lost := func(event, amount string) {

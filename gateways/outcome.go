@@ -330,7 +330,7 @@ func (u *unit) doubtful(ctx context.Context, p *Payment, a *Attempt, r Result, w
 	switch {
 	case !r.Amount.Equal(a.Amount):
 		return ParkAmount, fmt.Sprintf("%s was asked for, the provider says %s", a.Amount, r.Amount), nil
-	case a.paying() && (!p.Captured().IsZero() || !p.authorized().IsZero()),
+	case a.paying() && slices.ContainsFunc(p.Attempts, func(x Attempt) bool { return x.paying() && x.State == AttemptApproved }),
 		// One of them was given up, or its answer lost, and has worked after all.
 		a.Verb == VerbCapture && more(total(p.Captured(), a.Amount), p.sum(func(a *Attempt) bool {
 			return a.Verb == VerbAuthorize && (a.State == AttemptApproved || a.State == AttemptUndone)

@@ -93,6 +93,9 @@ func (u *unit) park(p *Payment, reason string, about OperationID, text string) {
 // booked; the zero Money: nothing. What an attempt has done that is booked already, a
 // refund or an authorization, is undone if nothing has moved.
 //
+// What staff finds out may be another reason to park it, such as that another attempt has
+// been approved meanwhile: then nothing is booked yet.
+//
 // attempt "" ends what is about the payment itself, once staff has seen it; moved is zero
 // then. Whatever else it is parked for stays.
 //
@@ -107,19 +110,19 @@ func (m *Manager) Resolve(ctx context.Context, id PaymentID, attempt OperationID
 		if !slices.ContainsFunc(p.parkings(), func(h Parking) bool { return h.Operation == attempt }) {
 			return fmt.Errorf("%w: it is not parked for %.64q", ErrPhase, attempt)
 		}
-		before := p.Phase
+		before, had := p.Phase, p.parkings()
 		a := p.attempt(attempt)
 		var was AttemptState
+		p.release(func(h Parking) bool { return h.Operation == attempt })
 		switch {
 		case !moved.IsZero() && (moved.Currency() != p.Amount.Currency() || moved.Sign() < 0 || !moved.IsWhole() || a == nil):
 			return tierhost.E("", tierhost.KindInvalid, "amount", fmt.Errorf("%s is no amount of what is resolved", moved))
 		case a != nil:
 			was = a.State
-			if err := u.resolve(ctx, &p, a, moved, by); err != nil {
+			if err := u.resolve(ctx, &p, a, moved, by, had); err != nil {
 				return err
 			}
 		}
-		p.release(func(h Parking) bool { return h.Operation == attempt })
 		u.toldRefund(&p, a, was)
 		if p.Lease.Token == "" || !u.now.Before(p.Lease.Until) {
 			p.Lease, p.Due = Lease{}, time.Time{}
@@ -134,8 +137,9 @@ func (m *Manager) Resolve(ctx context.Context, id PaymentID, attempt OperationID
 	return p, nil
 }
 
-// resolve keeps what staff has found out about an attempt.
-func (u *unit) resolve(ctx context.Context, p *Payment, a *Attempt, moved money.Money, by string) error {
+// resolve keeps what staff has found out about an attempt; had is what it was parked for. If
+// there is a reason to park it that staff did not know of, it is parked for that.
+func (u *unit) resolve(ctx context.Context, p *Payment, a *Attempt, moved money.Money, by string, had []Parking) error {
 	by = "resolved by " + shortened(by)
 	a.Ended, a.Failure = u.now, by
 	if a.State == AttemptApproved { // and what it has done is booked
@@ -164,12 +168,22 @@ func (u *unit) resolve(ctx context.Context, p *Payment, a *Attempt, moved money.
 		}
 		return nil
 	}
+	a.Amount = moved
+	reason, why, err := u.doubtful(ctx, p, a, Result{Amount: moved}, &work{})
+	if err != nil {
+		return err
+	}
+	if reason != "" && !slices.ContainsFunc(had, func(h Parking) bool { return h.Operation == a.ID && h.Reason == reason }) {
+		a.State = AttemptSuspense
+		u.park(p, reason, a.ID, string(a.ID)+": "+why)
+		return nil
+	}
 	if a.paying() && !p.ever(AttemptApproved) {
 		p.Account, p.Action, p.Again = a.Account, nil, time.Time{}
 		if a.Reference != "" {
 			p.Reference = a.Reference
 		}
 	}
-	a.State, a.Amount = AttemptApproved, moved
+	a.State = AttemptApproved
 	return u.settle(ctx, p, a)
 }

@@ -416,3 +416,46 @@ func TestBothCapturesTook(t *testing.T) {
 	require.Equal(t, gateways.ParkTwice, p.Parked.Reason)
 	require.True(t, p.Captured().Equal(eur("10.00")))
 }
+
+// An authorization that was thought lost, found after another one was made and let go, is
+// not forgotten: it holds the customer's money.
+func TestLateAuthorizationAfterAVoid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.first.Script(fake.Script{After: true, Hidden: true})
+	p := w.charge("1", func(q *gateways.ChargeRequest) { q.Later = true })
+	w.work(16 * time.Minute)
+	p, err := w.Void(t.Context(), gateways.MoveRequest{Key: "v", Payment: p.ID})
+	require.NoError(t, err)
+	require.Equal(t, gateways.PhaseVoided, p.Phase)
+	w.first.Reveal()
+	w.tell()
+	p = w.now(p)
+	require.Equal(t, gateways.ParkTwice, p.Parked.Reason)
+	require.Equal(t, p.Attempts[0].ID, p.Parked.Operation)
+}
+
+// What staff says of a payment that the books have refused may be a second payment by then:
+// it is not booked before staff knows.
+func TestResolvedMayBeASecondPayment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.first.Script(fake.Script{After: true, Hidden: true})
+	p := w.charge("1")
+	w.refuse = gateways.ErrPhase
+	w.work(16 * time.Minute) // the first is given up, and the books refuse the second
+	p = w.now(p)
+	require.Equal(t, gateways.ParkRefused, p.Parked.Reason)
+	w.refuse = nil
+	w.first.Reveal()
+	w.tell()
+	p, err := w.Resolve(t.Context(), p.ID, p.Attempts[1].ID, eur("10.00"), "eva")
+	require.NoError(t, err)
+	require.Equal(t, gateways.ParkTwice, p.Parked.Reason)
+	require.Len(t, w.booked, 1)
+	p, err = w.Resolve(t.Context(), p.ID, p.Attempts[1].ID, eur("10.00"), "eva")
+	require.NoError(t, err)
+	require.Nil(t, p.Parked)
+	require.Len(t, w.booked, 2)
+	w.balanced()
+}

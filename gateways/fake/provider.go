@@ -140,12 +140,15 @@ func (p *Provider) Calls() []Call {
 	return append([]Call(nil), p.calls...)
 }
 
-// Reveal lets Find know all operations.
+// Reveal lets Find know all operations, and notifies of those that it did not know.
 func (p *Provider) Reveal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, o := range p.made {
-		o.hidden = false
+	for _, id := range p.order {
+		if o := p.made[id]; o.hidden {
+			o.hidden = false
+			p.notify(o)
+		}
 	}
 }
 
