@@ -63,6 +63,24 @@ func (c Card) Expired(now time.Time) bool {
 	return !now.Before(end)
 }
 
+// knownCard is what a provider says of a card, without what is none: what should be four
+// digits must not be a whole number.
+func knownCard(c Card) Card {
+	if c == (Card{}) {
+		return c
+	}
+	if !c.Brand.Known() {
+		c.Brand = BrandOther
+	}
+	if len(c.LastFour) != 4 || strings.Trim(c.LastFour, "0123456789") != "" {
+		c.LastFour = ""
+	}
+	if c.Year < 2000 || c.Year > 2199 || c.Month < time.January || c.Month > time.December {
+		c.Year, c.Month = 0, 0
+	}
+	return c
+}
+
 // check adds the faults of a card.
 func (c Card) check(issues *tierhost.Issues, path string) {
 	if !c.Brand.Known() {

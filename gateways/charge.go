@@ -98,10 +98,10 @@ func (m *Manager) Charge(ctx context.Context, q ChargeRequest) (Payment, error) 
 		w, err = u.intend(ctx, &p, route[0], &i)
 		return err
 	})
-	if err != nil || w == nil {
-		return p, err
+	if err == nil && w != nil {
+		p, _, err = m.perform(ctx, w)
 	}
-	return m.perform(ctx, w)
+	return m.shown(ctx, p), err
 }
 
 func (q *ChargeRequest) check() error {
@@ -168,6 +168,16 @@ type work struct {
 	instrument *Instrument // for attempts that charge one
 	look       bool        // ask what became of it
 	token      string      // of the lease
+	// due says that the look was due; else somebody wants to know before, and it is due
+	// again when it was.
+	due bool
+	was time.Time
+	// anew looks for it by its ID only, as if the provider's name for it were not known.
+	anew bool
+	// told says that the provider has told by itself, in whatever order.
+	told bool
+	// until is until when the customer can pay on the page that was begun.
+	until time.Time
 }
 
 // intend adds an attempt to pay, and leases the payment for it.
@@ -185,14 +195,14 @@ func (u *unit) begin(ctx context.Context, p *Payment, a Attempt, at Account, i *
 
 // lease takes a payment for a call about one of its attempts.
 func (u *unit) lease(ctx context.Context, p *Payment, id OperationID, at Account, i *Instrument, look bool) (*work, error) {
-	before := p.Phase
+	before, was := p.Phase, p.Due
 	p.Lease = Lease{Token: u.m.opt.IDs.NewID("lease"), Until: u.now.Add(u.m.opt.Lease)}
 	p.Due = p.Lease.Until
 	p.Phase = p.phase()
 	if err := u.put(ctx, p, before); err != nil {
 		return nil, err
 	}
-	w := &work{payment: p.Clone(), attempt: id, account: at, look: look, token: p.Lease.Token}
+	w := &work{payment: p.Clone(), attempt: id, account: at, look: look, token: p.Lease.Token, was: was}
 	if i != nil {
 		copied := i.Clone()
 		w.instrument = &copied
@@ -210,14 +220,14 @@ func (u *unit) put(ctx context.Context, p *Payment, before Phase) error {
 }
 
 // perform calls the gateway and stores the outcome, and goes on with the next account if
-// this one could not be reached.
-func (m *Manager) perform(ctx context.Context, w *work) (Payment, error) {
+// this one could not be reached. vain is why a look has not found out.
+func (m *Manager) perform(ctx context.Context, w *work) (p Payment, vain, err error) {
 	for {
 		tape := &Tape{}
 		result, err := m.call(ctx, w, tape)
-		p, next, err := m.record(ctx, w, result, err, tape)
+		p, next, vain, err := m.record(ctx, w, result, err, tape)
 		if err != nil || next == nil {
-			return p, err
+			return p, vain, err
 		}
 		w = next
 	}
@@ -281,6 +291,9 @@ func (m *Manager) operation(ctx context.Context, w *work) (Operation, error) {
 	if a.paying() || w.look && a.Reference != "" {
 		o.Reference = a.Reference
 	}
+	if w.anew {
+		o.Reference = ""
+	}
 	if w.instrument == nil {
 		return o, nil
 	}
@@ -291,6 +304,9 @@ func (m *Manager) operation(ctx context.Context, w *work) (Operation, error) {
 	value, err := m.open(ctx, kept.Sealed, aboutToken(w.instrument.ID, kept.Account))
 	if err != nil {
 		return o, err
+	}
+	if m.stale(kept.Sealed) {
+		m.lazily(ctx, func() (bool, error) { return m.resealInstrument(ctx, *w.instrument) })
 	}
 	o.Instrument = &Token{Customer: kept.Customer, Value: value}
 	return o, nil

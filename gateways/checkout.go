@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/money"
@@ -83,13 +84,14 @@ func (m *Manager) Checkout(ctx context.Context, q CheckoutRequest) (Payment, err
 		return Payment{}, tierhost.E(op, 0, "", err)
 	}
 	if w == nil {
-		return p, nil
+		return m.shown(ctx, p), nil
 	}
 	tape := &Tape{}
 	begun, failed := m.beginPage(ctx, w, q, tape)
 	r := Result{Outcome: Pending, Reference: begun.Reference, Action: &begun.Action}
-	p, _, err = m.record(ctx, w, r, failed, tape)
-	return p, err
+	w.until = begun.Expires
+	p, _, _, err = m.record(ctx, w, r, failed, tape)
+	return m.shown(ctx, p), err
 }
 
 func (q *CheckoutRequest) check() error {
@@ -164,7 +166,14 @@ func (m *Manager) Returned(ctx context.Context, account AccountID, query url.Val
 	if err != nil {
 		return Payment{}, tierhost.E(op, 0, "", discreetError(err, at.secrets()))
 	}
-	return m.Settle(ctx, account, id, "")
+	p, open, vain, err := m.settle(ctx, account, id, "", false)
+	if err == nil && !open {
+		err = vain
+	}
+	if err != nil {
+		return Payment{}, tierhost.E(op, 0, "", err)
+	}
+	return m.shown(ctx, p), nil
 }
 
 // Settle finds out what became of an operation, or of what the provider calls by a
@@ -177,17 +186,35 @@ func (m *Manager) Returned(ctx context.Context, account AccountID, query url.Val
 // was given up cannot be looked for: others are looked for again by [Manager.Step].
 func (m *Manager) Settle(ctx context.Context, account AccountID, id OperationID, reference string) (Payment, error) {
 	const op = "gateways.Settle"
-	var p Payment
+	p, open, vain, err := m.settle(ctx, account, id, reference, true)
+	if err == nil && !open {
+		err = vain
+	}
+	if err != nil {
+		return Payment{}, tierhost.E(op, 0, "", err)
+	}
+	return m.shown(ctx, p), nil
+}
+
+// settle is Settle; open says that what could not be found out is looked for again. all has
+// what was approved looked at again, too.
+func (m *Manager) settle(
+	ctx context.Context, account AccountID, id OperationID, reference string, all bool,
+) (p Payment, open bool, vain, err error) {
 	var w *work
-	err := m.update(ctx, func(ctx context.Context, u *unit) (err error) {
+	err = m.update(ctx, func(ctx context.Context, u *unit) (err error) {
 		w = nil
-		if p, id, err = u.about(ctx, account, id, reference); err != nil {
+		asked := id
+		if p, asked, err = u.about(ctx, account, asked, reference); err != nil {
 			return err
 		}
-		a := p.attempt(id)
-		// What was given up may have worked after all, and a customer whose card was declined may
-		// have given another one to the provider.
-		if !a.State.Open() && a.State != AttemptFailed && a.State != AttemptDeclined {
+		a := p.attempt(asked)
+		open = a.State.Open()
+		// What was given up may have worked after all, a customer whose card was declined may have
+		// given another one to the provider, and what was approved may have come to nothing, or
+		// have been paid once more.
+		other := a.paying() && a.State == AttemptApproved && reference != "" && !slices.Contains(p.References(), Reference{account, reference})
+		if !a.State.Open() && a.State != AttemptFailed && a.State != AttemptDeclined && (!all || !other && !a.reversible(&p) || a.State == AttemptUndone) {
 			return nil
 		}
 		if p.Lease.Token != "" && u.now.Before(p.Lease.Until) {
@@ -197,16 +224,16 @@ func (m *Manager) Settle(ctx context.Context, account AccountID, id OperationID,
 		if err != nil {
 			return err
 		}
-		w, err = u.lease(ctx, &p, a.ID, at, nil, true)
+		if w, err = u.lease(ctx, &p, a.ID, at, nil, true); err == nil {
+			w.anew = other
+		}
 		return err
 	})
-	if err != nil {
-		return Payment{}, tierhost.E(op, 0, "", err)
+	if err != nil || w == nil {
+		return p, open, nil, err
 	}
-	if w == nil {
-		return p, nil
-	}
-	return m.perform(ctx, w)
+	p, vain, err = m.perform(ctx, w)
+	return p, open, vain, err
 }
 
 // about returns the payment through an account that has an operation or a reference, and

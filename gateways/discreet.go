@@ -50,7 +50,7 @@ func discreet(r Result, secrets []secret.Text) Result {
 	if len(r.Facts) > 0 {
 		facts := make(map[string]string, len(r.Facts))
 		for name, fact := range r.Facts {
-			facts[name] = secret.Redact(fact, secrets...)
+			facts[secret.Redact(name, secrets...)] = secret.Redact(fact, secrets...)
 		}
 		r.Facts = facts
 	}

@@ -19,7 +19,8 @@
 // give it to the provider: on its page or in the browser after [Manager.Register], or by
 // the provider's script, whose token the host gives to [Manager.Keep]. What looks like the
 // number of a card is refused in every text, and masked in what providers say. Secrets of
-// accounts and tokens are sealed by [Options.Sealer] before they are stored.
+// accounts, tokens, and what customers have to do are sealed by [Options.Sealer] before they
+// are stored, and sealed anew by [Manager.Reseal] when its key has changed.
 //
 // # Payments
 //
@@ -35,7 +36,8 @@
 //   - unknown: it is looked up by [Manager.Step], and never repeated blindly.
 //
 // What moves otherwise than it was asked to, in amount or a second time, is in suspense: the
-// payment is parked, and staff decides by [Manager.Resolve]. [Manager.Capture],
+// payment is parked, and staff decides by [Manager.Resolve]. A refund that comes back and an
+// authorization that runs out are undone. [Manager.Capture],
 // [Manager.Void] and [Manager.Refund] never move more than there is. [Manager.ChargeLog] has
 // what was said to the provider and its answers, without secrets.
 //
@@ -44,7 +46,8 @@
 // The customer's return ([Manager.Returned]), notifications ([Manager.Handler]) and the
 // worker meet in [Manager.Settle]: in any order and number there is one credit.
 // Notifications are kept in an inbox before they are answered, and one is done when what it
-// is about was found out, not when it came.
+// is about was found out, not when it came. Staff sees what fails by [Manager.Notices], and
+// ends it by [Manager.RetryNotice] or [Manager.DiscardNotice].
 //
 // # Work
 //
@@ -56,7 +59,7 @@
 // [DecodeEvent] reads this package's events, which are in the store's outbox in the
 // transaction of what they tell: [PaymentChanged], [PaymentDeclined] and
 // [InstrumentBlocked], of which the customer is to be told, [InstrumentKept],
-// [RefundChanged], and [PaymentParked] for staff.
+// [RefundChanged], and [PaymentParked] and [NoticeStuck] for staff.
 //
 // # Errors
 //

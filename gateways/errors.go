@@ -12,6 +12,8 @@ var (
 	ErrNoAccount    error = tierhost.E("gateways", tierhost.KindNotFound, "no_account", nil)
 	ErrNoInstrument error = tierhost.E("gateways", tierhost.KindNotFound, "no_instrument", nil)
 	ErrNoPayment    error = tierhost.E("gateways", tierhost.KindNotFound, "no_payment", nil)
+	// ErrNoNotice: an account has no notice of that event.
+	ErrNoNotice error = tierhost.E("gateways", tierhost.KindNotFound, "no_notice", nil)
 	// ErrStale: it has another version than the one that was read.
 	ErrStale error = tierhost.E("gateways", tierhost.KindConflict, "stale", nil)
 	// ErrBrandTaken: another account of the seller has the brand at the same order.

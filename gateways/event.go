@@ -47,11 +47,24 @@ type PaymentParked struct {
 	Payment  PaymentID `json:"payment"`
 	Customer string    `json:"customer"`
 	Account  AccountID `json:"account"`
-	Reason   string    `json:"reason"`
-	Text     string    `json:"text"`
+	// Operation is the attempt that it is about; "": the payment itself.
+	Operation OperationID `json:"operation,omitempty"`
+	Reason    string      `json:"reason"`
+	Text      string      `json:"text"`
 }
 
-// RefundChanged is the event "gateways.refund.changed": what became of a refund is known.
+// NoticeStuck is the event "gateways.notice.parked": a notice of a provider could not be
+// worked on too often, and staff has to look: [Manager.RetryNotice], [Manager.DiscardNotice].
+type NoticeStuck struct {
+	Account AccountID `json:"account"`
+	Event   string    `json:"event"`
+	Kind    string    `json:"kind,omitempty"`
+	Payment PaymentID `json:"payment,omitempty"`
+	Failure string    `json:"failure"`
+}
+
+// RefundChanged is the event "gateways.refund.changed": what is known of a refund has
+// changed: it is pending, approved, declined, failed, or undone after all.
 type RefundChanged struct {
 	Payment   PaymentID    `json:"payment"`
 	Operation OperationID  `json:"operation"`
@@ -80,6 +93,7 @@ func (PaymentDeclined) event() (string, int)   { return "gateways.payment.declin
 func (InstrumentBlocked) event() (string, int) { return "gateways.instrument.blocked", 1 }
 func (InstrumentKept) event() (string, int)    { return "gateways.instrument.kept", 1 }
 func (PaymentParked) event() (string, int)     { return "gateways.payment.parked", 1 }
+func (NoticeStuck) event() (string, int)       { return "gateways.notice.parked", 1 }
 func (RefundChanged) event() (string, int)     { return "gateways.refund.changed", 1 }
 
 func form[T EventData]() event.Form[EventData] {
@@ -91,7 +105,8 @@ func form[T EventData]() event.Form[EventData] {
 // eventForms lists all events of this package.
 func eventForms() []event.Form[EventData] {
 	return []event.Form[EventData]{
-		form[PaymentChanged](), form[PaymentDeclined](), form[InstrumentBlocked](), form[InstrumentKept](), form[PaymentParked](), form[RefundChanged](),
+		form[PaymentChanged](), form[PaymentDeclined](), form[InstrumentBlocked](), form[InstrumentKept](), form[PaymentParked](), form[NoticeStuck](),
+		form[RefundChanged](),
 	}
 }
 

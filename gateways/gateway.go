@@ -76,7 +76,7 @@ const (
 	VerbCharge    Verb = "charge"    // takes money
 	VerbAuthorize Verb = "authorize" // has money set aside, for a later capture
 	VerbCapture   Verb = "capture"   // takes what was authorized, or a part of it; the rest is let go
-	VerbVoid      Verb = "void"      // lets go what was authorized, or takes back what was charged and not settled yet
+	VerbVoid      Verb = "void"      // lets go what was authorized
 	VerbRefund    Verb = "refund"    // gives back what was taken, or a part of it
 )
 
@@ -96,7 +96,7 @@ type Operation struct {
 	ID      OperationID
 	Verb    Verb
 	Payment PaymentID
-	// Amount is how much: for a void, what was authorized or charged.
+	// Amount is how much: for a void, what was authorized.
 	Amount money.Money
 	// Instrument is what is charged, for [VerbCharge] and [VerbAuthorize]; nil for what
 	// was begun on the provider's page.
@@ -198,11 +198,14 @@ type Action struct {
 	// Client is what the provider's script in the browser needs, as JSON of the gateway's
 	// own type, if there is no page to go to.
 	Client json.RawMessage
+	// Sealed is all of it, as the manager keeps it: with a page's address and what goes with
+	// it anybody could pay, or see what is paid. Gateways leave it alone.
+	Sealed []byte `json:",omitempty"`
 }
 
 func (a *Action) clone() Action {
 	c := *a
-	c.Fields, c.Client = slices.Clone(a.Fields), slices.Clone(a.Client)
+	c.Fields, c.Client, c.Sealed = slices.Clone(a.Fields), slices.Clone(a.Client), slices.Clone(a.Sealed)
 	return c
 }
 

@@ -15,7 +15,9 @@ type Instrument struct {
 	Version  int64        `json:"version"`
 	Seller   string       `json:"seller"`
 	Customer string       `json:"customer"`
-	Card     Card         `json:"card"`
+	// Request makes the request that began it repeatable.
+	Request string `json:"request,omitempty"`
+	Card    Card   `json:"card"`
 	// Tokens are what it is charged by: one for each account whose provider keeps it. No
 	// other account can charge it.
 	Tokens []KeptToken `json:"tokens"`

@@ -85,6 +85,10 @@ func (m *Manager) Also(ctx context.Context, id InstrumentID, at AccountID, t Tok
 	if v := t.Value.Reveal(); v == "" || HasCardNumber(v) {
 		return Instrument{}, tierhost.E(op, 0, "", ErrCardNumber)
 	}
+	var issues tierhost.Issues
+	if checkTexts(&issues, map[string]string{"token.customer": t.Customer}); issues.Err() != nil {
+		return Instrument{}, issues.Err()
+	}
 	sealed, err := m.seal(ctx, t.Value, aboutToken(id, at))
 	if err != nil {
 		return Instrument{}, tierhost.E(op, 0, "", err)
@@ -201,13 +205,13 @@ func (m *Manager) Instrument(ctx context.Context, id InstrumentID) (i Instrument
 		i, err = rows.Instrument(ctx, id)
 		return missing(ErrNoInstrument, err)
 	})
-	return i, err
+	return m.shownInstrument(ctx, i), err
 }
 
 // Instruments yields the instruments of a seller's customer, by ID, also those that were
-// removed.
+// removed. What a customer has to do is sealed in them: [Manager.Instrument] shows it.
 func (m *Manager) Instruments(ctx context.Context, seller, customer string) iter.Seq2[Instrument, error] {
 	return pages(m, ctx, func(i Instrument) InstrumentID { return i.ID }, func(ctx context.Context, rows Rows, after InstrumentID) ([]Instrument, error) {
-		return rows.Instruments(ctx, seller, customer, after, pageSize)
+		return rows.Instruments(ctx, InstrumentQuery{Seller: seller, Customer: customer}, after, pageSize)
 	})
 }

@@ -108,7 +108,8 @@ func (m *Manager) move(ctx context.Context, op string, verb Verb, q MoveRequest)
 	if w == nil {
 		return p, nil
 	}
-	return m.perform(ctx, w)
+	p, _, err = m.perform(ctx, w)
+	return p, err
 }
 
 // movable is how much a verb may move: all that there is if nothing is asked for.
@@ -147,11 +148,12 @@ func (m *Manager) Payment(ctx context.Context, id PaymentID) (p Payment, err err
 		p, err = rows.Payment(ctx, id)
 		return missing(ErrNoPayment, err)
 	})
-	return p, err
+	return m.shown(ctx, p), err
 }
 
 // Payments yields the payments that match, by ID. An error is yielded once and ends the
-// sequence. No transaction is held meanwhile.
+// sequence. No transaction is held meanwhile. What a customer has to do is sealed in them:
+// [Manager.Payment] shows it.
 func (m *Manager) Payments(ctx context.Context, q PaymentQuery) iter.Seq2[Payment, error] {
 	return pages(m, ctx, func(p Payment) PaymentID { return p.ID }, func(ctx context.Context, rows Rows, after PaymentID) ([]Payment, error) {
 		return rows.Payments(ctx, q, after, pageSize)
@@ -203,46 +205,4 @@ func pages[K, V any](
 			}
 		}
 	}
-}
-
-// Resolve ends what staff has looked into: a payment that is parked goes on as it would
-// have. moved says how much an attempt in suspense or lost has moved after all, which is
-// then booked; the zero Money: nothing.
-//
-// It fails with [ErrNoPayment], and with [ErrPhase] if the payment is not parked or the
-// attempt neither in suspense nor open.
-func (m *Manager) Resolve(ctx context.Context, id PaymentID, attempt OperationID, moved money.Money, by string) (p Payment, err error) {
-	const op = "gateways.Resolve"
-	err = m.update(ctx, func(ctx context.Context, u *unit) error {
-		if p, err = u.rows.Payment(ctx, id); err != nil {
-			return missing(ErrNoPayment, err)
-		}
-		before := p.Phase
-		a := p.attempt(attempt)
-		switch {
-		case p.Parked == nil:
-			return fmt.Errorf("%w: it is not parked", ErrPhase)
-		case a == nil || a.State != AttemptSuspense && !a.State.Open():
-			return fmt.Errorf("%w: there is nothing to decide about %.64q", ErrPhase, attempt)
-		}
-		p.Parked, p.Due = nil, time.Time{}
-		a.Ended, a.Failure = u.now, "resolved by "+shortened(by)
-		if moved.IsZero() {
-			a.State = AttemptFailed
-		} else {
-			if moved.Currency() != p.Amount.Currency() || moved.Sign() < 0 || !moved.IsWhole() {
-				return tierhost.E("", tierhost.KindInvalid, "amount", fmt.Errorf("%s is no amount of the payment", moved))
-			}
-			a.State, a.Amount = AttemptApproved, moved
-			if err := u.settle(ctx, &p, a); err != nil {
-				return err
-			}
-		}
-		p.Phase = p.phase()
-		return u.put(ctx, &p, before)
-	})
-	if err != nil {
-		return Payment{}, tierhost.E(op, 0, "", err)
-	}
-	return p, nil
 }

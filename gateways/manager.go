@@ -35,18 +35,19 @@ type Options struct {
 	// five minutes. It is made longer than Timeout.
 	Lease time.Duration
 	// Doubt is how long after a call a provider that does not know the operation is not
-	// believed: the call may be on its way still; 0: 15 minutes.
+	// believed: the call may be on its way still; 0: 15 minutes. It is not below Lease.
 	Doubt time.Duration
 	// Look and LookMost are how long it waits before it looks again what became of an
 	// operation, at first and at the most; 0: one minute, six hours.
 	Look     time.Duration
 	LookMost time.Duration
-	// Page is how long a customer may take on a provider's page, if the provider does not
-	// say; 0: 24 hours.
+	// Page is how long a customer may take on a provider's page, or for what a card's issuer
+	// asks, if the provider does not say; 0: 24 hours.
 	Page time.Duration
 	// Idle is how long [Manager.Run] waits at the most; 0: 30 seconds.
 	Idle time.Duration
-	// Give is after how many looks in vain a payment is parked; 0: 40.
+	// Give is after how many looks in vain a payment is parked, and after how many tries a
+	// notice; 0: 40.
 	Give int
 	// Rand yields numbers in [0,1) for jitter; nil: a generator seeded by the runtime.
 	Rand func() float64
@@ -86,6 +87,7 @@ func New(store Store, o Options) (*Manager, error) {
 	if o.Doubt <= 0 {
 		o.Doubt = 15 * time.Minute
 	}
+	o.Doubt = max(o.Doubt, o.Lease) // as long a call may begin late
 	if o.Look <= 0 {
 		o.Look = time.Minute
 	}
@@ -145,7 +147,8 @@ type unit struct {
 	rows   Rows
 	now    time.Time
 	events []*storage.Event
-	vain   error // what was looked for was not found out, and nobody will look again
+	// account is one that was read already; the zero Account: none.
+	account Account
 }
 
 // update runs fn in a transaction that writes. fn may run several times.
@@ -202,30 +205,8 @@ func (m *Manager) place(ctx context.Context, a Account) (Place, Gateway, error) 
 	}
 	plain, err := m.open(ctx, a.Sealed, aboutAccount(a.ID))
 	at.Secret = plain
+	if err == nil && m.stale(a.Sealed) {
+		m.lazily(ctx, func() (bool, error) { return m.resealAccount(ctx, a) })
+	}
 	return at, g, err
-}
-
-func aboutAccount(id AccountID) string { return "gateway/" + string(id) + "/secret" }
-func aboutToken(id InstrumentID, at AccountID) string {
-	return "instrument/" + string(id) + "/token/" + string(at)
-}
-
-// open decrypts what the sealer has sealed.
-func (m *Manager) open(ctx context.Context, sealed []byte, about string) (secret.Text, error) {
-	if m.opt.Sealer == nil {
-		return secret.Text{}, tierhost.E("", tierhost.KindPrecondition, "no_sealer", errors.New("there is no Options.Sealer"))
-	}
-	plain, err := m.opt.Sealer.Open(ctx, sealed, about)
-	if err != nil {
-		return secret.Text{}, err
-	}
-	return secret.New(string(plain)), nil
-}
-
-// seal encrypts a secret.
-func (m *Manager) seal(ctx context.Context, s secret.Text, about string) ([]byte, error) {
-	if m.opt.Sealer == nil {
-		return nil, tierhost.E("", tierhost.KindPrecondition, "no_sealer", errors.New("there is no Options.Sealer"))
-	}
-	return m.opt.Sealer.Seal(ctx, []byte(s.Reveal()), about)
 }

@@ -4,31 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/money"
 )
 
 // record stores the outcome of a call. What a provider says of an operation is true
 // whoever asked, so it is kept also if the lease was lost meanwhile. next is a call that
-// follows at once: to the next account, if this one could not be reached.
-func (m *Manager) record(ctx context.Context, w *work, r Result, failed error, tape *Tape) (p Payment, next *work, err error) {
+// follows at once: to the next account, if this one could not be reached. vain is why a
+// look has not found out.
+func (m *Manager) record(ctx context.Context, w *work, r Result, failed error, tape *Tape) (p Payment, next *work, vain, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
 	defer cancel()
-	var vain error
+	r.Action = m.sealAction(ctx, r.Action, aboutAction(w.payment.ID))
 	err = m.update(ctx, func(ctx context.Context, u *unit) (err error) {
 		p, next, err = u.conclude(ctx, w, r, failed, tape)
-		vain = u.vain
 		return err
 	})
 	if err != nil && !passes(err) {
-		return m.setAside(ctx, w, err)
+		p, err = m.setAside(ctx, w, r, err)
+		return p, nil, nil, err
 	}
 	if err != nil {
-		return Payment{}, nil, err
+		return Payment{}, nil, nil, err
 	}
-	return p, next, vain
+	if w.look && failed != nil && !errors.Is(failed, ErrNoOperation) {
+		vain = failed
+	}
+	return p, next, vain, nil
 }
 
 // passes reports whether an error of the store or of the host's books goes away by
@@ -43,28 +49,29 @@ func passes(err error) bool {
 
 // setAside parks a payment whose outcome the host's books have refused. The attempt stays
 // as it is, so that nothing of it is forgotten.
-func (m *Manager) setAside(ctx context.Context, w *work, cause error) (p Payment, next *work, err error) {
+func (m *Manager) setAside(ctx context.Context, w *work, r Result, cause error) (p Payment, err error) {
 	err = m.update(ctx, func(ctx context.Context, u *unit) error {
 		if p, err = u.rows.Payment(ctx, w.payment.ID); err != nil {
 			return err
 		}
+		before := p.Phase
 		if p.Lease.Token == w.token {
-			p.Lease = Lease{}
+			p.Lease, p.Due = Lease{}, time.Time{}
 		}
-		u.park(&p, ParkRefused, shortened(cause.Error()))
-		return u.put(ctx, &p, p.Phase)
+		if a := p.attempt(w.attempt); a != nil {
+			if a.State == AttemptIntended {
+				a.State = AttemptUnknown
+			}
+			if a.State.Open() && r.Reference != "" {
+				a.Reference, a.Known = r.Reference, true // it can be asked by it
+			}
+		}
+		u.park(&p, ParkRefused, w.attempt, cause.Error())
+		u.watch(ctx, &p)
+		p.Phase = p.phase()
+		return u.put(ctx, &p, before)
 	})
-	return p, nil, err
-}
-
-// park has staff look at a payment. It is not due any more.
-func (u *unit) park(p *Payment, reason, text string) {
-	p.Due = time.Time{}
-	if p.Parked != nil && p.Parked.Reason == reason {
-		return
-	}
-	p.Parked = &Parking{Reason: reason, Text: text, At: u.now}
-	u.tell(p, PaymentParked{Payment: p.ID, Customer: p.Customer, Account: p.Account, Reason: reason, Text: text})
+	return p, err
 }
 
 // conclude changes a payment by what a provider said of one of its attempts, and writes
@@ -79,8 +86,13 @@ func (u *unit) conclude(ctx context.Context, w *work, r Result, failed error, ta
 	if a == nil {
 		return p, nil, tierhost.E("gateways", tierhost.KindInternal, "attempt_lost", fmt.Errorf("%s has no attempt %s", p.ID, w.attempt))
 	}
+	u.account = w.account
+	stage := a.State
 	if p.Lease.Token == w.token {
 		p.Lease, p.Due = Lease{}, time.Time{}
+		if w.look && !w.due {
+			p.Due = w.was // whoever looks out of turn does not put off the next look
+		}
 	}
 	if err := u.log(ctx, w, a.Verb, tape); err != nil {
 		return p, nil, err
@@ -96,18 +108,20 @@ func (u *unit) conclude(ctx context.Context, w *work, r Result, failed error, ta
 	var next *work
 	switch {
 	case failed == nil:
-		err = u.answered(ctx, &p, a, r, i)
+		err = u.answered(ctx, &p, a, r, i, w)
+	case a == p.expired(u.now):
+		err = u.lapsed(ctx, &p, a, failed, w)
 	case !a.State.Open():
-		// It was given up, or another has found out. Nobody looks by itself any more: whoever
-		// has a reason to must hear that it did not find out.
-		sure := !w.look && tierhost.EffectOf(failed) == tierhost.EffectNone || errors.Is(failed, ErrNoOperation)
-		if (a.State == AttemptFailed || a.State == AttemptDeclined) && !sure {
-			u.vain = failed
+		// It was given up, or another has found out. A call that may have had an effect after
+		// all is looked up; a look that has not found out is told to whoever had a reason to.
+		if a.State == AttemptFailed && !w.look && tierhost.EffectOf(failed) != tierhost.EffectNone {
+			a.Ended = time.Time{}
+			u.unknown(ctx, &p, a, failed, w)
 		}
 	case w.look && errors.Is(failed, ErrNoOperation):
-		u.unheard(&p, a)
+		u.unheard(&p, a, w)
 	case w.look || tierhost.EffectOf(failed) != tierhost.EffectNone:
-		u.unknown(ctx, &p, a, failed)
+		u.unknown(ctx, &p, a, failed, w)
 	default:
 		next, err = u.refused(ctx, &p, a, failed, i)
 	}
@@ -123,31 +137,31 @@ func (u *unit) conclude(ctx context.Context, w *work, r Result, failed error, ta
 	if next != nil { // it has written the payment
 		return next.payment.Clone(), next, nil
 	}
+	u.toldRefund(&p, p.attempt(w.attempt), stage)
 	u.watch(ctx, &p)
+	if a := p.expired(u.now); a != nil && w.attempt == a.ID && failed == nil {
+		if next, err = u.letGo(ctx, &p, a); err != nil {
+			return p, nil, err
+		}
+		if next != nil {
+			return next.payment.Clone(), next, nil
+		}
+	}
 	p.Phase = p.phase()
 	return p, nil, u.put(ctx, &p, before)
 }
 
-// watch sees to it that a payment is due when there is something to do for it: an attempt
-// that is open is looked up, though this was about another one, and what waits is tried
-// again.
-func (u *unit) watch(ctx context.Context, p *Payment) {
-	if p.ever(AttemptApproved) || p.ever(AttemptSuspense) {
-		p.Again = time.Time{}
-	}
-	a := p.open()
-	if a == nil && p.Due.IsZero() && p.Parked == nil {
-		p.Due = p.Again
-	}
-	if a == nil || !p.Due.IsZero() || p.Parked != nil || a.State == AttemptPending && !u.able(ctx, a).Finds {
+// toldRefund tells that what is known of a refund has changed.
+func (u *unit) toldRefund(p *Payment, a *Attempt, was AttemptState) {
+	if a == nil || a.Verb != VerbRefund || a.State == was {
 		return
 	}
-	p.Due = u.now.Add(u.m.patience(a.Looks + 1))
+	u.tell(p, RefundChanged{Payment: p.ID, Operation: a.ID, Customer: p.Customer, Purpose: p.Purpose, Amount: a.Amount, State: a.State})
 }
 
 // charged returns the instrument that an attempt charges; nil for others.
 func (u *unit) charged(ctx context.Context, p *Payment, a *Attempt) (*Instrument, error) {
-	if p.Instrument == "" || a.Verb != VerbCharge && a.Verb != VerbAuthorize {
+	if p.Instrument == "" || !a.paying() {
 		return nil, nil
 	}
 	i, err := u.rows.Instrument(ctx, p.Instrument)
@@ -158,13 +172,41 @@ func (u *unit) charged(ctx context.Context, p *Payment, a *Attempt) (*Instrument
 }
 
 // answered keeps what a provider has said.
-func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i *Instrument) error {
-	if a.State == AttemptApproved || a.State == AttemptSuspense || a.State == AttemptDeclined && r.Outcome != Approved {
-		return nil // known already; money that has moved does not go away by being asked again
+func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i *Instrument, w *work) error {
+	r.Card = knownCard(r.Card)
+	a.Unheard = 0
+	switch a.State {
+	case AttemptApproved, AttemptSuspense:
+		switch {
+		case r.Outcome == Approved:
+			u.further(p, a, r)
+			return nil
+		case r.Outcome != Declined || !a.reversible(p):
+			return nil // money that has moved does not go away by being asked again
+		case a.State == AttemptApproved:
+			return u.undone(ctx, p, a, r)
+		}
+		// A refund in suspense is not booked, and was not made after all.
+		p.release(func(h Parking) bool { return h.Operation == a.ID })
+	case AttemptUndone:
+		return nil // what was sent back does not go out again; a late notice tells of before
+	case AttemptDeclined:
+		if r.Outcome != Approved {
+			return nil
+		}
+		if a.Verb == VerbRefund && w.told {
+			a.State, a.Failure = AttemptSuspense, "it was told to have failed, and to have been made"
+			u.park(p, ParkContrary, a.ID, string(a.ID)+": "+a.Failure)
+			return nil
+		}
 	}
-	if err := u.count(ctx, p, a, string(r.Outcome)); err != nil {
-		return err
+	if r.Outcome != Pending || a.State != AttemptPending {
+		if err := u.count(ctx, p, a, string(r.Outcome)); err != nil {
+			return err
+		}
 	}
+	// What a page was begun with is no answer yet.
+	a.Known = a.Known || w.look || w.instrument != nil || !a.paying()
 	if r.Reference != "" {
 		a.Reference = r.Reference
 		if a.paying() && !p.ever(AttemptApproved) {
@@ -177,44 +219,95 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 	a.Facts, a.Failure = keptFacts(r.Facts), ""
 	switch r.Outcome {
 	case Approved:
+		p.found(a)
 		a.Ended = u.now
-		return u.approved(ctx, p, a, r, i)
+		return u.approved(ctx, p, a, r, i, w)
 	case Declined:
+		p.found(a)
 		a.State, a.Ended, a.Decline = AttemptDeclined, u.now, keptDecline(r.Decline)
 		u.declined(p, a, i)
 	case Pending:
-		if !a.Until.IsZero() && !u.now.Before(a.Until) && r.Action != nil { // else a bank works on it
-			// Should it be paid after all, that is kept and booked.
-			a.State, a.Ended, a.Failure, p.Action = AttemptFailed, u.now, "nobody paid in time", nil
+		p.found(a)
+		if r.Action != nil && a.Until.IsZero() {
+			a.Until = a.Begun.Add(u.m.opt.Page) // a customer who never comes back
+		}
+		if !w.until.IsZero() {
+			a.Until = w.until
+		}
+		// Else a bank works on it.
+		if !a.Until.IsZero() && !u.now.Before(a.Until) && r.Action != nil {
+			u.abandoned(p, a)
 			return nil
 		}
-		a.State = AttemptPending
-		if a.Verb == VerbCharge || a.Verb == VerbAuthorize {
+		a.State, a.Ended = AttemptPending, time.Time{}
+		if a.paying() {
 			p.Action = r.Action
 		}
-		u.lookLater(ctx, p, a)
+		u.lookLater(ctx, p, a, w)
 	default:
-		u.unknown(ctx, p, a, fmt.Errorf("the gateway returned the outcome %.32q", string(r.Outcome)))
+		u.unknown(ctx, p, a, fmt.Errorf("the gateway returned the outcome %.32q", string(r.Outcome)), w)
 	}
 	return nil
 }
 
-// approved keeps that money has moved, and has it booked.
-func (u *unit) approved(ctx context.Context, p *Payment, a *Attempt, r Result, i *Instrument) error {
-	if !r.Amount.Equal(a.Amount) {
-		a.State, a.Failure = AttemptSuspense, fmt.Sprintf("%s was asked for, the provider says %s", a.Amount, r.Amount)
-		u.park(p, ParkAmount, string(a.ID)+": "+a.Failure)
-		return nil
+// abandoned keeps that a customer has not done in time what was to be done. Should it be
+// paid after all, that is kept and booked.
+func (u *unit) abandoned(p *Payment, a *Attempt) {
+	a.State, a.Ended, a.Failure = AttemptFailed, u.now, "nobody paid in time"
+	p.found(a)
+	if a.paying() {
+		p.Action = nil
 	}
-	paying := a.paying()
-	if paying && (!p.Captured().IsZero() || !p.authorized().IsZero()) {
-		// One of them was given up, or its answer lost, and has worked after all.
-		a.State, a.Failure = AttemptSuspense, "another attempt has been approved"
-		u.park(p, ParkTwice, fmt.Sprintf("%s was thought lost and has taken %s as well", a.ID, a.Amount))
+}
+
+// reversible reports whether what was approved can come to nothing: a refund that the
+// customer's bank sends back, and an authorization of which nothing was taken.
+func (a *Attempt) reversible(p *Payment) bool {
+	return a.Verb == VerbRefund || a.Verb == VerbAuthorize && a.State == AttemptApproved && !p.authorized().IsZero()
+}
+
+// undone keeps that what was approved has come to nothing.
+func (u *unit) undone(ctx context.Context, p *Payment, a *Attempt, r Result) error {
+	if err := u.count(ctx, p, a, string(AttemptUndone)); err != nil {
+		return err
+	}
+	p.found(a)
+	a.State, a.Ended, a.Decline = AttemptUndone, u.now, keptDecline(r.Decline)
+	if a.Verb == VerbAuthorize {
+		p.Expires = time.Time{}
+	}
+	return u.settle(ctx, p, a)
+}
+
+// further keeps that money was taken once more for an attempt that has taken it: under
+// another reference. Staff decides what becomes of it.
+func (u *unit) further(p *Payment, a *Attempt, r Result) {
+	at := Reference{a.Account, r.Reference}
+	if !a.paying() || r.Reference == "" || a.Reference == "" || slices.Contains(p.References(), at) {
+		return
+	}
+	more := Attempt{
+		ID: u.m.operationID("op"), Verb: a.Verb, Account: a.Account, Amount: r.Amount, State: AttemptSuspense, Begun: a.Begun, Ended: u.now, Known: true,
+		Reference: r.Reference, Facts: keptFacts(r.Facts), Failure: "taken once more for " + string(a.ID),
+	}
+	text := fmt.Sprintf("%s has taken %s under the reference %.64s, and %s under %.64s", a.ID, a.Amount, a.Reference, r.Amount, r.Reference)
+	p.Attempts = append(p.Attempts, more)
+	u.park(p, ParkTwice, more.ID, text)
+}
+
+// approved keeps that money has moved, and has it booked.
+func (u *unit) approved(ctx context.Context, p *Payment, a *Attempt, r Result, i *Instrument, w *work) error {
+	reason, why, err := u.doubtful(ctx, p, a, r, w)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		a.State, a.Failure = AttemptSuspense, why
+		u.park(p, reason, a.ID, string(a.ID)+": "+why)
 		return nil
 	}
 	a.State = AttemptApproved
-	if paying {
+	if a.paying() {
 		p.Account = a.Account // where it is captured and given back
 		if a.Reference != "" {
 			p.Reference = a.Reference
@@ -223,58 +316,49 @@ func (u *unit) approved(ctx context.Context, p *Payment, a *Attempt, r Result, i
 		if i != nil {
 			i.paid()
 		}
-		if p.Parked != nil && p.Parked.Reason == ParkLost {
-			p.Parked = nil
-		}
-	}
-	if a.Verb == VerbRefund {
-		u.tell(p, RefundChanged{Payment: p.ID, Operation: a.ID, Customer: p.Customer, Purpose: p.Purpose, Amount: a.Amount, State: a.State})
 	}
 	return u.settle(ctx, p, a)
 }
 
-// settle has the host book what an attempt has moved.
-func (u *unit) settle(ctx context.Context, p *Payment, a *Attempt) error {
-	s := Settlement{
-		ID: string(a.ID), Payment: p.ID, Seller: p.Seller, Customer: p.Customer, Purpose: p.Purpose, Account: a.Account,
-		Amount: a.Amount, Reference: a.Reference, Reason: a.Reason, At: u.now,
+// doubtful says why what was approved is not booked as it is; "": it is.
+func (u *unit) doubtful(ctx context.Context, p *Payment, a *Attempt, r Result, w *work) (reason, why string, err error) {
+	total := func(of, and money.Money) money.Money {
+		sum, _ := of.Add(and) // they are of one currency, or differ from what was asked for
+		return sum
 	}
-	switch a.Verb {
-	case VerbCharge, VerbCapture:
-		s.Kind = Received
-	case VerbRefund:
-		s.Kind = Returned
-	case VerbVoid:
-		if !p.charged() {
-			return nil // what was only set aside was never booked
+	more := func(x, y money.Money) bool { c, err := x.Cmp(y); return err != nil || c > 0 }
+	switch {
+	case !r.Amount.Equal(a.Amount):
+		return ParkAmount, fmt.Sprintf("%s was asked for, the provider says %s", a.Amount, r.Amount), nil
+	case a.paying() && slices.ContainsFunc(p.Attempts, func(x Attempt) bool { return x.paying() && x.State == AttemptApproved }),
+		// One of them was given up, or its answer lost, and has worked after all.
+		a.Verb == VerbCapture && more(total(p.Captured(), a.Amount), p.sum(func(a *Attempt) bool {
+			return a.Verb == VerbAuthorize && (a.State == AttemptApproved || a.State == AttemptUndone)
+		})):
+		return ParkTwice, fmt.Sprintf("it was thought lost and has taken %s as well, another attempt has been approved", a.Amount), nil
+	case a.Verb == VerbRefund && more(total(total(p.Refunded(), p.Lost), a.Amount), p.Captured()):
+		return ParkExcess, fmt.Sprintf("with it %s and %s are given back, %s taken back by the bank, and %s were taken", p.Refunded(), a.Amount, p.Lost, p.Captured()), nil
+	case !a.paying() || !w.look || a.Reference == "":
+		return "", "", nil
+	}
+	// What was looked up by a name of ours may have been found for another payment before.
+	others, err := u.rows.Payments(ctx, PaymentQuery{AllSellers: true, Reference: Reference{a.Account, a.Reference}}, "", pageSize)
+	if err != nil {
+		return "", "", err
+	}
+	for _, other := range others {
+		for _, taken := range other.Attempts {
+			if other.ID != p.ID && taken.paying() && taken.State == AttemptApproved && taken.Account == a.Account && taken.Reference == a.Reference {
+				return ParkTwice, fmt.Sprintf("the provider's %.64s has paid %s already", a.Reference, other.ID), nil
+			}
 		}
-		s.Kind = Returned
-	default:
-		return nil
 	}
-	a.Settled = true
-	return u.m.opt.Settler.Settled(ctx, u.tx, s)
-}
-
-// charged reports whether money was taken by a charge that is booked.
-func (p *Payment) charged() bool {
-	for _, a := range p.Attempts {
-		if a.Verb == VerbCharge && a.Settled {
-			return true
-		}
-	}
-	return false
+	return "", "", nil
 }
 
 // declined keeps that an attempt was refused: it is tried again later, or never.
 func (u *unit) declined(p *Payment, a *Attempt, i *Instrument) {
-	if a.Verb != VerbCharge && a.Verb != VerbAuthorize {
-		if a.Verb == VerbRefund {
-			u.tell(p, RefundChanged{Payment: p.ID, Operation: a.ID, Customer: p.Customer, Purpose: p.Purpose, Amount: a.Amount, State: a.State})
-		}
-		return
-	}
-	if p.ever(AttemptApproved) {
+	if !a.paying() || p.ever(AttemptApproved) {
 		return // another attempt has worked: nobody has to know
 	}
 	p.Action = nil
@@ -295,69 +379,6 @@ func (u *unit) declined(p *Payment, a *Attempt, i *Instrument) {
 	u.tell(p, e)
 }
 
-// unheard keeps that a provider does not know an operation. It is believed when what was
-// sent can no longer be on its way.
-func (u *unit) unheard(p *Payment, a *Attempt) {
-	sure := a.Called.Add(u.m.opt.Doubt)
-	if a.Until.After(sure) {
-		sure = a.Until
-	}
-	if u.now.Before(sure) {
-		if a.State != AttemptPending {
-			a.State = AttemptUnknown
-		}
-		a.Looks++
-		p.Due = u.now.Add(u.m.patience(a.Looks))
-		if sure.Before(p.Due) {
-			p.Due = sure
-		}
-		return
-	}
-	a.State, a.Ended, a.Failure = AttemptFailed, u.now, "the provider has never heard of it"
-	p.Action = nil
-	if (a.Verb == VerbCharge || a.Verb == VerbAuthorize) && p.Instrument != "" && !p.Present {
-		p.Again = u.now
-	}
-}
-
-// unknown keeps that the answer was lost: it is looked up, later and later.
-func (u *unit) unknown(ctx context.Context, p *Payment, a *Attempt, failed error) {
-	if a.State != AttemptPending {
-		a.State = AttemptUnknown
-	}
-	a.Failure = shortened(failed.Error())
-	u.lookLater(ctx, p, a)
-}
-
-// lookLater has an attempt looked up later, or parks the payment.
-func (u *unit) lookLater(ctx context.Context, p *Payment, a *Attempt) {
-	a.Looks++
-	able := u.able(ctx, a)
-	switch {
-	case !able.Finds && a.State == AttemptPending:
-		return // the provider will tell
-	case !able.Finds:
-		u.park(p, ParkLost, fmt.Sprintf("%s: the answer was lost, and this provider cannot be asked: %s", a.ID, a.Failure))
-	case a.Looks > u.m.opt.Give && a.State != AttemptPending:
-		u.park(p, ParkLost, fmt.Sprintf("%s: looked up %d times: %s", a.ID, a.Looks-1, a.Failure))
-	default:
-		if due := u.now.Add(u.m.patience(a.Looks)); p.Due.IsZero() || due.Before(p.Due) {
-			p.Due = due
-		}
-	}
-}
-
-// able is what the gateway of an attempt can do. One that this process has not got may be
-// asked by another.
-func (u *unit) able(ctx context.Context, a *Attempt) Capabilities {
-	if at, err := u.rows.Account(ctx, a.Account); err == nil {
-		if g := u.m.opt.Gateways[at.Gateway]; g != nil {
-			return g.Capabilities()
-		}
-	}
-	return Capabilities{Finds: true}
-}
-
 // refused keeps that a provider did not take an operation. One that cannot be reached is
 // an outage: another account is asked, or it is tried again later.
 func (u *unit) refused(ctx context.Context, p *Payment, a *Attempt, failed error, i *Instrument) (*work, error) {
@@ -365,7 +386,7 @@ func (u *unit) refused(ctx context.Context, p *Payment, a *Attempt, failed error
 	if err := u.count(ctx, p, a, "failed"); err != nil {
 		return nil, err
 	}
-	if i == nil || a.Verb != VerbCharge && a.Verb != VerbAuthorize {
+	if i == nil || !a.paying() {
 		return nil, nil
 	}
 	if p.ever(AttemptApproved) || p.ever(AttemptSuspense) {

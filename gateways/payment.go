@@ -46,8 +46,10 @@ type Payment struct {
 	Action   *Action   `json:"action,omitempty"`   // what the customer has to do
 	// Lost is what the customer's bank has taken back.
 	Lost money.Money `json:"lost"`
-	// Parked says why staff has to look at it.
-	Parked *Parking `json:"parked,omitempty"`
+	// Parked says why staff has to look at it, and Also what else it has to look at: see
+	// [Manager.Resolve].
+	Parked *Parking  `json:"parked,omitempty"`
+	Also   []Parking `json:"also,omitempty"`
 
 	// Again is when it is tried again; zero: never.
 	Again time.Time `json:"again,omitzero"`
@@ -68,7 +70,7 @@ const (
 	PhaseAuthorized Phase = "authorized" // the money is set aside
 	PhasePaid       Phase = "paid"       // it is taken; refunds and disputes do not change that
 	PhaseDeclined   Phase = "declined"   // it was refused, and is not tried again
-	PhaseVoided     Phase = "voided"     // it was let go
+	PhaseVoided     Phase = "voided"     // it was let go, or has run out
 	PhaseFailed     Phase = "failed"     // no provider has taken it, and it is not tried again
 )
 
@@ -95,11 +97,15 @@ type Attempt struct {
 	// is believed after [Options.Doubt].
 	Called time.Time `json:"called,omitzero"`
 	// Until is when a customer can no longer make it on the provider's page.
-	Until     time.Time `json:"until,omitzero"`
-	Looks     int       `json:"looks,omitempty"` // how often its outcome was looked for in vain
-	Reference string    `json:"reference,omitempty"`
-	Decline   Decline   `json:"decline,omitzero"`
-	Failure   string    `json:"failure,omitempty"` // the last error
+	Until time.Time `json:"until,omitzero"`
+	Looks int       `json:"looks,omitempty"` // how often its outcome was looked for in vain
+	// Known: the provider has told of it once. Unheard is how often it has said since, or
+	// from the beginning, that it has never heard of it.
+	Known     bool    `json:"known,omitempty"`
+	Unheard   int     `json:"unheard,omitempty"`
+	Reference string  `json:"reference,omitempty"`
+	Decline   Decline `json:"decline,omitzero"`
+	Failure   string  `json:"failure,omitempty"` // the last error
 	// Key and Reason are those of the request for a refund, capture or void.
 	Key    string            `json:"key,omitempty"`
 	Reason string            `json:"reason,omitempty"`
@@ -119,6 +125,9 @@ const (
 	AttemptApproved AttemptState = "approved"
 	AttemptDeclined AttemptState = "declined"
 	AttemptFailed   AttemptState = "failed" // it had no effect, and never will
+	// AttemptUndone: it was approved, and has come to nothing since: a refund that the
+	// customer's bank has sent back, an authorization that ran out or was canceled.
+	AttemptUndone AttemptState = "undone"
 	// AttemptSuspense: money has moved, but otherwise than was asked for: another amount,
 	// or a second time. Nothing is booked before staff has decided.
 	AttemptSuspense AttemptState = "suspense"
@@ -128,26 +137,6 @@ const (
 func (s AttemptState) Open() bool {
 	return s == AttemptIntended || s == AttemptUnknown || s == AttemptPending
 }
-
-// Parking is why staff has to look at a payment.
-type Parking struct {
-	Reason string    `json:"reason"`
-	Text   string    `json:"text"`
-	At     time.Time `json:"at"`
-}
-
-// Reasons of parking.
-const (
-	// ParkAmount: the provider has moved another amount than it was asked for. Nothing is
-	// booked.
-	ParkAmount = "amount_differs"
-	// ParkLost: what became of an operation cannot be found out.
-	ParkLost = "outcome_lost"
-	// ParkTwice: more than one attempt has taken money, as the provider says.
-	ParkTwice = "paid_twice"
-	// ParkRefused: the host's books have refused a settlement.
-	ParkRefused = "settlement_refused"
-)
 
 // Lease is who works on a payment, and until when.
 type Lease struct {
@@ -199,6 +188,7 @@ func (p Payment) Clone() Payment {
 		parked := *p.Parked
 		p.Parked = &parked
 	}
+	p.Also = slices.Clone(p.Also)
 	return p
 }
 
@@ -228,6 +218,35 @@ func (p *Payment) open() *Attempt {
 	return nil
 }
 
+// next returns the attempt that a worker looks up next, or nil: the one that was looked for
+// least often, and none that staff has to look at.
+func (p *Payment) next() (found *Attempt) {
+	for i := range p.Attempts {
+		a := &p.Attempts[i]
+		if !a.State.Open() || p.held(a.ID, ParkLost) || p.held(a.ID, ParkRefused) {
+			continue
+		}
+		if found == nil || found.State == AttemptPending && (a.State != AttemptPending || a.Looks < found.Looks) {
+			found = a
+		}
+	}
+	return found
+}
+
+// expired returns the attempt whose authorization has run out, or nil: nothing has become
+// of it yet, and nobody is at work on it.
+func (p *Payment) expired(now time.Time) *Attempt {
+	if p.Expires.IsZero() || now.Before(p.Expires) || p.open() != nil || p.authorized().IsZero() {
+		return nil
+	}
+	for i := range p.Attempts {
+		if a := &p.Attempts[i]; a.Verb == VerbAuthorize && a.State == AttemptApproved && !p.held(a.ID, ParkLost) {
+			return a
+		}
+	}
+	return nil
+}
+
 // sum adds up the attempts that match.
 func (p *Payment) sum(match func(a *Attempt) bool) money.Money {
 	total := money.Zero(p.Amount.Currency())
@@ -244,7 +263,7 @@ func (p *Payment) sum(match func(a *Attempt) bool) money.Money {
 // Captured is how much was taken, whatever was given back later.
 func (p *Payment) Captured() money.Money {
 	return p.sum(func(a *Attempt) bool {
-		return a.State == AttemptApproved && (a.Verb == VerbCapture || a.Verb == VerbCharge && !p.undone(a))
+		return a.State == AttemptApproved && (a.Verb == VerbCapture || a.Verb == VerbCharge)
 	})
 }
 
@@ -254,13 +273,6 @@ func (a *Attempt) paying() bool { return a.Verb == VerbCharge || a.Verb == VerbA
 // ever reports whether an attempt is in a state.
 func (p *Payment) ever(state AttemptState) bool {
 	return slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State == state })
-}
-
-// undone reports whether a charge was taken back before it was settled.
-func (p *Payment) undone(charge *Attempt) bool {
-	return slices.ContainsFunc(p.Attempts, func(a Attempt) bool {
-		return a.Verb == VerbVoid && a.State == AttemptApproved && !a.Begun.Before(charge.Begun)
-	})
 }
 
 // Refunded is how much was given back.
@@ -273,7 +285,7 @@ func (p *Payment) Refunded() money.Money {
 func (p *Payment) Refundable() money.Money {
 	left := p.Captured()
 	taken := p.sum(func(a *Attempt) bool {
-		return (a.Verb == VerbRefund || a.Verb == VerbVoid) && a.State.Open() || a.Verb == VerbRefund && (a.State == AttemptApproved || a.State == AttemptSuspense)
+		return a.Verb == VerbRefund && (a.State.Open() || a.State == AttemptApproved || a.State == AttemptSuspense)
 	})
 	for _, less := range []money.Money{taken, p.Lost} {
 		if less.IsZero() {
@@ -312,6 +324,8 @@ func (p *Payment) phase() Phase {
 		return PhaseVoided
 	case has(VerbAuthorize, AttemptApproved):
 		return PhaseAuthorized
+	case has(VerbAuthorize, AttemptUndone):
+		return PhaseVoided
 	case paying(AttemptIntended), paying(AttemptUnknown), paying(AttemptSuspense):
 		return PhaseOpen
 	case paying(AttemptPending) && p.Action != nil:

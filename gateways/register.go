@@ -2,20 +2,28 @@ package gateways
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"strconv"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/storage"
 )
 
 // RegisterRequest asks for an instrument that a customer is to give to a provider, in the
 // browser or on the provider's page, to be charged later.
 type RegisterRequest struct {
-	Seller   string
-	Customer string
-	Account  AccountID // whose provider is to keep it
-	Return   string    // where the customer comes back to, as an absolute URL
-	Cancel   string
-	Email    string
+	// Key makes the request repeatable: the same key of a seller with the same request
+	// returns the instrument that was begun. "": each request begins one.
+	Key      string    `json:"-"`
+	Seller   string    `json:"seller"`
+	Customer string    `json:"customer"`
+	Account  AccountID `json:"account"` // whose provider is to keep it
+	Return   string    `json:"return"`  // where the customer comes back to, as an absolute URL
+	Cancel   string    `json:"cancel,omitempty"`
+	Email    string    `json:"email,omitempty"`
 }
 
 // Register begins the keeping of an instrument. Instrument.Handover says what the customer
@@ -24,7 +32,7 @@ type RegisterRequest struct {
 //
 // It fails with a [*tierhost.Invalid] that lists all faults, with [ErrNoAccount] if the
 // account is not the seller's or not active, with tierhost.ErrUnsupported if its provider
-// keeps nothing, and with what the gateway says.
+// keeps nothing, with [ErrKeyReused], and with what the gateway says.
 func (m *Manager) Register(ctx context.Context, q RegisterRequest) (Instrument, error) {
 	const op = "gateways.Register"
 	if err := q.check(); err != nil {
@@ -32,8 +40,31 @@ func (m *Manager) Register(ctx context.Context, q RegisterRequest) (Instrument, 
 	}
 	var i Instrument
 	var at Account
-	id := InstrumentID(m.operationID("ins"))
+	id, print := InstrumentID(m.operationID("ins")), fingerprint("register", q)
+	if q.Key != "" { // one ID for each key, so that two at once are one
+		sum := sha256.Sum256([]byte("gateways/1/instrument\n" + strconv.Itoa(len(q.Seller)) + q.Seller + q.Key))
+		id = InstrumentID("ins-" + hex.EncodeToString(sum[:16]))
+	}
+	begunBefore := false
 	err := m.update(ctx, func(ctx context.Context, u *unit) (err error) {
+		begunBefore = false
+		if q.Key != "" {
+			old, err := u.rows.Instrument(ctx, id)
+			if err == nil && old.Request != print {
+				return fmt.Errorf("%w: %.128q", ErrKeyReused, q.Key)
+			}
+			if err == nil {
+				i = old
+				begunBefore = old.Handover == nil || old.Handover.Action != nil || !old.Removed.IsZero()
+				if !begunBefore { // the provider's answer was lost
+					at, err = u.rows.Account(ctx, old.Handover.Account)
+				}
+				return err
+			}
+			if !errors.Is(err, storage.ErrNotFound) {
+				return err
+			}
+		}
 		at, err = u.rows.Account(ctx, q.Account)
 		if err == nil && (at.Seller != q.Seller || !at.Active) {
 			return ErrNoAccount
@@ -44,10 +75,10 @@ func (m *Manager) Register(ctx context.Context, q RegisterRequest) (Instrument, 
 		if _, has := As[Vault](m.opt.Gateways[at.Gateway]); !has {
 			return tierhost.E("", tierhost.KindUnsupported, "no_vault", errors.New("the provider keeps no instruments"))
 		}
-		i = Instrument{ID: id, Version: 1, Seller: q.Seller, Customer: q.Customer, Made: u.now, Handover: &Handover{
+		i = Instrument{ID: id, Version: 1, Seller: q.Seller, Customer: q.Customer, Request: print, Made: u.now, Handover: &Handover{
 			Account: at.ID, Return: q.Return, Cancel: q.Cancel, Until: u.now.Add(m.opt.Page),
 		}}
-		known, err := u.rows.Instruments(ctx, q.Seller, q.Customer, "", pageSize)
+		known, err := u.rows.Instruments(ctx, InstrumentQuery{Seller: q.Seller, Customer: q.Customer}, "", pageSize)
 		for _, other := range known {
 			if t, has := other.token(at.ID); has && t.Customer != "" {
 				i.Handover.Known = t.Customer
@@ -61,6 +92,9 @@ func (m *Manager) Register(ctx context.Context, q RegisterRequest) (Instrument, 
 	if err != nil {
 		return Instrument{}, tierhost.E(op, 0, "", err)
 	}
+	if begunBefore {
+		return m.shownInstrument(ctx, i), nil
+	}
 	tape := &Tape{}
 	var begun Begun
 	failed := m.atVault(ctx, at, &i, tape, func(ctx context.Context, vault Vault, at Place, k Keeping) (err error) {
@@ -68,6 +102,7 @@ func (m *Manager) Register(ctx context.Context, q RegisterRequest) (Instrument, 
 		begun, err = vault.Keep(ctx, at, k)
 		return err
 	})
+	action := m.sealAction(ctx, &begun.Action, aboutHandover(i.ID))
 	i, err = m.afterVault(ctx, i.ID, at.ID, false, tape, func(_ *unit, i *Instrument) error {
 		h := i.Handover
 		switch {
@@ -75,7 +110,7 @@ func (m *Manager) Register(ctx context.Context, q RegisterRequest) (Instrument, 
 		case failed != nil:
 			h.Failure = shortened(failed.Error())
 		default:
-			h.Reference, h.Action, h.Failure = begun.Reference, &begun.Action, ""
+			h.Reference, h.Action, h.Failure = begun.Reference, action, ""
 			if !begun.Expires.IsZero() {
 				h.Until = begun.Expires
 			}
@@ -85,7 +120,7 @@ func (m *Manager) Register(ctx context.Context, q RegisterRequest) (Instrument, 
 	if err = errors.Join(failed, err); err != nil {
 		return Instrument{}, tierhost.E(op, 0, "", err)
 	}
-	return i, nil
+	return m.shownInstrument(ctx, i), nil
 }
 
 func (q *RegisterRequest) check() error {
@@ -96,7 +131,7 @@ func (q *RegisterRequest) check() error {
 		}
 	}
 	checkPages(&issues, map[string]string{"return": q.Return, "cancel": q.Cancel})
-	checkTexts(&issues, map[string]string{"seller": q.Seller, "customer": q.Customer, "email": q.Email})
+	checkTexts(&issues, map[string]string{"key": q.Key, "seller": q.Seller, "customer": q.Customer, "email": q.Email})
 	return issues.Err()
 }
 
@@ -111,7 +146,7 @@ func (m *Manager) Registered(ctx context.Context, id InstrumentID) (Instrument, 
 	if err != nil {
 		return Instrument{}, tierhost.E("gateways.Registered", 0, "", err)
 	}
-	return i, nil
+	return m.shownInstrument(ctx, i), nil
 }
 
 // registered is Registered, of an instrument at an account; "": any.
@@ -184,6 +219,7 @@ func notKept(err error) string {
 func (m *Manager) sealed(ctx context.Context, id InstrumentID, at *Account, t Token, c Card) (KeptToken, error) {
 	var issues tierhost.Issues
 	c.check(&issues, "card")
+	checkTexts(&issues, map[string]string{"token.customer": t.Customer})
 	if v := t.Value.Reveal(); v == "" || HasCardNumber(v) {
 		return KeptToken{}, ErrCardNumber
 	}

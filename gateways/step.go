@@ -34,7 +34,7 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 	if err != nil || w == nil {
 		return worked, err
 	}
-	_, err = m.perform(ctx, w)
+	_, _, err = m.perform(ctx, w)
 	return true, err
 }
 
@@ -43,27 +43,19 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 func (u *unit) take(ctx context.Context, p Payment) (*work, error) {
 	before := p.Phase
 	p.Lease, p.Due = Lease{}, time.Time{}
-	if a := p.open(); a != nil {
-		at, err := u.rows.Account(ctx, a.Account)
-		if err != nil {
-			return nil, err
-		}
-		g := u.m.opt.Gateways[at.Gateway]
-		if g == nil { // another process has it
-			p.Due = u.now.Add(u.m.patience(1))
-			return nil, u.put(ctx, &p, before)
-		}
-		if !g.Capabilities().Finds && a.State != AttemptPending {
-			u.park(&p, ParkLost, fmt.Sprintf("%s: its worker has ended, and this provider cannot be asked", a.ID))
-			return nil, u.put(ctx, &p, before)
-		}
-		if a.State == AttemptIntended { // its worker has ended
-			a.State = AttemptUnknown
-		}
-		return u.lease(ctx, &p, a.ID, at, nil, true)
+	a := p.next()
+	if a == nil {
+		a = p.expired(u.now)
+	}
+	if a != nil {
+		return u.look(ctx, &p, a)
+	}
+	if p.open() != nil { // staff has to look at it first
+		return nil, u.put(ctx, &p, before)
 	}
 	if p.Again.IsZero() || u.now.Before(p.Again) {
-		p.Due, p.Phase = p.Again, p.phase()
+		u.watch(ctx, &p)
+		p.Phase = p.phase()
 		return nil, u.put(ctx, &p, before)
 	}
 	p.Again = time.Time{}
@@ -99,6 +91,47 @@ func (u *unit) take(ctx context.Context, p Payment) (*work, error) {
 		return nil, u.put(ctx, &p, before)
 	}
 	return u.intend(ctx, &p, route[0], &i)
+}
+
+// look leases a payment to find out what became of an attempt.
+func (u *unit) look(ctx context.Context, p *Payment, a *Attempt) (*work, error) {
+	before := p.Phase
+	at, err := u.rows.Account(ctx, a.Account)
+	if err != nil {
+		return nil, err
+	}
+	u.account = at
+	g := u.m.opt.Gateways[at.Gateway]
+	if g == nil { // another process has it
+		p.Due = u.now.Add(u.m.patience(1))
+		return nil, u.put(ctx, p, before)
+	}
+	if able := g.Capabilities(); !able.Finds && a.State != AttemptPending {
+		switch {
+		case a.State.Open():
+			u.park(p, ParkLost, a.ID, fmt.Sprintf("%s: its worker has ended, and this provider cannot be asked", a.ID))
+		case able.Can(VerbVoid):
+			w, err := u.letGo(ctx, p, a)
+			if err != nil || w != nil {
+				return w, err
+			}
+		default: // it has run out, as the provider has said that it would
+			if err := u.undone(ctx, p, a, Result{Decline: Decline{Code: DeclineExpired}}); err != nil {
+				return nil, err
+			}
+		}
+		u.watch(ctx, p)
+		p.Phase = p.phase()
+		return nil, u.put(ctx, p, before)
+	}
+	if a.State == AttemptIntended { // its worker has ended
+		a.State = AttemptUnknown
+	}
+	w, err := u.lease(ctx, p, a.ID, at, nil, true)
+	if w != nil {
+		w.due = true
+	}
+	return w, err
 }
 
 // elsewhere reports whether the payment's seller has an active account whose gateway only

@@ -53,21 +53,34 @@ type AccountRows interface {
 // InstrumentRows are the rows of instruments.
 type InstrumentRows interface {
 	PutInstrument(ctx context.Context, i Instrument) error
-	// Instrument returns an instrument, or storage.ErrNotFound.
+	// Instrument returns an instrument, or storage.ErrNotFound. In a transaction that writes
+	// nobody else changes it from then until the end: whoever wants to waits, or one of the
+	// two fails with storage.ErrConflict.
 	Instrument(ctx context.Context, id InstrumentID) (Instrument, error)
-	// Instruments returns up to limit instruments of a seller's customer after the given
-	// one, by ID.
-	Instruments(ctx context.Context, seller, customer string, after InstrumentID, limit int) ([]Instrument, error)
+	// Instruments returns up to limit instruments that match after the given one, by ID.
+	Instruments(ctx context.Context, q InstrumentQuery, after InstrumentID, limit int) ([]Instrument, error)
 }
 
-// PaymentQuery selects payments; the zero value selects all.
+// InstrumentQuery selects the instruments of a seller's customer.
+type InstrumentQuery struct {
+	Seller   string
+	Customer string
+	All      bool // everybody's, whatever the other fields say
+}
+
+// PaymentQuery selects payments.
 type PaymentQuery struct {
+	// Seller is whose; "" is the host itself. AllSellers: everybody's.
 	Seller     string
+	AllSellers bool
 	Customer   string
 	Account    AccountID
 	Instrument InstrumentID
 	Phase      Phase
 	Parked     bool // only those that staff has to look at
+	// Reference selects those that have it among [Payment.References]; the zero Reference:
+	// all.
+	Reference Reference
 }
 
 // PaymentRows are the rows of payments and of what was said about them.
@@ -123,7 +136,7 @@ type Count struct {
 	Day      string // UTC, "2006-01-02"
 	Brand    Brand
 	Verb     Verb
-	Outcome  string // an [Outcome], "failed" or "unknown"
+	Outcome  string // an [Outcome], "failed" or "undone"
 	Currency money.Currency
 	Number   int64
 	Minor    int64 // the sum, in minor units
@@ -135,6 +148,9 @@ type NoticeRows interface {
 	PutNotice(ctx context.Context, n Inbound) error
 	// Notice returns the notice of an account's event, or storage.ErrNotFound.
 	Notice(ctx context.Context, account AccountID, event string) (Inbound, error)
+	// Notices returns up to limit notices of an account after the given event, by event;
+	// parked: only those that are neither due nor done.
+	Notices(ctx context.Context, account AccountID, parked bool, after string, limit int) ([]Inbound, error)
 	// DueNotices returns up to limit notices that are due at a time: those due first, then
 	// by account and event.
 	DueNotices(ctx context.Context, now time.Time, limit int) ([]Inbound, error)

@@ -108,7 +108,7 @@ func TestGatewayOfAnotherProcess(t *testing.T) {
 	w.work(0)
 	w.work(48 * time.Hour)
 	n := 0
-	for p, err := range w.Payments(t.Context(), gateways.PaymentQuery{}) {
+	for p, err := range w.Payments(t.Context(), gateways.PaymentQuery{AllSellers: true}) {
 		require.NoError(t, err)
 		require.Equal(t, gateways.PhasePaid, p.Phase, "%+v", p)
 		n++

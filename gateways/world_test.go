@@ -2,6 +2,8 @@ package gateways_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -97,6 +99,44 @@ func euro() money.Currency {
 	return c
 }
 
+// tell brings what the first provider has to say, and returns how it was answered.
+func (w *world) tell() (status []int) {
+	w.t.Helper()
+	sent, err := w.first.Notifications("first", "https://api.shop.example/pay/first", signingKey)
+	require.NoError(w.t, err)
+	for _, r := range sent {
+		status = append(status, w.deliver(r))
+	}
+	return status
+}
+
+// deliver brings a notification.
+func (w *world) deliver(r *http.Request) (status int) {
+	rec := httptest.NewRecorder()
+	w.Handler().ServeHTTP(rec, r)
+	return rec.Code
+}
+
+// refund gives a part of a payment back, and returns the payment and the refund.
+func (w *world) refund(p gateways.Payment, key, amount string) (gateways.Payment, gateways.Attempt) {
+	w.t.Helper()
+	p, err := w.Refund(w.t.Context(), gateways.MoveRequest{Key: key, Payment: p.ID, Amount: eur(amount)})
+	require.NoError(w.t, err)
+	return p, p.Attempts[len(p.Attempts)-1]
+}
+
+// attempt is an attempt as it is now.
+func (w *world) attempt(p gateways.Payment, id gateways.OperationID) gateways.Attempt {
+	w.t.Helper()
+	for _, a := range w.now(p).Attempts {
+		if a.ID == id {
+			return a
+		}
+	}
+	require.Fail(w.t, "there is no such attempt")
+	return gateways.Attempt{}
+}
+
 // charge pays 10.00 EUR with the card.
 func (w *world) charge(key string, change ...func(q *gateways.ChargeRequest)) gateways.Payment {
 	w.t.Helper()
@@ -136,9 +176,12 @@ func (w *world) books() (received, returned int64) {
 	for _, s := range w.booked {
 		minor, err := s.Amount.Minor()
 		require.NoError(w.t, err)
-		if s.Kind == gateways.Received {
+		switch s.Kind {
+		case gateways.Received:
 			received += minor
-		} else {
+		case gateways.Undone:
+			returned -= minor
+		default:
 			returned += minor
 		}
 	}

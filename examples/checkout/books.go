@@ -24,7 +24,7 @@ func (b books) Settled(ctx context.Context, tx storage.Tx, s gateways.Settlement
 	request := billing.Request{Key: "settlement/" + s.ID}
 	var act billing.Action
 	switch s.Kind {
-	case gateways.Received, gateways.Regained:
+	case gateways.Received, gateways.Regained, gateways.Undone: // the customer's money
 		act = billing.Pay{Request: request, Account: billing.AccountID(n), Amount: s.Amount, Reference: s.Reference}
 	default: // it has gone back to the customer
 		act = billing.Debit{Request: request, Account: billing.AccountID(n), Amount: s.Amount, Reference: s.Reference}

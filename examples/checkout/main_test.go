@@ -37,7 +37,7 @@ func TestNotifications(t *testing.T) {
 	begun, err := post(ctx, s.url+"/pay", nil)
 	require.NoError(t, err)
 	var p gateways.Payment
-	for p, err = range s.payments.Payments(ctx, gateways.PaymentQuery{}) {
+	for p, err = range s.payments.Payments(ctx, gateways.PaymentQuery{AllSellers: true}) {
 		require.NoError(t, err)
 	}
 	require.Contains(t, begun.at, string(p.Attempts[0].ID))

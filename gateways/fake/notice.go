@@ -27,21 +27,48 @@ type noticeBody struct {
 	Operation gateways.OperationID `json:"operation"`
 	Outcome   gateways.Outcome     `json:"outcome"`
 	Sent      time.Time            `json:"sent"`
+	Reference string               `json:"reference,omitempty"`
+	Result    *gateways.Result     `json:"result,omitempty"`
+	Dispute   *gateways.Dispute    `json:"dispute,omitempty"`
 }
 
 // body is a notification about an operation as it is now. One that is sent again is the
 // same event.
 func (p *Provider) body(o *operation, sent time.Time) ([]byte, error) {
-	return json.Marshal(noticeBody{Event: "fake_evt_" + string(o.ID) + "_" + string(o.result.Outcome), Operation: o.ID, Outcome: o.result.Outcome, Sent: sent})
+	b := noticeBody{Event: "fake_evt_" + string(o.ID) + "_" + string(o.result.Outcome), Operation: o.ID, Outcome: o.result.Outcome, Sent: sent}
+	if p.opt.Proves {
+		r := o.result
+		b.Reference, b.Result = r.Reference, &r
+	}
+	return json.Marshal(b)
+}
+
+// Dispute is the customer's bank that takes money back of what an operation has taken, or
+// gives it back to the seller.
+func (p *Provider) Dispute(id gateways.OperationID, d gateways.Dispute) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o := p.made[id]
+	if o == nil {
+		return
+	}
+	p.serial++
+	body, err := json.Marshal(noticeBody{Event: fmt.Sprint("fake_dispute_", p.serial), Operation: id, Outcome: "disputed", Sent: p.now(), Dispute: &d})
+	if err == nil {
+		p.notices = append(p.notices, notice{o.account, body})
+	}
+}
+
+func (p *Provider) now() (now time.Time) {
+	if p.opt.Now != nil {
+		now = p.opt.Now()
+	}
+	return now
 }
 
 // notify queues a notification about an operation.
 func (p *Provider) notify(o *operation) {
-	var sent time.Time
-	if p.opt.Now != nil {
-		sent = p.opt.Now()
-	}
-	if body, err := p.body(o, sent); err == nil {
+	if body, err := p.body(o, p.now()); err == nil {
 		p.notices = append(p.notices, notice{o.account, body})
 	}
 }
@@ -115,7 +142,9 @@ func (p *Provider) Notices(_ context.Context, at gateways.Place, in gateways.Inc
 	if age := now.Sub(b.Sent); !b.Sent.IsZero() && age.Abs() > tolerance {
 		return nil, fmt.Errorf("%w: it was sent %s ago", gateways.ErrSignature, age)
 	}
-	return []gateways.Notice{{Event: b.Event, Kind: "payment." + string(b.Outcome), Operation: b.Operation}}, nil
+	return []gateways.Notice{{
+		Event: b.Event, Kind: "payment." + string(b.Outcome), Operation: b.Operation, Reference: b.Reference, Result: b.Result, Dispute: b.Dispute,
+	}}, nil
 }
 
 // Answer implements [gateways.Notifier].

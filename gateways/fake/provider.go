@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -18,6 +19,8 @@ type Options struct {
 	Brands []gateways.Brand
 	// Forgets: it cannot be asked what became of an operation.
 	Forgets bool
+	// Proves: notifications tell the outcome itself; else they are a reason to look.
+	Proves bool
 	// Pages is the URL below which the provider's pages are, as served by
 	// [Provider.ServeHTTP]; "": "https://pay.fake.example", where there is nothing.
 	Pages string
@@ -36,6 +39,7 @@ type Provider struct {
 	order    []gateways.OperationID
 	scripts  []Script
 	down     bool
+	lenient  bool
 	calls    []Call
 	notices  []notice
 	tokens   map[string]gateways.Card
@@ -48,6 +52,7 @@ type operation struct {
 	account gateways.AccountID
 	result  gateways.Result
 	hidden  bool // Find does not know it yet
+	lost    bool // nor ever will
 }
 
 // Call is a call that was made.
@@ -86,6 +91,11 @@ type Script struct {
 	Hidden bool
 	// Amount is moved instead of what was asked for.
 	Amount money.Money
+	// Action has it pending until the customer has done something, as [Provider.Complete]
+	// does for the customer.
+	Action bool
+	// Expires is when what is authorized is let go; [Provider.Undo] does.
+	Expires time.Time
 	// Refuse has the provider refuse the request itself, Busy send it away, and Hang not
 	// answer until the caller gives up. Nothing is done then.
 	Refuse bool
@@ -116,6 +126,13 @@ func (p *Provider) SetDown(down bool) {
 	p.down = down
 }
 
+// Lenient has the provider move whatever it is asked to, as if it kept no books.
+func (p *Provider) Lenient(lenient bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lenient = lenient
+}
+
 // Calls returns the calls that were made.
 func (p *Provider) Calls() []Call {
 	p.mu.Lock()
@@ -123,12 +140,15 @@ func (p *Provider) Calls() []Call {
 	return append([]Call(nil), p.calls...)
 }
 
-// Reveal lets Find know all operations.
+// Reveal lets Find know all operations, and notifies of those that it did not know.
 func (p *Provider) Reveal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, o := range p.made {
-		o.hidden = false
+	for _, id := range p.order {
+		if o := p.made[id]; o.hidden {
+			o.hidden = false
+			p.notify(o)
+		}
 	}
 }
 
@@ -253,11 +273,14 @@ func (p *Provider) apply(at gateways.Place, o gateways.Operation, s Script) (gat
 	switch {
 	case s.Decline != nil:
 		r.Outcome, r.Decline = gateways.Declined, *s.Decline
+	case s.Action:
+		r.Outcome, r.Action = gateways.Pending, &gateways.Action{URL: p.opt.Pages + "/confirm/" + string(o.ID), Client: json.RawMessage(`{"confirm":"` + string(o.ID) + `"}`)}
 	case s.Pending:
 		r.Outcome = gateways.Pending
 	case s.Amount.Sign() > 0:
 		r.Amount = s.Amount
 	}
+	r.Expires = s.Expires
 	p.made[o.ID] = &operation{Operation: o, account: at.Account, result: r, hidden: s.Hidden}
 	p.order = append(p.order, o.ID)
 	return r, nil
@@ -265,6 +288,9 @@ func (p *Provider) apply(at gateways.Place, o gateways.Operation, s Script) (gat
 
 // allows says why money cannot be moved further, "" if it can.
 func (p *Provider) allows(o gateways.Operation) string {
+	if p.lenient {
+		return ""
+	}
 	b := p.balance(o.Reference)
 	asked, err := o.Amount.Minor()
 	switch {
@@ -374,7 +400,7 @@ func (p *Provider) find(at gateways.Place, o gateways.Operation) (gateways.Resul
 		return gateways.Result{}, unreachable(tierhost.EffectNone)
 	case p.opt.Forgets:
 		return gateways.Result{}, tierhost.Fail(tierhost.KindUnsupported, tierhost.EffectNone, errors.New("this provider cannot be asked"))
-	case old == nil || old.hidden || old.account != at.Account:
+	case old == nil || old.hidden || old.lost || old.account != at.Account:
 		return gateways.Result{}, gateways.ErrNoOperation
 	case (o.Verb == gateways.VerbCharge || o.Verb == gateways.VerbAuthorize) && o.Reference != "" && o.Reference != old.result.Reference:
 		return gateways.Result{}, gateways.ErrNoOperation // as of a provider that looks there only
@@ -396,4 +422,29 @@ func (p *Provider) Complete(id gateways.OperationID, decline *gateways.Decline) 
 		o.result.Outcome, o.result.Decline = gateways.Declined, *decline
 	}
 	p.notify(o)
+}
+
+// Undo has what was approved come to nothing: a refund that the customer's bank sends
+// back, an authorization that is let go.
+func (p *Provider) Undo(id gateways.OperationID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o := p.made[id]
+	if o == nil || o.result.Outcome != gateways.Approved || o.Verb != gateways.VerbRefund && o.Verb != gateways.VerbAuthorize {
+		return
+	}
+	if o.Verb == gateways.VerbAuthorize && p.balance(o.result.Reference).authorized == 0 {
+		return
+	}
+	o.result.Outcome, o.result.Decline = gateways.Declined, gateways.Decline{Hard: true, Code: gateways.DeclineUnspecified, Text: "it has come back"}
+	p.notify(o)
+}
+
+// Lose has the provider forget an operation.
+func (p *Provider) Lose(id gateways.OperationID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o := p.made[id]; o != nil {
+		o.lost = true
+	}
 }

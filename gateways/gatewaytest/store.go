@@ -31,7 +31,7 @@ type StoreRule = conformance.Rule[StoreHarness]
 func StoreRules() []StoreRule {
 	return slices.Concat(
 		accountKind().Rules(), instrumentKind().Rules(), paymentKind().Rules(), noticeKind().Rules(),
-		routeRules(), paymentRules(), logRules(), noticeStoreRules(), rowsOf().Rules(),
+		routeRules(), instrumentRules(), paymentRules(), logRules(), noticeStoreRules(), rowsOf().Rules(),
 	)
 }
 
@@ -133,6 +133,10 @@ func accountKind() kind[gateways.Account] {
 	}
 }
 
+func anna() gateways.InstrumentQuery {
+	return gateways.InstrumentQuery{Seller: "shop", Customer: "anna"}
+}
+
 func instrumentKind() kind[gateways.Instrument] {
 	return kind[gateways.Instrument]{
 		Rows: rowsOf(), Prefix: "INS", What: "instrument", Lost: lost,
@@ -152,7 +156,7 @@ func instrumentKind() kind[gateways.Instrument] {
 			if after == nil {
 				after = &gateways.Instrument{}
 			}
-			return rows.Instruments(ctx, "shop", "anna", after.ID, limit)
+			return rows.Instruments(ctx, anna(), after.ID, limit)
 		},
 	}
 }
@@ -169,7 +173,7 @@ func paymentKind() kind[gateways.Payment] {
 		Full:    first(func(p *gateways.Payment) *int64 { return &p.Version }),
 		Change: func(p *gateways.Payment) {
 			p.Phase = gateways.PhasePaid
-			p.Parked = nil
+			p.Parked, p.Also = nil, nil
 			p.Action = nil
 			p.Due = time.Time{}
 		},
@@ -183,7 +187,7 @@ func paymentKind() kind[gateways.Payment] {
 			if after == nil {
 				after = &gateways.Payment{}
 			}
-			return rows.Payments(ctx, gateways.PaymentQuery{}, after.ID, limit)
+			return rows.Payments(ctx, gateways.PaymentQuery{AllSellers: true}, after.ID, limit)
 		},
 	}
 }
@@ -244,7 +248,7 @@ func calls() []conformance.Call[gateways.Rows] {
 		}),
 		call("Instrument", func(ctx context.Context, rows gateways.Rows) error { _, err := rows.Instrument(ctx, "i"); return err }),
 		call("Instruments", func(ctx context.Context, rows gateways.Rows) error {
-			_, err := rows.Instruments(ctx, "shop", "anna", "", 9)
+			_, err := rows.Instruments(ctx, anna(), "", 9)
 			return err
 		}),
 		call("Payment", func(ctx context.Context, rows gateways.Rows) error { _, err := rows.Payment(ctx, "p"); return err }),
@@ -261,7 +265,7 @@ func calls() []conformance.Call[gateways.Rows] {
 			return err
 		}),
 		call("Payments", func(ctx context.Context, rows gateways.Rows) error {
-			_, err := rows.Payments(ctx, gateways.PaymentQuery{}, "", 9)
+			_, err := rows.Payments(ctx, gateways.PaymentQuery{AllSellers: true}, "", 9)
 			return err
 		}),
 		call("DuePayments", func(ctx context.Context, rows gateways.Rows) error {
@@ -277,6 +281,10 @@ func calls() []conformance.Call[gateways.Rows] {
 			return err
 		}),
 		call("Notice", func(ctx context.Context, rows gateways.Rows) error { _, err := rows.Notice(ctx, "a", "e"); return err }),
+		call("Notices", func(ctx context.Context, rows gateways.Rows) error {
+			_, err := rows.Notices(ctx, "a", false, "", 9)
+			return err
+		}),
 		call("DueNotices", func(ctx context.Context, rows gateways.Rows) error {
 			_, err := rows.DueNotices(ctx, noon(), 9)
 			return err
@@ -310,8 +318,8 @@ func dump(t *conformance.T, st gateways.Store) string {
 	view(t, st, func(ctx context.Context, rows gateways.Rows) error {
 		b.Reset()
 		accounts, err := rows.Accounts(ctx, "", "", 1000)
-		instruments, err2 := rows.Instruments(ctx, "shop", "anna", "", 1000)
-		payments, err3 := rows.Payments(ctx, gateways.PaymentQuery{}, "", 1000)
+		instruments, err2 := rows.Instruments(ctx, gateways.InstrumentQuery{All: true}, "", 1000)
+		payments, err3 := rows.Payments(ctx, gateways.PaymentQuery{AllSellers: true}, "", 1000)
 		counts, err4 := rows.Counts(ctx, "a", "0", "9")
 		err = errors.Join(err, err2, err3, err4)
 		fmt.Fprintln(&b, conformance.Text(accounts), conformance.Text(instruments), conformance.Text(payments), conformance.Text(counts))

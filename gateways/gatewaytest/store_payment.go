@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/tierhost/tierhost/gateways"
@@ -198,15 +199,24 @@ func paymentRules() []StoreRule {
 		},
 		{
 			ID: "PAY-7", Name: "queries",
-			Text: "A query finds the payments whose fields are those of the query, now.",
+			Text: "A query finds the payments whose fields are those of the query, now; one without a seller finds the host's own, and everybody's only if it says so.",
 			Why:  "A payment that is not found is not looked at.",
 			Check: func(t *conformance.T, h StoreHarness) {
 				st := h.New(t.Test())
+				all := gateways.PaymentQuery{AllSellers: true}
+				with := func(set func(q *gateways.PaymentQuery)) gateways.PaymentQuery {
+					q := all
+					set(&q)
+					return q
+				}
 				update(t, st, "write", puts(
-					payment("a", func(p *gateways.Payment) { p.Account, p.Instrument = "x", "card" }),
+					payment("a", func(p *gateways.Payment) { p.Account, p.Instrument, p.Reference = "x", "card", "one" }),
 					payment("b", func(p *gateways.Payment) { p.Seller, p.Phase = "other", gateways.PhasePaid }),
-					payment("c", func(p *gateways.Payment) { p.Customer, p.Parked = "bert", &gateways.Parking{Reason: "r", At: noon()} }),
-					payment("d", func(p *gateways.Payment) { p.Account, p.Phase = "x", gateways.PhasePaid }),
+					payment("c", func(p *gateways.Payment) {
+						p.Customer, p.Account, p.Reference, p.Parked = "bert", "y", "one", &gateways.Parking{Reason: "r", At: noon()}
+					}),
+					payment("d", func(p *gateways.Payment) { p.Account, p.Phase, p.Reference = "x", gateways.PhasePaid, "one" }),
+					payment("e", func(p *gateways.Payment) { p.Seller = "" }),
 				))
 				check := func(q gateways.PaymentQuery, want ...string) {
 					view(t, st, func(ctx context.Context, rows gateways.Rows) error {
@@ -215,19 +225,24 @@ func paymentRules() []StoreRule {
 						return err
 					})
 				}
-				check(gateways.PaymentQuery{}, "a", "b", "c", "d")
+				check(all, "a", "b", "c", "d", "e")
 				check(gateways.PaymentQuery{Seller: "shop"}, "a", "c", "d")
-				check(gateways.PaymentQuery{Customer: "bert"}, "c")
-				check(gateways.PaymentQuery{Account: "x"}, "a", "d")
-				check(gateways.PaymentQuery{Instrument: "card"}, "a")
-				check(gateways.PaymentQuery{Phase: gateways.PhasePaid}, "b", "d")
-				check(gateways.PaymentQuery{Parked: true}, "c")
-				check(gateways.PaymentQuery{Account: "x", Phase: gateways.PhasePaid}, "d")
+				check(gateways.PaymentQuery{}, "e")
+				check(with(func(q *gateways.PaymentQuery) { q.Customer = "bert" }), "c")
+				check(with(func(q *gateways.PaymentQuery) { q.Account = "x" }), "a", "d")
+				check(with(func(q *gateways.PaymentQuery) { q.Instrument = "card" }), "a")
+				check(with(func(q *gateways.PaymentQuery) { q.Phase = gateways.PhasePaid }), "b", "d")
+				check(with(func(q *gateways.PaymentQuery) { q.Parked = true }), "c")
+				check(with(func(q *gateways.PaymentQuery) { q.Account, q.Phase = "x", gateways.PhasePaid }), "d")
+				check(with(func(q *gateways.PaymentQuery) { q.Reference = gateways.Reference{Account: "x", Value: "one"} }), "a", "d")
+				check(with(func(q *gateways.PaymentQuery) { q.Reference = gateways.Reference{Account: "y", Value: "one"} }), "c")
+				check(with(func(q *gateways.PaymentQuery) { q.Reference = gateways.Reference{Account: "x", Value: "ONE"} }))
+				check(gateways.PaymentQuery{Seller: "shop", Phase: gateways.PhasePaid, Reference: gateways.Reference{Account: "x", Value: "one"}}, "d")
 				check(gateways.PaymentQuery{Seller: "nobody"})
 				update(t, st, "it is seen to", puts(payment("c", func(p *gateways.Payment) { p.Version, p.Customer = 2, "carl" })))
-				check(gateways.PaymentQuery{Parked: true})
-				check(gateways.PaymentQuery{Customer: "bert"})
-				check(gateways.PaymentQuery{Customer: "carl"}, "c")
+				check(with(func(q *gateways.PaymentQuery) { q.Parked = true }))
+				check(with(func(q *gateways.PaymentQuery) { q.Customer = "bert" }))
+				check(with(func(q *gateways.PaymentQuery) { q.Customer = "carl" }), "c")
 			},
 		},
 		{
@@ -299,6 +314,92 @@ func paymentRules() []StoreRule {
 					}
 				}
 				t.Equal(n, 1, "how many of four at once have taken what is due")
+			},
+		},
+	}
+}
+
+func instrumentRules() []StoreRule {
+	return []StoreRule{
+		{
+			ID: "INS-4", Name: "whose",
+			Text: "Instruments finds those of a seller's customer, or everybody's if it is asked for all.",
+			Why:  "A customer must not see another's card; and what is sealed with an old key has to be found.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				of := func(id, seller, customer string) gateways.Instrument {
+					i := instrumentKind().Row(id)
+					i.Seller, i.Customer = seller, customer
+					return i
+				}
+				update(t, st, "write", func(ctx context.Context, rows gateways.Rows) (err error) {
+					for _, i := range []gateways.Instrument{of("a", "shop", "anna"), of("b", "shop", "bert"), of("c", "", ""), of("d", "other", "anna")} {
+						err = errors.Join(err, rows.PutInstrument(ctx, i))
+					}
+					return err
+				})
+				view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+					for _, x := range []struct {
+						q    gateways.InstrumentQuery
+						want string
+					}{
+						{anna(), "a"}, {gateways.InstrumentQuery{}, "c"}, {gateways.InstrumentQuery{Seller: "shop"}, ""}, {gateways.InstrumentQuery{Seller: "shop", All: true}, "abcd"},
+					} {
+						all, err := rows.Instruments(ctx, x.q, "", 9)
+						t.OK(err, "Instruments")
+						got := ""
+						for _, i := range all {
+							got += string(i.ID)
+						}
+						t.Equal(got, x.want, "%+v", x.q)
+					}
+					return nil
+				})
+			},
+		},
+		{
+			ID: "INS-5", Name: "held",
+			Text: "An instrument that a transaction which writes has read is changed by nobody else before that has ended: the other one waits, or one of the two fails with storage.ErrConflict.",
+			Why:  "A card that a customer has had forgotten must not be charged after that.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				card := instrumentKind().Row("card")
+				update(t, st, "write", func(ctx context.Context, rows gateways.Rows) error { return rows.PutInstrument(ctx, card) })
+				read, changed := make(chan struct{}), make(chan error, 1)
+				var once sync.Once
+				early := false
+				h.AtOnce(t, 2, func(n int) {
+					if n == 1 {
+						<-read
+						changed <- rowsOf().Tried(t, st, func(ctx context.Context, rows gateways.Rows) error {
+							i := card
+							i.Version, i.Removed = 2, noon()
+							return rows.PutInstrument(ctx, i)
+						})
+						return
+					}
+					err := rowsOf().Tried(t, st, func(ctx context.Context, rows gateways.Rows) error {
+						i, err := rows.Instrument(ctx, "card")
+						once.Do(func() { close(read) })
+						if err != nil {
+							return err
+						}
+						select {
+						case err := <-changed: // or it waits
+							early = err == nil && i.Removed.IsZero()
+							changed <- err
+						case <-time.After(100 * time.Millisecond):
+						}
+						return rows.PutPayment(ctx, payment("p", func(p *gateways.Payment) { p.Instrument = "card" }))
+					})
+					if err != nil {
+						t.Is(err, storage.ErrConflict, "a payment with an instrument that was changed meanwhile")
+						early = false
+					}
+				})
+				if early {
+					t.Errorf("a payment was written with an instrument that was removed before")
+				}
 			},
 		},
 	}
@@ -406,7 +507,7 @@ func logRules() []StoreRule {
 func noticeStoreRules() []StoreRule {
 	return []StoreRule{{
 		ID: "NTC-3", Name: "inbox",
-		Text: "A notice is its account's; DueNotices returns those due at the time, first those due first; PurgeNotices deletes those done before a time, and no others.",
+		Text: "A notice is its account's; Notices lists an account's by event, or those that are neither due nor done; DueNotices returns those due at the time, first those due first; PurgeNotices deletes those done before a time, and no others.",
 		Why:  "An event that failed is tried again, and one that is done is known as long as it may come again.",
 		Check: func(t *conformance.T, h StoreHarness) {
 			st := h.New(t.Test())
@@ -439,6 +540,22 @@ func noticeStoreRules() []StoreRule {
 					all, err := rows.DueNotices(ctx, at(x.m), x.limit)
 					t.OK(err, "DueNotices")
 					t.Equal(names(all), x.want, "due at minute %d, %d at the most", x.m, x.limit)
+				}
+				return nil
+			})
+			view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+				for _, x := range []struct {
+					parked bool
+					after  string
+					limit  int
+					want   []string
+				}{
+					{false, "", 9, []string{"a done1", "a done2", "a e", "a f", "a later", "a never"}}, {false, "done2", 2, []string{"a e", "a f"}}, {true, "", 9, []string{"a never"}},
+					{true, "never", 9, nil}, {false, "", 0, nil},
+				} {
+					all, err := rows.Notices(ctx, "a", x.parked, x.after, x.limit)
+					t.OK(err, "Notices")
+					t.Equal(names(all), x.want, "notices of a after %q, %d at the most, parked: %t", x.after, x.limit, x.parked)
 				}
 				return nil
 			})

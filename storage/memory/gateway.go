@@ -170,9 +170,11 @@ func (r gatewayRows) Instrument(ctx context.Context, id gateways.InstrumentID) (
 }
 
 func (r gatewayRows) Instruments(
-	ctx context.Context, seller, customer string, after gateways.InstrumentID, limit int,
+	ctx context.Context, q gateways.InstrumentQuery, after gateways.InstrumentID, limit int,
 ) ([]gateways.Instrument, error) {
-	return r.instruments().page(ctx, after, limit, func(i gateways.Instrument) bool { return i.Seller == seller && i.Customer == customer })
+	return r.instruments().page(ctx, after, limit, func(i gateways.Instrument) bool {
+		return q.All || i.Seller == q.Seller && i.Customer == q.Customer
+	})
 }
 
 func (r gatewayRows) payments() versioned[gateways.PaymentID, gateways.Payment] {
@@ -189,6 +191,9 @@ func (r gatewayRows) payments() versioned[gateways.PaymentID, gateways.Payment] 
 			}
 			if p.Parked != nil {
 				p.Parked.At = instant(p.Parked.At)
+			}
+			for n := range p.Also {
+				p.Also[n].At = instant(p.Also[n].At)
 			}
 			return p
 		},
@@ -269,11 +274,29 @@ func (r gatewayRows) PaymentByReference(ctx context.Context, account gateways.Ac
 func (r gatewayRows) Payments(
 	ctx context.Context, q gateways.PaymentQuery, after gateways.PaymentID, limit int,
 ) ([]gateways.Payment, error) {
-	return r.payments().page(ctx, after, limit, func(p gateways.Payment) bool {
-		return (q.Seller == "" || p.Seller == q.Seller) && (q.Customer == "" || p.Customer == q.Customer) &&
+	match := func(p gateways.Payment) bool {
+		return (q.AllSellers || p.Seller == q.Seller) && (q.Customer == "" || p.Customer == q.Customer) &&
 			(q.Account == "" || p.Account == q.Account) && (q.Instrument == "" || p.Instrument == q.Instrument) &&
 			(q.Phase == "" || p.Phase == q.Phase) && (!q.Parked || p.Parked != nil)
-	})
+	}
+	if q.Reference == (gateways.Reference{}) {
+		return r.payments().page(ctx, after, limit, match)
+	}
+	if err := r.tx.reading(ctx); err != nil {
+		return nil, err
+	}
+	var page []gateways.Payment
+	for k := range r.state().references.after(referenceKey{q.Reference.Account, q.Reference.Value, after}) {
+		if k.account != q.Reference.Account || k.reference != q.Reference.Value || len(page) >= limit {
+			break
+		}
+		if p, err := r.Payment(ctx, k.payment); err != nil {
+			return nil, err
+		} else if match(p) {
+			page = append(page, p)
+		}
+	}
+	return page, nil
 }
 
 func (r gatewayRows) DuePayments(ctx context.Context, now time.Time, limit int) (all []gateways.Payment, err error) {

@@ -41,6 +41,21 @@ func (r gatewayRows) Notice(ctx context.Context, account gateways.AccountID, eve
 	return n.Clone(), nil
 }
 
+func (r gatewayRows) Notices(ctx context.Context, account gateways.AccountID, parked bool, after string, limit int) (all []gateways.Inbound, err error) {
+	if err := r.tx.reading(ctx); err != nil {
+		return nil, err
+	}
+	for k, n := range r.state().notices.after(noticeKey{account, after}) {
+		if k.account != account || len(all) >= limit {
+			break
+		}
+		if !parked || n.Due.IsZero() && n.Done.IsZero() {
+			all = append(all, n.Clone())
+		}
+	}
+	return all, nil
+}
+
 func (r gatewayRows) DueNotices(ctx context.Context, now time.Time, limit int) (all []gateways.Inbound, err error) {
 	if err := r.tx.reading(ctx); err != nil {
 		return nil, err

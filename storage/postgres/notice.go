@@ -15,11 +15,14 @@ type noticeStatements struct {
 	find           *statement // account, event
 	due, take      *statement // now, limit; take locks
 	purge          *statement // before, limit: how many
+	list, parked   *statement // account, after, limit
 }
 
 func newNoticeStatements(x sqlText) noticeStatements {
 	const (
 		from = "SELECT doc FROM {{schema}}.gateway_notices WHERE "
+		of   = from + "account = $1::text AND event > $2::text"
+		page = " ORDER BY event LIMIT $3::bigint"
 		due  = from + "due <= $1::timestamptz ORDER BY due, account, event LIMIT $2::bigint"
 	)
 	return noticeStatements{
@@ -30,6 +33,7 @@ func newNoticeStatements(x sqlText) noticeStatements {
 			done = $6::timestamptz WHERE account = $1::text AND event = $2::text AND version = $3::bigint - 1 RETURNING version`),
 		find: x.statement(from + "account = $1::text AND event = $2::text"),
 		due:  x.statement(due),
+		list: x.statement(of + page), parked: x.statement(of + " AND due IS NULL AND done IS NULL" + page),
 		take: x.statement(due + " FOR UPDATE SKIP LOCKED"),
 		purge: x.statement(`WITH gone AS (DELETE FROM {{schema}}.gateway_notices WHERE (account, event) IN (
 			SELECT account, event FROM {{schema}}.gateway_notices WHERE done < $1::timestamptz ORDER BY done LIMIT $2::bigint
@@ -61,6 +65,17 @@ func (r gatewayRows) Notice(ctx context.Context, account gateways.AccountID, eve
 	var p params
 	p.text(string(account)).text(event)
 	return single(versionedRows[gateways.Inbound](ctx, r.rows, "postgres.Notice", r.own().notices.find, p))
+}
+
+// Notices implements [gateways.NoticeRows].
+func (r gatewayRows) Notices(ctx context.Context, account gateways.AccountID, parked bool, after string, limit int) ([]gateways.Inbound, error) {
+	var p params
+	p.text(string(account)).text(after).limit(limit)
+	st := r.own().notices.list
+	if parked {
+		st = r.own().notices.parked
+	}
+	return versionedRows[gateways.Inbound](ctx, r.rows, "postgres.Notices", st, p)
 }
 
 // DueNotices implements [gateways.NoticeRows].

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -19,6 +20,7 @@ type gatewayStatements struct {
 	accounts, instruments versionedStatements // and seller; seller, customer
 	dropRoutes            *statement          // account
 	addRoutes             *statement          // account, seller, brands, places
+	lockInstrument        *statement          // id
 
 	// id, version, doc, seller, customer, account, instrument, phase, key, parked,
 	// available: the version if it is written
@@ -45,9 +47,10 @@ func newGatewayStatements(x sqlText) gatewayStatements {
 		references = "unnest($2::text[], $3::text[]) AS c (account, reference)"
 	)
 	return gatewayStatements{
-		accounts:    newVersionedStatements(x, "gateway_accounts", column{"seller", textType}),
-		instruments: newVersionedStatements(x, "gateway_instruments", column{"seller", textType}, column{"customer", textType}),
-		dropRoutes:  x.statement("DELETE FROM {{schema}}.gateway_routes WHERE account = $1::text"),
+		accounts:       newVersionedStatements(x, "gateway_accounts", column{"seller", textType}),
+		instruments:    newVersionedStatements(x, "gateway_instruments", column{"seller", textType}, column{"customer", textType}),
+		lockInstrument: x.statement("SELECT doc FROM {{schema}}.gateway_instruments WHERE id = $1::text FOR NO KEY UPDATE"),
+		dropRoutes:     x.statement("DELETE FROM {{schema}}.gateway_routes WHERE account = $1::text"),
 		addRoutes: x.statement(`INSERT INTO {{schema}}.gateway_routes (seller, brand, place, account)
 			SELECT $2::text, c.brand, c.place, $1::text FROM unnest($3::text[], $4::bigint[]) AS c (brand, place)`),
 
@@ -151,18 +154,26 @@ func (r gatewayRows) PutInstrument(ctx context.Context, i gateways.Instrument) e
 
 // Instrument implements [gateways.InstrumentRows].
 func (r gatewayRows) Instrument(ctx context.Context, id gateways.InstrumentID) (gateways.Instrument, error) {
-	return versionedRow[gateways.Instrument](ctx, r.rows, "postgres.Instrument", &r.own().instruments, string(id))
+	st := r.own().lockInstrument
+	if r.rows.tx.readOnly {
+		st = r.own().instruments.find
+	}
+	var p params
+	p.text(string(id))
+	return single(versionedRows[gateways.Instrument](ctx, r.rows, "postgres.Instrument", st, p))
 }
 
 // Instruments implements [gateways.InstrumentRows].
 func (r gatewayRows) Instruments(
-	ctx context.Context, seller, customer string, after gateways.InstrumentID, limit int,
+	ctx context.Context, q gateways.InstrumentQuery, after gateways.InstrumentID, limit int,
 ) ([]gateways.Instrument, error) {
 	var f filter
-	f.params.text(seller)
-	f.add("seller = ?::text")
-	f.params.text(customer)
-	f.add("customer = ?::text")
+	if !q.All {
+		f.params.text(q.Seller)
+		f.add("seller = ?::text")
+		f.params.text(q.Customer)
+		f.add("customer = ?::text")
+	}
 	return selected[gateways.Instrument](ctx, r.rows, "postgres.Instruments", "gateway_instruments", &f, string(after), limit)
 }
 
@@ -258,13 +269,22 @@ func (r gatewayRows) Payments(
 	ctx context.Context, q gateways.PaymentQuery, after gateways.PaymentID, limit int,
 ) ([]gateways.Payment, error) {
 	var f filter
-	f.text("seller = ?::text", q.Seller)
+	if !q.AllSellers {
+		f.params.text(q.Seller)
+		f.add("seller = ?::text")
+	}
 	f.text("customer = ?::text", q.Customer)
 	f.text("account = ?::text", string(q.Account))
 	f.text("instrument = ?::text", string(q.Instrument))
 	f.text("phase = ?::text", string(q.Phase))
 	if q.Parked {
 		f.add("parked")
+	}
+	if q.Reference != (gateways.Reference{}) {
+		f.params.text(q.Reference.Value)
+		value := strconv.Itoa(len(f.params))
+		f.params.text(string(q.Reference.Account))
+		f.add("id IN (SELECT payment FROM {{schema}}.gateway_references WHERE reference = $" + value + "::text AND account = ?::text)")
 	}
 	return selected[gateways.Payment](ctx, r.rows, "postgres.Payments", "gateway_payments", &f, string(after), limit)
 }

@@ -57,6 +57,16 @@ func (r gatewayRows) Notice(ctx context.Context, account gateways.AccountID, eve
 	return onlyRow[gateways.Inbound](ctx, serviceRows{r.rows}, "Notice", queryNotice, b)
 }
 
+// Notices implements [gateways.NoticeRows].
+func (r gatewayRows) Notices(ctx context.Context, account gateways.AccountID, parked bool, after string, limit int) ([]gateways.Inbound, error) {
+	f := newFilter(selectNotices, r.rows.work)
+	f.where("account = ?").string(string(account))
+	if parked {
+		f.where("due IS NULL AND done IS NULL")
+	}
+	return following[gateways.Inbound](ctx, dnsRows(r), "Notices", f, "event", after, limit)
+}
+
 // DueNotices implements [gateways.NoticeRows].
 func (r gatewayRows) DueNotices(ctx context.Context, now time.Time, limit int) ([]gateways.Inbound, error) {
 	if err := r.rows.reading(ctx); err != nil || limit <= 0 {

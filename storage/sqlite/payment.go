@@ -130,11 +130,13 @@ func (r gatewayRows) Instrument(ctx context.Context, id gateways.InstrumentID) (
 
 // Instruments implements [gateways.InstrumentRows].
 func (r gatewayRows) Instruments(
-	ctx context.Context, seller, customer string, after gateways.InstrumentID, limit int,
+	ctx context.Context, q gateways.InstrumentQuery, after gateways.InstrumentID, limit int,
 ) ([]gateways.Instrument, error) {
 	f := newFilter(selectInstruments, r.rows.work)
-	f.where("seller = ?").string(seller)
-	f.where("customer = ?").string(customer)
+	if !q.All {
+		f.where("seller = ?").string(q.Seller)
+		f.where("customer = ?").string(q.Customer)
+	}
 	return following[gateways.Instrument](ctx, dnsRows(r), "Instruments", f, "id", string(after), limit)
 }
 
@@ -282,9 +284,11 @@ func (r gatewayRows) Payments(
 	ctx context.Context, q gateways.PaymentQuery, after gateways.PaymentID, limit int,
 ) ([]gateways.Payment, error) {
 	f := newFilter(selectPayments, r.rows.work)
+	if !q.AllSellers {
+		f.where("seller = ?").string(q.Seller)
+	}
 	for _, c := range [][2]string{
-		{"seller = ?", q.Seller}, {"customer = ?", q.Customer}, {"account = ?", string(q.Account)}, {"instrument = ?", string(q.Instrument)},
-		{"phase = ?", string(q.Phase)},
+		{"customer = ?", q.Customer}, {"account = ?", string(q.Account)}, {"instrument = ?", string(q.Instrument)}, {"phase = ?", string(q.Phase)},
 	} {
 		if c[1] != "" {
 			f.where(c[0]).string(c[1])
@@ -292,6 +296,11 @@ func (r gatewayRows) Payments(
 	}
 	if q.Parked {
 		f.where("parked IS NOT NULL")
+	}
+	if q.Reference != (gateways.Reference{}) {
+		b := f.where("id IN (SELECT payment FROM gateway_references WHERE account = ? AND reference = ?)")
+		b.string(string(q.Reference.Account))
+		b.string(q.Reference.Value)
 	}
 	return following[gateways.Payment](ctx, dnsRows(r), "Payments", f, "id", string(after), limit)
 }

@@ -36,10 +36,14 @@ const (
 	canaryKey    = "sk_live_CANARY_71c2f08be4"
 	canaryToken  = "tok_CANARY_5ad9016f37"
 	canaryNumber = "4000056655665556"
+	canaryClient = "pi_CANARY_secret_0c7e4d9b12" // what the customer's browser gets
 )
 
 // leaky is a gateway that says all that it knows, wherever it can.
-type leaky struct{ *fake.Provider }
+type leaky struct {
+	*fake.Provider
+	notices *[]gateways.Notice // that it says come next
+}
 
 func (g leaky) gossip(at gateways.Place, o gateways.Operation) string {
 	text := "POST https://" + keyIn(at) + "@api.example/v1 card=" + canaryNumber
@@ -64,7 +68,15 @@ func (g leaky) tell(at gateways.Place, o gateways.Operation, r gateways.Result, 
 	if err != nil && !errors.Is(err, gateways.ErrNoOperation) {
 		return r, tierhost.Fail(tierhost.KindOf(err), tierhost.EffectOf(err), fmt.Errorf("%s: %w", said, err))
 	}
-	r.Facts = map[string]string{"request": said}
+	r.Facts = map[string]string{"request": said, said: "fact"}
+	if err == nil && o.Instrument == nil {
+		r.Card = gateways.Card{Brand: gateways.Brand(canaryNumber), LastFour: canaryNumber}
+	}
+	if r.Action != nil {
+		r.Action = &gateways.Action{
+			URL: "https://pay.example/" + canaryClient, Fields: []gateways.Field{{Name: "token", Value: canaryClient}}, Client: json.RawMessage(`"` + canaryClient + `"`),
+		}
+	}
 	if r.Outcome == gateways.Declined {
 		r.Decline.Text = said
 	}
@@ -81,7 +93,41 @@ func (g leaky) Find(ctx context.Context, at gateways.Place, o gateways.Operation
 	return g.tell(at, o, r, err)
 }
 
-func (g leaky) Notices(context.Context, gateways.Place, gateways.Incoming, time.Time) ([]gateways.Notice, error) {
+func (g leaky) Begin(ctx context.Context, at gateways.Place, c gateways.Checkout) (gateways.Begun, error) {
+	b, err := g.Provider.Begin(ctx, at, c)
+	b.Action.URL, b.Action.Client = "https://pay.example/"+canaryClient, json.RawMessage(`"`+canaryClient+`"`)
+	return b, err
+}
+
+func (g leaky) Keep(ctx context.Context, at gateways.Place, k gateways.Keeping) (gateways.Begun, error) {
+	b, err := g.Provider.Keep(ctx, at, k)
+	b.Action.Client = json.RawMessage(`"` + canaryClient + `"`)
+	return b, err
+}
+
+func (g leaky) Kept(ctx context.Context, at gateways.Place, k gateways.Keeping) (gateways.Token, gateways.Card, error) {
+	t, c, err := g.Provider.Kept(ctx, at, k)
+	t.Customer = canaryNumber
+	return t, c, err
+}
+
+func (g leaky) Notices(_ context.Context, at gateways.Place, _ gateways.Incoming, _ time.Time) ([]gateways.Notice, error) {
+	if all := *g.notices; len(all) > 0 {
+		*g.notices = nil
+		said := g.gossip(at, gateways.Operation{})
+		for i := range all {
+			all[i].Kind = said
+			if all[i].Result != nil {
+				all[i].Result.Facts, all[i].Result.Decline.Text, all[i].Result.Decline.Code = map[string]string{said: said}, said, said
+				all[i].Result.Card = gateways.Card{Brand: gateways.Visa, LastFour: canaryNumber}
+				all[i].Result.Action = &gateways.Action{Client: json.RawMessage(`"` + canaryClient + `"`)}
+			}
+			if all[i].Dispute != nil {
+				all[i].Dispute.Reason = said
+			}
+		}
+		return all, nil
+	}
 	return nil, tierhost.E("", tierhost.KindInvalid, "bad_notice", errors.New("not understood with "+canaryKey+": "+canaryNumber))
 }
 
@@ -113,7 +159,9 @@ func TestCanary(t *testing.T) {
 					require.Contains(t, kept, said, "on the disk")
 				}
 			}
-			for what, canary := range map[string]string{"the key": canaryKey, "the token": canaryToken, "the number of a card": canaryNumber} {
+			for what, canary := range map[string]string{
+				"the key": canaryKey, "the token": canaryToken, "the number of a card": canaryNumber, "what the browser gets": canaryClient,
+			} {
 				if secret.Redact(text, secret.New(canary)) != text {
 					at := strings.Index(text, canary)
 					t.Errorf("%s has come out at %d: %.200q", what, at, text[max(0, at-100):])
@@ -130,6 +178,7 @@ type canaries struct {
 	p     *fake.Provider
 	clock *tierhost.TestClock
 	heard bytes.Buffer // logs, errors, answers
+	tells []gateways.Notice
 }
 
 func newCanaries(t *testing.T, st gateways.Store) *canaries {
@@ -153,7 +202,7 @@ func (c *canaries) manager(keys ...secret.Key) *gateways.Manager {
 	ring, err := secret.NewKeyring(keys...)
 	require.NoError(c.t, err)
 	m, err := gateways.New(c.store, gateways.Options{
-		Clock: c.clock, Gateways: map[string]gateways.Gateway{"leaky": leaky{c.p}}, Sealer: ring,
+		Clock: c.clock, Gateways: map[string]gateways.Gateway{"leaky": leaky{c.p, &c.tells}}, Sealer: ring,
 		Logger: slog.New(slog.NewJSONHandler(&c.heard, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	require.NoError(c.t, err)
@@ -224,6 +273,7 @@ func (c *canaries) pay() {
 	_, err = c.m.Register(ctx, gateways.RegisterRequest{Seller: "shop", Customer: "anna", Account: "a", Return: "https://panel.shop.example/"})
 	c.note(nil, err)
 	c.p.SetDown(false)
+	c.pages(amount, paid)
 	rec := httptest.NewRecorder()
 	c.m.Handler().ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/a", strings.NewReader(canaryNumber)))
 	c.heard.WriteString(rec.Body.String())
@@ -232,7 +282,7 @@ func (c *canaries) pay() {
 		worked, err := c.m.Step(ctx)
 		c.note(worked, err)
 	}
-	for p, err := range c.m.Payments(ctx, gateways.PaymentQuery{}) {
+	for p, err := range c.m.Payments(ctx, gateways.PaymentQuery{AllSellers: true}) {
 		c.note(p, err)
 		for e, err := range c.m.ChargeLog(ctx, p.ID) {
 			c.note(e, err)
@@ -241,6 +291,53 @@ func (c *canaries) pay() {
 	a, err := c.m.Account(ctx, "a")
 	c.note(a, err)
 	require.NotEmpty(t, a.Sealed)
+}
+
+// pages does what customers do on pages, and what providers tell by themselves.
+func (c *canaries) pages(amount money.Money, paid gateways.Payment) {
+	t, ctx := c.t, c.t.Context()
+	seen := func(p gateways.Payment, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.Contains(t, string(p.Action.Client), canaryClient, "the customer's browser gets it")
+		p.Action = nil
+		c.note(p, nil)
+	}
+	p, err := c.m.Checkout(ctx, gateways.CheckoutRequest{
+		Key: "page", Seller: "shop", Customer: "anna", Amount: amount, Account: "a", Return: "https://panel.shop.example/",
+	})
+	seen(p, err)
+	seen(c.m.Returned(ctx, "a", url.Values{"operation": {string(p.Attempts[0].ID)}}))
+	i, err := c.m.Register(ctx, gateways.RegisterRequest{Seller: "shop", Customer: "anna", Account: "a", Return: "https://panel.shop.example/"})
+	require.NoError(t, err)
+	require.Contains(t, string(i.Handover.Action.Client), canaryClient)
+	c.p.Give(gateways.OperationID(i.ID), gateways.Card{Brand: gateways.Visa, LastFour: "5556"})
+	_, err = c.m.Registered(ctx, i.ID)
+	require.ErrorIs(t, err, tierhost.ErrInvalid, "the provider's name of the customer is the number of a card")
+	c.note(nil, err)
+	declined, err := c.m.Checkout(ctx, gateways.CheckoutRequest{
+		Key: "page2", Seller: "shop", Customer: "anna", Amount: amount, Account: "a", Return: "https://panel.shop.example/",
+	})
+	require.NoError(t, err)
+	for _, n := range []gateways.Notice{
+		{Event: "n1", Operation: declined.Attempts[0].ID, Result: &gateways.Result{Outcome: gateways.Pending, Amount: amount}},
+		{Event: "n2", Operation: declined.Attempts[0].ID, Result: &gateways.Result{Outcome: gateways.Declined, Amount: amount}},
+		{Event: "n3", Operation: paid.Attempts[0].ID, Dispute: &gateways.Dispute{Amount: amount, Lost: true}},
+		{Event: "n4", Operation: "nobody's", Dispute: &gateways.Dispute{Amount: amount, Lost: true}},
+	} {
+		c.tells = []gateways.Notice{n}
+		_, err := c.m.Notified(ctx, "a", gateways.Incoming{})
+		require.NoError(t, err)
+	}
+	found := 0
+	for n, err := range c.m.Notices(ctx, gateways.NoticeQuery{Seller: "shop"}) {
+		c.note(n, err)
+		found++
+	}
+	require.Equal(t, 4, found)
+	for i, err := range c.m.Instruments(ctx, "shop", "anna") {
+		c.note(i, err)
+	}
 }
 
 // rows is what the store's rows and events are, as text.

@@ -45,11 +45,18 @@ func TestPayments(t *testing.T) {
 func happened(t *testing.T, sum map[string]int) {
 	t.Helper()
 	histories.Happened(t, sum, map[string][]string{
-		"store ":    {"unreachable", "fails at commit", "conflict", "answer lost"},
-		"provider ": {"out", "declined softly", "declined hard", "fails before", "fails after", "fails after, hidden", "pending", "another amount"},
-		"":          {"capture", "void", "refund", "asked again", "completed", "returned", "card reset", "notification 200", "notification 503"},
-		"end ":      {"paid", "declined", "voided", "authorized", "failed"},
-		"parked ":   {gateways.ParkAmount},
+		"store ": {"unreachable", "fails at commit", "conflict", "answer lost"},
+		"provider ": {
+			"out", "declined softly", "declined hard", "fails before", "fails after", "fails after, hidden", "pending", "another amount", "asks the customer", "sets a limit",
+			"sends a refund later",
+		},
+		"": {
+			"capture", "void", "refund", "asked again", "completed", "returned", "card reset", "notification 200", "notification 503", "notification lost", "meanwhile",
+			"dispute", "books closed", "refund comes back", "authorization runs out", "resolved", "looked up by staff", "notice parked",
+		},
+		"end ":    {"paid", "declined", "voided", "authorized", "failed"},
+		"undone ": {"refund", "authorize"},
+		"parked ": {gateways.ParkAmount, gateways.ParkTwice, gateways.ParkLost, gateways.ParkRefused, gateways.ParkExcess},
 	})
 }
 

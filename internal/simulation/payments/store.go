@@ -9,6 +9,9 @@ import (
 	"github.com/tierhost/tierhost/storage"
 )
 
+// errClosed is what the books say when they take nothing.
+var errClosed error = tierhost.E("books", tierhost.KindPrecondition, "closed", nil)
+
 // errInjected is in every failure that this package makes.
 var errInjected = errors.New("injected fault")
 

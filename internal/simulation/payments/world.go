@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +29,8 @@ type Options struct {
 	Wrap func(g gateways.Gateway) gateways.Gateway
 	// Settle breaks the books on purpose.
 	Settle func(next gateways.Settler) gateways.Settler
+	// Store breaks what is kept on purpose.
+	Store func(next gateways.Store) gateways.Store
 }
 
 // World is one history.
@@ -37,15 +40,20 @@ type World struct {
 	opt       Options
 	rnd       *rand.Rand
 	clock     *tierhost.TestClock
-	m         *gateways.Manager
+	m         *gateways.Manager   // of the process that does the next thing
+	processes []*gateways.Manager // the last one has not got every gateway
 	providers map[gateways.AccountID]*fake.Provider
 	cards     []gateways.Instrument
 	asked     []gateways.ChargeRequest // that may be asked again
 	inbox     []sent                   // notifications on their way
 	calm      bool
-	hidden    time.Duration                  // since providers knew all that they have done
-	booked    map[string]gateways.Settlement // committed with the store's transaction
-	pending   []gateways.Settlement          // of the transaction under way
+	within    bool                                   // something happens while a provider is asked
+	closed    bool                                   // the books take nothing
+	hidden    time.Duration                          // until providers know all that they have done
+	lost      map[gateways.PaymentID]int64           // by disputes, as the banks say
+	seen      map[gateways.PaymentID]map[string]bool // what staff was told, by reason
+	booked    map[string]gateways.Settlement         // committed with the store's transaction
+	pending   []gateways.Settlement                  // of the transaction under way
 	broken    []string
 	serial    int
 }
@@ -69,29 +77,43 @@ func New(ctx context.Context, st gateways.Store, o Options) (*World, error) {
 		Stats: map[string]int{}, opt: o, rnd: rand.New(rand.NewPCG(o.Seed, 6)), calm: true,
 		clock:     tierhost.NewTestClock(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)),
 		providers: map[gateways.AccountID]*fake.Provider{}, booked: map[string]gateways.Settlement{},
+		lost: map[gateways.PaymentID]int64{}, seen: map[gateways.PaymentID]map[string]bool{},
 	}
 	drivers := map[string]gateways.Gateway{}
-	for _, name := range []string{"first", "second", "third"} {
-		p := fake.New(fake.Options{})
-		w.providers[gateways.AccountID(name)] = p
-		drivers[name] = p
+	for _, name := range names() {
+		p := fake.New(fake.Options{Proves: name == "third"})
+		w.providers[name] = p
+		var g gateways.Gateway = slow{p, w, name == "second"}
 		if o.Wrap != nil {
-			drivers[name] = o.Wrap(p)
+			g = o.Wrap(g)
 		}
+		drivers[string(name)] = g
 	}
 	var settler gateways.Settler = gateways.SettlerFunc(w.book)
 	if o.Settle != nil {
 		settler = o.Settle(settler)
 	}
-	var err error
-	w.m, err = gateways.New(&flaky{Store: &committing{Store: st, w: w}, decide: w.fault}, gateways.Options{
-		Clock: w.clock, IDs: tierhost.NewSequenceIDs(), Gateways: drivers, Sealer: o.Sealer, Settler: settler, Rand: w.rnd.Float64,
-		Retry: gateways.RetryRules{Most: 3},
-	})
-	if err != nil {
-		return nil, err
+	if o.Store != nil {
+		st = o.Store(st)
 	}
-	for i, name := range []gateways.AccountID{"first", "second", "third"} {
+	st = &flaky{Store: &committing{Store: st, w: w}, decide: w.fault}
+	ids := tierhost.NewSequenceIDs()
+	for range 3 {
+		m, err := gateways.New(st, gateways.Options{
+			Clock: w.clock, IDs: ids, Gateways: drivers, Sealer: o.Sealer, Settler: settler, Rand: w.rnd.Float64, Give: 4,
+			Retry: gateways.RetryRules{Most: 3},
+		})
+		if err != nil {
+			return nil, err
+		}
+		w.processes = append(w.processes, m)
+		drivers = maps.Clone(drivers)
+		if len(w.processes) == 2 {
+			delete(drivers, "third")
+		}
+	}
+	w.m = w.processes[0]
+	for i, name := range names() {
 		_, err := w.m.PutAccount(ctx, gateways.Account{
 			ID: name, Seller: "shop", Gateway: string(name), Active: true, Brands: map[gateways.Brand]int{gateways.Visa: i},
 		}, secret.New(key))
@@ -123,6 +145,10 @@ func New(ctx context.Context, st gateways.Store, o Options) (*World, error) {
 // book is the host's books: what a transaction that is rolled back has booked is not
 // there.
 func (w *World) book(_ context.Context, _ storage.Tx, s gateways.Settlement) error {
+	if w.closed {
+		w.happens("books closed")
+		return errClosed
+	}
 	w.pending = append(w.pending, s)
 	return nil
 }
@@ -151,6 +177,10 @@ func (c *committing) Update(ctx context.Context, fn func(context.Context, storag
 	return err
 }
 
+// names are the accounts, and their providers. The second one does not sign what it sends,
+// and what the third one sends proves the outcome.
+func names() []gateways.AccountID { return []gateways.AccountID{"first", "second", "third"} }
+
 func (w *World) happens(what string) { w.Stats[what]++ }
 
 func (w *World) odds(n int) bool { return w.rnd.IntN(n) == 0 }
@@ -177,6 +207,14 @@ func (w *World) Run(ctx context.Context) error {
 	return w.Finish(ctx)
 }
 
+func minor(m money.Money) int64 {
+	n, err := m.Minor()
+	if err != nil {
+		panic(err) // it is of euros
+	}
+	return n
+}
+
 func euro(cents int64) money.Money {
 	c, err := money.ISO("EUR")
 	if err != nil {
@@ -193,7 +231,8 @@ func (w *World) failed(what string, err error) {
 	w.opt.Trace("%s: %v", what, err)
 	for _, expected := range []error{
 		errInjected, gateways.ErrBusy, gateways.ErrTooMuch, gateways.ErrPhase, gateways.ErrUnusable, gateways.ErrNoPayment, storage.ErrConflict,
-		tierhost.ErrUnavailable, // a provider is out, and what was given up is looked for
+		errClosed, tierhost.ErrUnsupported, // a process that has not got the gateway
+		gateways.ErrNoGateway, tierhost.ErrUnavailable, // a provider is out, and what was given up is looked for
 	} {
 		if errors.Is(err, expected) {
 			return
@@ -204,7 +243,8 @@ func (w *World) failed(what string, err error) {
 
 // event is one thing that happens.
 func (w *World) event(ctx context.Context) {
-	switch n := w.rnd.IntN(20); {
+	w.m = w.processes[w.rnd.IntN(len(w.processes))]
+	switch n := w.rnd.IntN(24); {
 	case n < 4:
 		w.charge(ctx)
 	case n < 6:
@@ -221,18 +261,26 @@ func (w *World) event(ctx context.Context) {
 		w.passes(time.Duration(w.rnd.Int64N(int64(26 * time.Hour))))
 	case n < 18:
 		w.customer(ctx)
+	case n < 20:
+		w.bank(ctx)
+	case n < 22:
+		w.desk(ctx)
 	default:
 		w.misfortune()
 	}
 	w.collect()
 }
 
-// passes lets time pass. What a provider has done it knows within ten minutes.
+// passes lets time pass. What a provider has done it knows within ten minutes, but for now
+// and then within days.
 func (w *World) passes(d time.Duration) {
-	if w.hidden += d; w.hidden >= 10*time.Minute {
-		w.hidden = 0
-		for _, p := range w.providers {
-			p.Reveal()
+	if w.hidden -= d; w.hidden <= 0 {
+		w.hidden = 10 * time.Minute
+		if w.odds(3) {
+			w.hidden = time.Duration(w.rnd.Int64N(int64(48 * time.Hour)))
+		}
+		for _, name := range names() {
+			w.providers[name].Reveal()
 		}
 	}
 	w.clock.Advance(d)
@@ -250,9 +298,12 @@ func (w *World) charge(ctx context.Context) {
 	card := w.cards[w.rnd.IntN(len(w.cards))]
 	q := gateways.ChargeRequest{
 		Key: fmt.Sprint("order", w.serial), Seller: "shop", Customer: card.Customer, Amount: euro(100 + w.rnd.Int64N(9900)), Instrument: card.ID,
-		Present: w.odds(3), Later: w.odds(4),
+		Present: w.odds(3), Later: w.odds(3),
 	}
 	w.asked = append(w.asked, q)
+	if q.Later && w.odds(2) {
+		w.providers["first"].Script(fake.Script{Verb: gateways.VerbAuthorize, Expires: w.clock.Now().Add(time.Duration(w.rnd.Int64N(int64(8 * time.Hour))))})
+	}
 	p, err := w.m.Charge(ctx, q)
 	w.failed("charge", err)
 	w.opt.Trace("charge %s: %s %s (present %t, later %t)", q.Key, p.ID, p.Phase, q.Present, q.Later)
@@ -265,7 +316,7 @@ func (w *World) charge(ctx context.Context) {
 
 func (w *World) checkout(ctx context.Context) {
 	w.serial++
-	account := []gateways.AccountID{"first", "second", "third"}[w.rnd.IntN(3)]
+	account := names()[w.rnd.IntN(3)]
 	p, err := w.m.Checkout(ctx, gateways.CheckoutRequest{
 		Key: fmt.Sprint("page", w.serial), Seller: "shop", Customer: "anna", Amount: euro(100 + w.rnd.Int64N(9900)), Account: account,
 		Return: "https://panel.shop.example/",
@@ -277,7 +328,7 @@ func (w *World) checkout(ctx context.Context) {
 // any is one of the payments that there are.
 func (w *World) any(ctx context.Context) (p gateways.Payment, found bool) {
 	var all []gateways.Payment
-	for x, err := range w.m.Payments(ctx, gateways.PaymentQuery{}) {
+	for x, err := range w.m.Payments(ctx, gateways.PaymentQuery{AllSellers: true}) {
 		if err != nil {
 			w.failed("payments", err)
 			return p, false
@@ -335,6 +386,9 @@ func (w *World) customer(ctx context.Context) {
 			w.providers[a.Account].Complete(a.ID, decline)
 		case 1:
 			w.happens("returned")
+			if a.Verb != gateways.VerbCharge && a.Verb != gateways.VerbAuthorize {
+				break
+			}
 			_, err := w.m.Returned(ctx, a.Account, url.Values{"operation": {string(a.ID)}})
 			w.failed("return", err)
 		}
@@ -344,12 +398,17 @@ func (w *World) customer(ctx context.Context) {
 
 // collect takes up the notifications that providers send.
 func (w *World) collect() {
-	for _, account := range []gateways.AccountID{"first", "second", "third"} {
+	for _, account := range names() {
 		all, err := w.providers[account].Notifications(account, "https://api.shop.example/pay/"+string(account), key)
 		if err != nil {
 			w.broken = append(w.broken, err.Error())
 		}
 		for _, r := range all {
+			// What was asked for is looked up, whether a word of it comes or not.
+			if !w.calm && w.odds(6) && w.losable(r) {
+				w.happens("notification lost")
+				continue
+			}
 			w.inbox = append(w.inbox, sent{account, r})
 		}
 	}
@@ -359,9 +418,11 @@ func (w *World) collect() {
 func (w *World) deliver(ctx context.Context) {
 	for n := w.rnd.IntN(4); n > 0 && len(w.inbox) > 0; n-- {
 		i := w.rnd.IntN(len(w.inbox))
-		status := w.post(ctx, w.inbox[i])
-		if status == http.StatusOK && !w.odds(3) {
-			w.inbox = append(w.inbox[:i:i], w.inbox[i+1:]...)
+		one := w.inbox[i]
+		w.inbox = append(w.inbox[:i:i], w.inbox[i+1:]...)
+		status := w.post(ctx, one)
+		if status != http.StatusOK || w.odds(3) { // it is sent again
+			w.inbox = append(w.inbox, one)
 		}
 		w.happens(fmt.Sprint("notification ", status))
 		w.opt.Trace("notification: %d", status)
@@ -393,7 +454,7 @@ func (w *World) misfortune() {
 	}
 	var s fake.Script
 	var what string
-	switch w.rnd.IntN(7) {
+	switch w.rnd.IntN(11) {
 	case 0:
 		what, s = "declined softly", fake.Script{Decline: &gateways.Decline{Code: gateways.DeclineFunds}}
 	case 1:
@@ -406,6 +467,16 @@ func (w *World) misfortune() {
 		what, s = "fails after, hidden", fake.Script{After: true, Hidden: true}
 	case 5:
 		what, s = "pending", fake.Script{Pending: true}
+	case 6:
+		what, s = "asks the customer", fake.Script{Verb: gateways.VerbCharge, Action: true}
+	case 7:
+		what, s = "sets a limit", fake.Script{Verb: gateways.VerbAuthorize, Expires: w.clock.Now().Add(time.Duration(w.rnd.Int64N(int64(30 * time.Hour))))}
+	case 8:
+		what, s = "sends a refund later", fake.Script{Verb: gateways.VerbRefund, Pending: true}
+	case 9:
+		w.closed = !w.closed && w.odds(2)
+		w.opt.Trace("the books are closed: %t", w.closed)
+		return
 	default:
 		what, s = "another amount", fake.Script{Verb: gateways.VerbCharge, Amount: euro(1 + w.rnd.Int64N(9900))}
 	}

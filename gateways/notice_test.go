@@ -1,0 +1,205 @@
+package gateways_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/gateways"
+	"github.com/tierhost/tierhost/gateways/fake"
+)
+
+// scripted is a provider whose notifications are what the test says.
+type scripted struct {
+	*fake.Provider
+	notices []gateways.Notice
+}
+
+func (s *scripted) Notices(context.Context, gateways.Place, gateways.Incoming, time.Time) ([]gateways.Notice, error) {
+	return s.notices, nil
+}
+
+func newScripted(t *testing.T, change ...func(o *gateways.Options)) (*world, func(n gateways.Notice)) {
+	t.Helper()
+	s := &scripted{}
+	w := newWorld(t, append(change, func(o *gateways.Options) {
+		s.Provider = o.Gateways["first"].(*fake.Provider)
+		o.Gateways["first"] = s
+	})...)
+	return w, func(n gateways.Notice) {
+		t.Helper()
+		s.notices = []gateways.Notice{n}
+		_, err := w.Notified(t.Context(), "first", gateways.Incoming{})
+		require.NoError(t, err)
+	}
+}
+
+// inbox are the notices that match.
+func (w *world) inbox(q gateways.NoticeQuery) (all []gateways.Inbound) {
+	w.t.Helper()
+	for n, err := range w.Notices(w.t.Context(), q) {
+		require.NoError(w.t, err)
+		all = append(all, n)
+	}
+	return all
+}
+
+// looks counts how often the first provider was asked what became of something.
+func (w *world) looks() (n int) {
+	for _, c := range w.first.Calls() {
+		if c.Method == "find" {
+			n++
+		}
+	}
+	return n
+}
+
+// A notice that cannot be worked on is told to staff, who lists it, has it tried again, or
+// discards it.
+func TestParkedNotices(t *testing.T) {
+	t.Parallel()
+	w, tell := newScripted(t, func(o *gateways.Options) { o.Give = 10 })
+	p := w.charge("1")
+	w.refuse = tierhost.E("books", tierhost.KindPrecondition, "closed", errors.New("the month is closed"))
+	lost := func(event, amount string) {
+		tell(gateways.Notice{Event: event, Kind: "lost", Operation: p.Attempts[0].ID, Dispute: &gateways.Dispute{Amount: eur(amount), Lost: true}})
+	}
+	lost("d1", "3.00")
+	lost("d2", "2.00")
+	for range 20 {
+		w.work(7 * time.Hour)
+	}
+	parked := w.inbox(gateways.NoticeQuery{Seller: "shop", Parked: true})
+	require.Len(t, parked, 2)
+	require.Equal(t, gateways.NoticeParked, parked[0].State)
+	require.Contains(t, parked[0].Failure, "the month is closed")
+	require.Empty(t, w.inbox(gateways.NoticeQuery{Seller: "other", Parked: true}))
+	require.Empty(t, w.inbox(gateways.NoticeQuery{Parked: true}), "the host's own, which has none")
+	require.Empty(t, w.inbox(gateways.NoticeQuery{Seller: "shop", Account: "second"}))
+	require.Len(t, w.inbox(gateways.NoticeQuery{AllSellers: true}), 2)
+	require.Equal(t, 2, w.told("gateways.notice.parked"))
+
+	still, err := w.RetryNotice(t.Context(), "first", "d1")
+	require.NoError(t, err)
+	require.Equal(t, gateways.NoticeReceived, still.State)
+	require.NotZero(t, still.Due, "it is tried again as often as a new one")
+	w.refuse = nil
+	done, err := w.RetryNotice(t.Context(), "first", "d1")
+	require.NoError(t, err)
+	require.Equal(t, gateways.NoticeDone, done.State)
+	require.True(t, w.now(p).Lost.Equal(eur("3.00")))
+	_, err = w.RetryNotice(t.Context(), "first", "d1")
+	require.ErrorIs(t, err, gateways.ErrPhase)
+
+	_, err = w.DiscardNotice(t.Context(), "first", "d2", "", "")
+	require.ErrorIs(t, err, tierhost.ErrInvalid)
+	_, err = w.DiscardNotice(t.Context(), "first", "d3", "eva", "seen")
+	require.ErrorIs(t, err, gateways.ErrNoNotice)
+	gone, err := w.DiscardNotice(t.Context(), "first", "d2", "eva", "it was booked by hand")
+	require.NoError(t, err)
+	require.Equal(t, []any{gateways.NoticeDiscarded, "eva", "it was booked by hand"}, []any{gone.State, gone.By, gone.Reason})
+	lost("d2", "2.00")
+	require.True(t, w.now(p).Lost.Equal(eur("3.00")), "what is discarded is done")
+	require.Empty(t, w.inbox(gateways.NoticeQuery{Seller: "shop", Parked: true}))
+
+	n, err := w.PurgeNotices(t.Context(), w.clock.Now())
+	require.NoError(t, err)
+	require.Zero(t, n)
+	w.clock.Advance(time.Second)
+	n, err = w.PurgeNotices(t.Context(), w.clock.Now())
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	require.Empty(t, w.inbox(gateways.NoticeQuery{AllSellers: true}))
+}
+
+// A notice is not done because it was looked for in vain.
+func TestNoticeIsDoneWhenFoundOut(t *testing.T) {
+	t.Parallel()
+	w, tell := newScripted(t)
+	p, back := w.refund(w.charge("1"), "r", "4.00")
+	w.first.Undo(back.ID)
+	w.first.SetDown(true)
+	tell(gateways.Notice{Event: "e", Operation: back.ID})
+	require.Equal(t, gateways.NoticeReceived, w.inbox(gateways.NoticeQuery{Seller: "shop"})[0].State)
+	q := w.checkout2("2")
+	tell(gateways.Notice{Event: "e2", Operation: q.Attempts[0].ID})
+	require.Equal(t, gateways.NoticeReceived, w.inbox(gateways.NoticeQuery{Seller: "shop"})[1].State)
+	w.first.SetDown(false)
+	w.work(time.Hour)
+	for _, n := range w.inbox(gateways.NoticeQuery{Seller: "shop"}) {
+		require.Equal(t, gateways.NoticeDone, n.State)
+	}
+	require.Equal(t, gateways.AttemptUndone, w.attempt(p, back.ID).State)
+	w.balanced()
+}
+
+// checkout2 is a page that was begun before its provider went away.
+func (w *world) checkout2(key string) gateways.Payment {
+	w.first.SetDown(false)
+	p := w.checkout(key)
+	w.first.SetDown(true)
+	return p
+}
+
+// What anybody can send does not fill the inbox, and is looked at once in a while only.
+func TestUnsignedNotices(t *testing.T) {
+	t.Parallel()
+	w, tell := newScripted(t)
+	p := w.checkout("1")
+	for i := range 50 {
+		tell(gateways.Notice{Event: fmt.Sprint("forged", i), Operation: gateways.OperationID(fmt.Sprint("guess", i)), Unsigned: true})
+		tell(gateways.Notice{
+			Event: fmt.Sprint("real", i), Kind: fmt.Sprint("kind", i), Operation: p.Attempts[0].ID, Reference: fmt.Sprint("r", i), Unsigned: true,
+			Result: &gateways.Result{Outcome: gateways.Approved, Amount: eur("10.00")},
+		})
+	}
+	require.Len(t, w.inbox(gateways.NoticeQuery{Seller: "shop"}), 1)
+	require.Equal(t, 1, w.looks())
+	require.Empty(t, w.booked)
+	w.first.Pay(p.Attempts[0].ID)
+	w.work(time.Minute)
+	require.Equal(t, 2, w.looks(), "what came since is looked at a minute later")
+	require.Equal(t, gateways.PhasePaid, w.now(p).Phase)
+}
+
+// A customer who loads the page again and again neither has the payment given up nor makes
+// the statistics wrong.
+func TestReloadsDoNotCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *gateways.Options) { o.Give = 3 })
+	p := w.checkout("1")
+	due := w.now(p).Due
+	back := url.Values{"operation": {string(p.Attempts[0].ID)}}
+	for range 50 {
+		_, err := w.Returned(t.Context(), "first", back)
+		require.NoError(t, err)
+	}
+	require.Equal(t, due, w.now(p).Due, "the next look is not put off")
+	w.first.SetDown(true)
+	for range 50 {
+		_, err := w.Returned(t.Context(), "first", back)
+		require.NoError(t, err)
+	}
+	w.first.SetDown(false)
+	require.Nil(t, w.now(p).Parked)
+	require.Equal(t, 1, w.now(p).Attempts[0].Looks)
+	for range 3 {
+		w.work(7 * time.Hour)
+	}
+	w.first.Pay(p.Attempts[0].ID)
+	w.tell()
+	w.work(7 * time.Hour)
+	counts, err := w.Statistics(t.Context(), "first", w.clock.Now().Add(-48*time.Hour), w.clock.Now())
+	require.NoError(t, err)
+	got := map[string]int64{}
+	for _, c := range counts {
+		got[c.Outcome] += c.Number
+	}
+	require.Equal(t, map[string]int64{"pending": 1, "approved": 1}, got)
+}
