@@ -1,0 +1,2 @@
+// Package mailbox is mail in and out of the support desks.
+package mailbox
