@@ -82,7 +82,7 @@ func (i *IMAP) open(ctx context.Context, news func()) (*imapSession, error) {
 
 // ended is why a conversation has ended: the context, if that is done.
 func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return err
