@@ -135,6 +135,15 @@ func validAddress(s string) bool {
 	}) && strings.Count(s, "@") == 1
 }
 
+// returnPath is the sender that a server was told: null says that it was told of none.
+func returnPath(v string) (addr string, null bool) {
+	a := address(v)
+	if v = strings.Trim(strings.TrimSpace(v), "<> "); v == "" || strings.EqualFold(v, "mailer-daemon") {
+		return "", true
+	}
+	return a, false
+}
+
 // sender reads who has written: exactly one address.
 func sender(values []string) (addr, name string) {
 	if len(values) != 1 || len(values[0]) > maxField {

@@ -17,7 +17,8 @@ type Mail struct {
 	References []string // what it answers: In-Reply-To, then References from the last to the first
 	From       string   // the address; "": nobody, or several, stand there
 	Name       string   // that of the sender, as it gives it
-	Envelope   string   // the sender that the server was told, of Return-Path; "": nobody: a bounce
+	Envelope   string   // the sender that the server was told, by Return-Path, else From; "": unknown
+	NullSender bool     // the server was told of no sender: a bounce, or an answer by itself
 	To         []string // the addresses it was for, those that our server has noted first
 	Subject    string   // one line
 	Text       string   // the plain text, or else what the HTML says
@@ -104,18 +105,27 @@ func (m *Mail) word(name string) string {
 
 // machine reports whether a machine has sent the mail: an answer by itself, a report, a list.
 func (m *Mail) machine() bool {
-	switch support.MayReply(support.Received{EnvelopeFrom: m.Envelope, Header: m.Header, Most: 1}) {
+	switch m.mayReply() {
 	case support.NoReplyBounce, support.NoReplyMachine, support.NoReplyList:
 		return true
 	}
 	return false
 }
 
+// mayReply is [support.MayReply]: who is not known is not nobody.
+func (m *Mail) mayReply(own ...string) support.NoReply {
+	r := support.Received{EnvelopeFrom: m.Envelope, Header: m.Header, Own: own}
+	if r.EnvelopeFrom == "" && !m.NullSender {
+		r.EnvelopeFrom = "unknown@invalid"
+	}
+	return support.MayReply(r)
+}
+
 // answersItself reports whether the mail is a machine's answer to another mail: a bounce, a
 // receipt, a notice of somebody's holiday. Such a mail opens no ticket.
 func (m *Mail) answersItself() bool {
 	auto := m.word("Auto-Submitted")
-	return m.Envelope == "" || m.word("Content-Type") == "multipart/report" || auto == "auto-replied" || auto == "auto-notified" ||
+	return m.NullSender || m.word("Content-Type") == "multipart/report" || auto == "auto-replied" || auto == "auto-notified" ||
 		len(m.Header.Values("X-Autoreply")) > 0 || len(m.Header.Values("X-Autorespond")) > 0 || m.word("Precedence") == "auto_reply" ||
 		strings.HasPrefix(strings.ToLower(m.From), "mailer-daemon@")
 }

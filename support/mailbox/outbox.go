@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -277,7 +278,7 @@ func (b *Outbox) outcome(ctx context.Context, claimed *kept[outRow], failure err
 			r.State = outSent
 		case errors.Is(failure, ErrRefused) || !w.at.Add(wait).Before(r.At.Add(b.opt.GiveUp)):
 			r.State = outFailed
-			r.Fault = cut(line(failure.Error()), 500)
+			r.Fault = cut(line(strings.TrimPrefix(failure.Error(), ErrRefused.Error()+": ")), 500)
 			what := "The mail"
 			if r.Ack {
 				what = "The acknowledgement"

@@ -76,8 +76,9 @@ func (m *Mail) envelope() {
 	}
 	m.From, m.Name = sender(h.Values("From"))
 	if path := h.Values("Return-Path"); len(path) > 0 {
-		m.Envelope = address(path[0])
-	} else {
+		m.Envelope, m.NullSender = returnPath(path[0])
+	}
+	if m.Envelope == "" && !m.NullSender {
 		m.Envelope = m.From // the server has not said
 	}
 	m.To = addresses(h, "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To", "Cc")

@@ -373,8 +373,7 @@ func (in *incoming) acknowledge(ctx context.Context, ticket int64) error {
 	if in.opt.AckMost < 0 || !validAddress(in.From) || in.queue.Address == "" {
 		return nil
 	}
-	why := support.MayReply(support.Received{EnvelopeFrom: in.Envelope, Header: in.Header, Own: []string{in.queue.Address}})
-	if why != "" {
+	if in.mayReply(in.queue.Address) != "" {
 		return nil
 	}
 	ok, err := in.allowed(ctx, in.opt.AckMost, in.opt.AckWindow, "ack", in.seller, strings.ToLower(in.From))
