@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,7 +78,7 @@ func (i *IMAP) open(ctx context.Context, news func()) (*imapSession, error) {
 		_ = c.Close()
 		return nil, ended(ctx, fmt.Errorf("select %s: %w", i.folder(), err))
 	}
-	return &imapSession{c: c, validity: selected.UIDValidity, moveTo: i.MoveTo}, nil
+	return &imapSession{c: c, conn: conn, validity: selected.UIDValidity, moveTo: i.MoveTo}, nil
 }
 
 // ended is why a conversation has ended: the context, if that is done.
@@ -131,6 +132,7 @@ func (i *IMAP) Watch(ctx context.Context, after string) error {
 
 type imapSession struct {
 	c        *imapclient.Client
+	conn     net.Conn
 	validity uint32
 	moveTo   string
 }
@@ -189,7 +191,9 @@ func (s *imapSession) Fetch(ctx context.Context, e Entry, most int64) ([]byte, e
 	if uid == 0 {
 		return nil, ErrGone
 	}
-	cmd := s.c.Fetch(imap.UIDSetNum(uid), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}})
+	// One byte more than is taken, whatever the server says of the size.
+	section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Size: most + 1}}
+	cmd := s.c.Fetch(imap.UIDSetNum(uid), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
 	var raw []byte
 	found := false
 	for m := cmd.Next(); m != nil; m = cmd.Next() {
@@ -198,13 +202,15 @@ func (s *imapSession) Fetch(ctx context.Context, e Entry, most int64) ([]byte, e
 			if !ok || body.Literal == nil || found {
 				continue
 			}
-			if body.Literal.Size() > most {
-				_ = s.c.Close() // rather than read it
-				return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, body.Literal.Size())
-			}
 			var err error
-			if raw, err = io.ReadAll(io.LimitReader(body.Literal, most)); err != nil {
-				_ = s.c.Close()
+			if raw, err = io.ReadAll(io.LimitReader(body.Literal, most+1)); err == nil && body.Literal.Size() > most+1 {
+				err = fmt.Errorf("%w: %d bytes", ErrTooLarge, body.Literal.Size())
+			}
+			if err != nil {
+				// The client waits for the rest to be read: there is none once the line is cut.
+				_ = s.conn.Close()
+				_, _ = io.Copy(io.Discard, body.Literal)
+				_ = cmd.Close()
 				return nil, ended(ctx, err)
 			}
 			found = true
@@ -213,8 +219,11 @@ func (s *imapSession) Fetch(ctx context.Context, e Entry, most int64) ([]byte, e
 	if err := cmd.Close(); err != nil {
 		return nil, ended(ctx, err)
 	}
-	if !found {
+	switch {
+	case !found:
 		return nil, ErrGone
+	case int64(len(raw)) > most:
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
 	}
 	return raw, nil
 }

@@ -53,6 +53,11 @@ namespace inbox {
     auto = create
   }
 }
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
 service imap-login {
   inet_listener imap {
     port = %[4]d
@@ -82,6 +87,9 @@ func (m *Mail) writePostfix(addresses []string) error {
 	if err := m.write("etc/boxes", "%s", boxes.String()); err != nil {
 		return err
 	}
+	if err := m.write("etc/taken", "%s OK\n", Returns); err != nil {
+		return err
+	}
 	if err := m.write("etc/main.cf", `compatibility_level = 3.6
 maillog_file = /dev/stdout
 queue_directory = %[1]s/spool
@@ -105,6 +113,8 @@ recipient_delimiter = +
 default_transport = error:5.1.2 nothing leaves this machine
 relay_transport = error:5.1.2 nothing leaves this machine
 smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_reject_unlisted_recipient = no
+smtpd_recipient_restrictions = check_recipient_access texthash:%[1]s/etc/taken, reject_unlisted_recipient, permit
 smtpd_tls_security_level = may
 smtpd_tls_cert_file = %[1]s/cert.pem
 smtpd_tls_key_file = %[1]s/key.pem

@@ -3,7 +3,7 @@
 //
 // They listen on free ports of the loopback address, with a certificate of a made authority,
 // keep their files in a folder of their own, and end with the test. Mail for other domains
-// than the test's is returned: nothing leaves the machine.
+// than the test's is refused, or, for [Returns], returned: nothing leaves the machine.
 //
 // Where the programs are missing, or the test does not run as root, which both need to
 // start, the test is skipped, unless the environment variable CI is "true": then it fails.

@@ -22,6 +22,9 @@ import (
 // Password is that of each user.
 const Password = "for tests only"
 
+// Returns is a domain whose mail is taken, and then returned to its sender.
+const Returns = "returns.test"
+
 // Mail is a pair of servers with mailboxes.
 type Mail struct {
 	dir     *testserver.Folder
