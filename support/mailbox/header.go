@@ -21,12 +21,26 @@ const (
 	maxTitle    = 200     // bytes of a subject
 )
 
-// field is a field of a header as it came.
+// field is a field of a header as it came, unfolded.
 type field struct{ name, value string }
+
+// folded collects the lines of a field.
+type folded struct {
+	name  string
+	lines []string
+}
+
+func (f *folded) field() field { return field{f.name, strings.TrimSpace(strings.Join(f.lines, " "))} }
 
 // split separates the header of a mail from its body, and leaves out lines that are no
 // fields, such as the envelope of an mbox. A text without any field is all body.
 func split(raw []byte, l Limits, m *Mail) (fields []field, body []byte) {
+	var last *folded // nil: there is none yet, or the line before is no field
+	defer func() {
+		if last != nil {
+			fields = append(fields, last.field())
+		}
+	}()
 	rest := raw
 	for len(rest) > 0 {
 		line, next, _ := bytes.Cut(rest, []byte("\n"))
@@ -41,17 +55,23 @@ func split(raw []byte, l Limits, m *Mail) (fields []field, body []byte) {
 			return fields, next
 		case used+len(line) > l.Header || len(fields) >= maxFields:
 			m.fault(FaultHeader) // the rest is passed over
-		case (text[0] == ' ' || text[0] == '\t') && len(fields) > 0:
-			f := &fields[len(fields)-1]
-			f.value = strings.TrimSpace(f.value + " " + strings.TrimSpace(text))
+		case (text[0] == ' ' || text[0] == '\t') && last != nil:
+			last.lines = append(last.lines, strings.TrimSpace(text))
 		case colon && fieldName(name):
-			fields = append(fields, field{textproto.CanonicalMIMEHeaderKey(strings.TrimRight(name, " \t")), strings.TrimSpace(value)})
+			if last != nil {
+				fields = append(fields, last.field())
+			}
+			last = &folded{textproto.CanonicalMIMEHeaderKey(strings.TrimRight(name, " \t")), []string{strings.TrimSpace(value)}}
 		case first && strings.HasPrefix(text, "From "), strings.TrimSpace(text) == "":
-		case len(fields) == 0:
+		case len(fields) == 0 && last == nil:
 			m.fault(FaultHeader)
 			return nil, raw
 		default:
 			m.fault(FaultHeader)
+			if last != nil { // what continues this line is not of the field before it
+				fields = append(fields, last.field())
+				last = nil
+			}
 		}
 	}
 	return fields, nil

@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/emersion/go-message"
 	"github.com/emersion/go-message/charset"
@@ -43,7 +44,7 @@ func Parse(raw []byte, l Limits) *Mail {
 	said := p.part(e, err, 1)
 	m.Text = strings.TrimSpace(said.text())
 	if len(m.Text) > l.Text {
-		p.file("text.txt", "text/plain; charset=utf-8", []byte(m.Text))
+		p.file("text.txt", "text/plain; charset=utf-8", []byte(cut(m.Text, l.Size)))
 		m.Text = cut(m.Text, l.Text)
 	}
 	if p.dropped {
@@ -210,7 +211,7 @@ func (p *parser) leaf(e *message.Entity, kind string, params map[string]string) 
 	case kind == "text/plain" && !attached:
 		return said{plain: readable(content)}
 	case kind == "text/html" && !attached:
-		return said{html: htmlText(readable(content), p.l.Text)}
+		return said{html: htmlText(readable(content), p.l.Text+1)}
 	case kind == "message/delivery-status" || kind == "message/global-delivery-status":
 		p.m.Failed = failed(content)
 	}
@@ -228,6 +229,14 @@ func (p *parser) content(r io.Reader) []byte {
 	}
 	if len(content) > p.left {
 		content = content[:p.left]
+		for n := 1; n < utf8.UTFMax && n <= len(content); n++ { // no character is cut in two
+			if end := content[len(content)-n:]; utf8.RuneStart(end[0]) {
+				if !utf8.FullRune(end) {
+					content = content[:len(content)-n]
+				}
+				break
+			}
+		}
 		p.m.fault(FaultSize)
 	}
 	p.left -= len(content)
