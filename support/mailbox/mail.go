@@ -44,6 +44,7 @@ const (
 	FaultEncoding Fault = "encoding" // a content or a charset that cannot be decoded
 	FaultParts    Fault = "parts"    // parts that do not end, too many or too deep
 	FaultSize     Fault = "size"     // more content than is taken
+	FaultReader   Fault = "reader"   // the reader has failed: a fault of this package
 )
 
 // Failed is what a report says about a mail that was not delivered (RFC 3464).

@@ -40,9 +40,7 @@ func Parse(raw []byte, l Limits) *Mail {
 	m.Digest = digestOf(m.Header, body)
 
 	p := &parser{m: m, l: l, left: l.Size}
-	e, err := message.New(head, bytes.NewReader(body))
-	said := p.part(e, err, 1)
-	m.Text = strings.TrimSpace(said.text())
+	m.Text = strings.TrimSpace(p.read(head, body).text())
 	if len(m.Text) > l.Text {
 		p.file("text.txt", "text/plain; charset=utf-8", []byte(cut(m.Text, l.Size)))
 		m.Text = cut(m.Text, l.Text)
@@ -130,6 +128,18 @@ func (p *parser) instead() string {
 	return "No text."
 }
 
+// read reads all parts. A mail that ends the reader, which no test has found, must not end
+// the process, which would fetch it again: it is one that cannot be read.
+func (p *parser) read(head message.Header, body []byte) (all said) {
+	defer func() {
+		if recover() != nil {
+			p.m.fault(FaultReader)
+		}
+	}()
+	e, err := message.New(head, bytes.NewReader(body))
+	return p.part(e, err, 1)
+}
+
 // part reads a part and those in it. err is why it could not be decoded wholly.
 func (p *parser) part(e *message.Entity, err error, depth int) said {
 	if err != nil {
@@ -153,7 +163,7 @@ func (p *parser) part(e *message.Entity, err error, depth int) said {
 	case kind == "multipart/encrypted":
 		p.whole, p.sealed = true, true
 		return said{}
-	case family == "multipart" && depth > p.l.Depth:
+	case family == "multipart" && (depth > p.l.Depth || kind == family):
 		p.m.fault(FaultParts)
 		return said{}
 	case family == "multipart":
@@ -172,6 +182,10 @@ func (p *parser) multipart(e *message.Entity, kind string, depth int) said {
 		p.whole = true
 	}
 	r := e.MultipartReader()
+	if r == nil { // by the library's reading it is none
+		p.m.fault(FaultParts)
+		return all
+	}
 	for n := 0; ; n++ {
 		child, err := r.NextPart()
 		if errors.Is(err, io.EOF) {
