@@ -36,7 +36,7 @@ type Mail struct {
 	postfix *testserver.Process
 }
 
-const dovecot, postfix = "/usr/sbin/dovecot", "/usr/sbin/postfix"
+const dovecot, postfix, master = "/usr/sbin/dovecot", "/usr/sbin/postfix", "/usr/lib/postfix/sbin/master"
 
 // Start starts the servers with a mailbox for each address, and stops them when t ends. It
 // skips or fails t if it cannot.
@@ -49,7 +49,7 @@ func Start(t testing.TB, addresses ...string) *Mail {
 }
 
 func start(addresses []string) (*Mail, error) {
-	for _, p := range []string{dovecot, postfix, "/usr/lib/dovecot/pop3", "/usr/lib/dovecot/imap"} {
+	for _, p := range []string{dovecot, postfix, master, "/usr/lib/dovecot/pop3", "/usr/lib/dovecot/imap"} {
 		if !testserver.Executable(p) {
 			return nil, fmt.Errorf("%w: %s", testserver.ErrNoPrograms, p)
 		}
@@ -115,7 +115,11 @@ func (m *Mail) begin(addresses []string) (err error) {
 	if m.dovecot, err = m.dir.Start(m.answers("imap", "pop3"), dovecot, "-F", "-c", m.dir.File("dovecot.conf")); err != nil {
 		return err
 	}
-	m.postfix, err = m.dir.Start(m.answers("smtp"), postfix, "-c", m.dir.File("etc"), "start-fg")
+	if err := m.dir.Run(exec.Command(postfix, "-c", m.dir.File("etc"), "check")); err != nil { // makes the folders of the queue
+		return err
+	}
+	// Not by "postfix start-fg", which would stay between us and the server, and end without it.
+	m.postfix, err = m.dir.Start(m.answers("smtp"), master, "-c", m.dir.File("etc"), "-d", "-s")
 	return err
 }
 
