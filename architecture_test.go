@@ -61,6 +61,9 @@ var floors = map[string][]string{
 	"dns/dnstest/daemon":            {"internal/testserver"},
 	"gateways/internal/peertest":    {"gateways", "gateways/gatewaytest"},
 	"gateways/gatewaytest":          {"gateways", "storage/memory", "storage/storagetest/conformance"},
+	// Mail: a fake and a suite of mailboxes; real servers.
+	"support/mailbox/mailboxtest":        {"support", "storage/memory", "storage/storagetest/conformance"},
+	"support/mailbox/mailboxtest/daemon": {"internal/testserver"},
 	// The suite of drivers, besides that of stores.
 	"provisioning/provisioningtest": {"provisioning", "storage/memory", "storage/storagetest/conformance"},
 	// The machinery of suites, which all use.

@@ -32,6 +32,9 @@
 // [Manager.Report] has system errors become tickets of the host's queue, one for each
 // fingerprint, with a count.
 //
+// Package mailbox brings mail to the desks and theirs to customers; [Manager.Post] is its
+// handle.
+//
 // # Knowledge base
 //
 // Articles are Markdown with all their versions, for everybody, for customers or for the

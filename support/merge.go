@@ -29,7 +29,7 @@ func (a *Agent) Merge(ctx context.Context, number, into int64) error {
 		switch {
 		case number == into:
 			return tierhost.E("support.Merge", tierhost.KindInvalid, "same_ticket", nil)
-		case t.Account != to.Account:
+		case t.Account != to.Account || t.Contact != to.Contact:
 			return ErrForeign
 		case t.Upper != ref{} && to.Upper != ref{}, t.Lower != ref{} || to.Lower != ref{}, t.Fault != nil || to.Fault != nil:
 			return fmt.Errorf("%w: numbers %d and %d", ErrPassed, number, into)
@@ -140,7 +140,7 @@ func (a *Agent) Split(ctx context.Context, number int64, title string, messages 
 			return err
 		}
 		fresh := &ticketRow{Seller: a.seller, Ticket: Ticket{
-			Number: n, Queue: t.Queue, Account: t.Account, Title: title, Source: t.Source, Links: slices.Clone(t.Links), Priority: t.Priority,
+			Number: n, Queue: t.Queue, Account: t.Account, Contact: t.Contact, Title: title, Source: t.Source, Links: slices.Clone(t.Links), Priority: t.Priority,
 		}}
 		u.begin(fresh, &q.Queue)
 		for _, m := range copies {

@@ -94,6 +94,7 @@ const (
 	NoteWritten NoteKind = "written" // by somebody at the desk
 	NoteAnswer  NoteKind = "answer"  // the seller above has written it, to be used in an answer
 	NoteAbove   NoteKind = "above"   // what became of the ticket above
+	NoteMail    NoteKind = "mail"    // what machines have written by mail, and what became of mail
 )
 
 // Note is what a seller's desk keeps to itself. No read of a customer's returns one.

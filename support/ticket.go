@@ -33,10 +33,13 @@ type Ticket struct {
 	Number  int64   `json:"number"` // from 1, in the order in which the seller's tickets came
 	Queue   QueueID `json:"queue"`
 	Account string  `json:"account,omitempty"` // "": no customer's
-	Title   string  `json:"title"`
-	Source  Source  `json:"source"`
-	State   State   `json:"state"`
-	Owner   string  `json:"owner,omitempty"` // who works on it
+	// Contact is the address of the sender, in small letters, of a ticket that came by mail
+	// from nobody who has an account.
+	Contact string `json:"contact,omitempty"`
+	Title   string `json:"title"`
+	Source  Source `json:"source"`
+	State   State  `json:"state"`
+	Owner   string `json:"owner,omitempty"` // who works on it
 	// Sticky: the customer's reply goes back to the owner. Else it is for anybody.
 	Sticky bool     `json:"sticky,omitempty"`
 	Tags   []string `json:"tags,omitempty"` // sorted
@@ -152,6 +155,9 @@ func subjectOf(kind, seller string, number int64) string {
 
 func ticketKey(r ref) Key { return Key{"ticket", name(r.Seller, strconv.FormatInt(r.Number, 10))} }
 
+// asked reports whether somebody waits for answers: a customer, or who has written by mail.
+func (t *ticketRow) asked() bool { return t.Account != "" || t.Contact != "" }
+
 // group is the part of a queue that a state belongs to. Stored: these are names of lists.
 func (s State) group() string {
 	switch {
@@ -247,7 +253,7 @@ func (u *unit) act(ctx context.Context, t *ticketRow, what Act, by string) error
 	if what != ActTake {
 		t.CloseAt = time.Time{}
 	}
-	if what == ActAnswer && t.Answered.IsZero() && t.Account != "" {
+	if what == ActAnswer && t.Answered.IsZero() && t.asked() {
 		t.Answered = u.now
 		if err := u.fact(t, factAnswer, by); err != nil {
 			return err
@@ -304,9 +310,7 @@ type NewTicket struct {
 func (o *opening) check(m *Manager) error {
 	var issues tierhost.Issues
 	n := &o.NewTicket
-	if o.from.Role == RoleCustomer {
-		checkNeeded(&issues, "account", o.account)
-	}
+	o.checkSender(&issues)
 	checkWord(&issues, "account", o.account)
 	checkWord(&issues, "key", n.Key)
 	checkNeeded(&issues, "queue", string(n.Queue))
@@ -345,6 +349,8 @@ type opening struct {
 	onBehalf string
 	lower    ref
 	fault    *Fault
+	stranger bool   // it came by mail from nobody who has an account
+	contact  string // Ticket.Contact
 }
 
 // open makes a ticket with its first message. The number is drawn here: what follows in the
@@ -366,7 +372,7 @@ func (u *unit) open(ctx context.Context, o *opening) (*ticketRow, error) {
 		o.Source = SourcePanel
 	}
 	t := &ticketRow{Seller: o.seller, Lower: o.lower, Ticket: Ticket{
-		Number: number, Queue: q.ID, Account: o.account, Title: o.Title, Source: o.Source, Links: slices.Clone(o.Links),
+		Number: number, Queue: q.ID, Account: o.account, Contact: o.contact, Title: o.Title, Source: o.Source, Links: slices.Clone(o.Links),
 		Priority: q.Priority, OnBehalf: o.onBehalf, Fault: o.fault,
 	}}
 	u.begin(t, &q.Queue)
@@ -379,7 +385,7 @@ func (u *unit) open(ctx context.Context, o *opening) (*ticketRow, error) {
 // begin lets a new ticket wait in its queue.
 func (u *unit) begin(t *ticketRow, q *Queue) {
 	t.State, t.Growth, t.Opened, t.Since = StateNew, q.Growth, u.now, u.now
-	if q.FirstAnswer > 0 && t.Account != "" {
+	if q.FirstAnswer > 0 && t.asked() {
 		t.FirstBy = q.Hours.Add(u.now, q.FirstAnswer)
 	}
 	t.clock(u.now, q)

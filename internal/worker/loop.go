@@ -15,6 +15,8 @@ type Loop struct {
 	// Idle is how long it waits at the most, and after an error.
 	Idle   time.Duration
 	Jitter func(d time.Duration) time.Duration
+	// Wait waits for so long, or until ctx is done or there is news; nil: the time only.
+	Wait func(ctx context.Context, d time.Duration)
 	// Failed is told errors of Step and NextDue.
 	Failed func(ctx context.Context, err error)
 }
@@ -37,12 +39,21 @@ func (l Loop) Run(ctx context.Context) error {
 			l.Failed(ctx, err)
 			wait = l.Idle
 		}
-		timer := time.NewTimer(l.Jitter(wait))
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
+		pause := l.Wait
+		if pause == nil || err != nil {
+			pause = Pause
 		}
-		timer.Stop()
+		pause(ctx, l.Jitter(wait))
 	}
 	return ctx.Err()
+}
+
+// Pause waits for so long, or until ctx is done.
+func Pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }

@@ -68,3 +68,40 @@ func TestLoop(t *testing.T) {
 	require.Equal(t, []time.Duration{3 * time.Second, time.Minute, time.Minute}, waits)
 	require.Equal(t, []error{broken}, failed)
 }
+
+// While there is nothing to do the loop waits as it was told to, so that news can wake it;
+// after an error it waits for the time only.
+func TestLoopWaitsForNews(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	steps, waits := 0, 0
+	l := worker.Loop{
+		Step: func(context.Context) (bool, error) {
+			if steps++; steps == 2 {
+				return false, errors.New("the store is away")
+			}
+			return false, nil
+		},
+		NextDue: func(context.Context) (time.Time, error) { return time.Time{}, nil },
+		Now:     func() time.Time { return time.Unix(7, 0) },
+		Idle:    time.Hour,
+		Jitter: func(d time.Duration) time.Duration {
+			if steps == 2 {
+				return 0
+			}
+			return d
+		},
+		Wait: func(_ context.Context, d time.Duration) {
+			if waits++; waits == 2 {
+				cancel()
+			}
+			if d != time.Hour {
+				t.Errorf("it waits for %s", d)
+			}
+		},
+		Failed: func(context.Context, error) {},
+	}
+	require.ErrorIs(t, l.Run(ctx), context.Canceled)
+	require.Equal(t, 3, steps)
+}

@@ -1,0 +1,473 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/internal/worker"
+	"github.com/tierhost/tierhost/support"
+)
+
+// FetcherOptions are the settings of a [Fetcher]. The zero value works.
+type FetcherOptions struct {
+	// Address is the queue's that mail is for which names none.
+	Address string
+	// Poll is how often the mailbox is looked at; 0: a minute. After a failure it waits
+	// twice as long each time, up to Longest; 0: 15 minutes.
+	Poll, Longest time.Duration
+	// Batch is how many mails are fetched in a session; 0: 50.
+	Batch int
+	// Lease is how long a session may take; 0: 5 minutes.
+	Lease time.Duration
+	// Tries is after how many sessions that end at one mail it is set aside; 0: 5.
+	Tries int
+	// NoWatch: do not wait for the server to tell of new mail, where it can.
+	NoWatch bool
+}
+
+// Fetcher takes the mail of one mailbox. It is safe for concurrent use. Several, in one
+// process or many, may have one mailbox: one at a time works on it, and if two do, each
+// mail is still taken once.
+type Fetcher struct {
+	o       *Office
+	mailbox string
+	source  Source
+	opt     FetcherOptions
+	id      string
+}
+
+// Fetcher returns what takes the mail of a mailbox, under a name which stays the same.
+func (o *Office) Fetcher(mailbox string, source Source, opt FetcherOptions) (*Fetcher, error) {
+	var issues tierhost.Issues
+	if mailbox == "" || len(mailbox) > 200 || line(mailbox) != mailbox {
+		issues.Add("mailbox", "invalid_name", "1 to 200 bytes of one line")
+	}
+	if source == nil {
+		issues.Add("source", "required", "there is no source")
+	}
+	if err := issues.Err(); err != nil {
+		return nil, err
+	}
+	if opt.Batch <= 0 {
+		opt.Batch = 50
+	}
+	if opt.Tries <= 0 {
+		opt.Tries = 5
+	}
+	for _, d := range []struct {
+		at      *time.Duration
+		without time.Duration
+	}{{&opt.Poll, time.Minute}, {&opt.Longest, 15 * time.Minute}, {&opt.Lease, 5 * time.Minute}} {
+		if *d.at <= 0 {
+			*d.at = d.without
+		}
+	}
+	return &Fetcher{o, mailbox, source, opt, o.opt.IDs.NewID("fetch")}, nil
+}
+
+// boxRow is where a mailbox stands.
+type boxRow struct {
+	By       string    `json:"by,omitempty"` // whose lease it is
+	Until    time.Time `json:"until,omitzero"`
+	Next     time.Time `json:"next,omitzero"` // when it is looked at next
+	Position string    `json:"position,omitempty"`
+	// Turn counts how often the mailbox was begun anew.
+	Turn     int64     `json:"turn,omitempty"`
+	Looked   time.Time `json:"looked,omitzero"` // last, without a failure
+	Taken    int64     `json:"taken,omitempty"`
+	Failures int       `json:"failures,omitempty"` // in a row
+	Fault    string    `json:"fault,omitempty"`
+	// Stuck is the mail at which sessions have ended, Times how many in a row.
+	Stuck string `json:"stuck,omitempty"`
+	Times int    `json:"times,omitempty"`
+}
+
+// Aside is a mail that was not taken. It is in the mailbox still.
+type Aside struct {
+	ID        string    `json:"id"` // in the mailbox
+	At        time.Time `json:"at"`
+	Reason    Reason    `json:"reason"`
+	Detail    string    `json:"detail,omitempty"`
+	Size      int64     `json:"size,omitempty"`
+	From      string    `json:"from,omitempty"`
+	Subject   string    `json:"subject,omitempty"`
+	MessageID string    `json:"message_id,omitempty"`
+}
+
+func (f *Fetcher) boxKey() support.Key { return keyOf(kindBox, f.mailbox) }
+
+func (f *Fetcher) asideKey(turn int64, id string) support.Key {
+	return keyOf(kindAside, f.mailbox, strconv.FormatInt(turn, 10), id)
+}
+
+func (f *Fetcher) asideList(turn int64) string {
+	return "mail/aside/" + keyOf(kindAside, f.mailbox, strconv.FormatInt(turn, 10)).ID
+}
+
+// Step looks at the mailbox if that is due and nobody else does: it takes mails, up to a
+// batch of them, and reports whether there were any. What it has taken it marks in the
+// mailbox after the commit. A failure is noted, see [Fetcher.Status], and returned.
+func (f *Fetcher) Step(ctx context.Context) (worked bool, err error) {
+	box, err := f.claim(ctx)
+	if err != nil || box == nil {
+		return false, err
+	}
+	before := box.value
+	leased, cancel := context.WithTimeout(ctx, f.opt.Lease)
+	more, err := f.session(leased, &box.value)
+	cancel()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if released := f.release(ctx, &before, box.value, more, err); err == nil {
+		err = released
+	}
+	return err == nil && box.value.Taken > before.Taken, err
+}
+
+// claim leases the mailbox, if it is due.
+func (f *Fetcher) claim(ctx context.Context) (box *kept[boxRow], err error) {
+	err = f.o.update(ctx, "mailbox.Step", func(ctx context.Context, w *work) error {
+		box = nil
+		row, err := read[boxRow](ctx, w.rows, f.boxKey())
+		if err != nil {
+			return err
+		}
+		v := &row.value
+		if v.Next.After(w.at) || v.By != "" && v.By != f.id && v.Until.After(w.at) {
+			return nil
+		}
+		v.By, v.Until = f.id, w.at.Add(f.opt.Lease)
+		box = row
+		return row.write(ctx, w.rows)
+	})
+	if err != nil {
+		box = nil
+	}
+	return box, err
+}
+
+// release ends the lease and notes how far it came, unless another has the mailbox now:
+// that one begins where this one did.
+func (f *Fetcher) release(ctx context.Context, before *boxRow, now boxRow, more bool, failure error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return f.o.update(ctx, "mailbox.Step", func(ctx context.Context, w *work) error {
+		row, err := read[boxRow](ctx, w.rows, f.boxKey())
+		if err != nil || row.value.By != f.id || row.value.Turn != before.Turn {
+			return err
+		}
+		v := now
+		v.By, v.Until = "", time.Time{}
+		switch {
+		case failure == nil:
+			v.Failures, v.Fault, v.Looked, v.Next = 0, "", w.at, w.at.Add(f.opt.Poll)
+			if more {
+				v.Next = w.at
+			}
+		case errors.Is(failure, context.Canceled):
+			v.Next = w.at // it was stopped
+		default:
+			v.Failures++
+			v.Fault = cut(line(failure.Error()), 500)
+			v.Next = w.at.Add(worker.Doubled(f.opt.Poll, f.opt.Longest, v.Failures))
+		}
+		row.value = v
+		return row.write(ctx, w.rows)
+	})
+}
+
+// session takes mails, and reports whether there are more.
+func (f *Fetcher) session(ctx context.Context, box *boxRow) (more bool, err error) {
+	s, err := f.source.Open(ctx)
+	if err != nil {
+		return false, tierhost.Classify("mailbox.Open", err)
+	}
+	open := true
+	defer func() {
+		if open {
+			_ = s.Close()
+		}
+	}()
+	entries, more, err := f.list(ctx, s, box)
+	if err != nil {
+		return false, err
+	}
+	var taken []Entry
+	position := box.Position
+	failure := func() error {
+		for _, e := range entries {
+			done, err := f.take(ctx, s, box, e)
+			if err != nil {
+				return err
+			}
+			if done {
+				taken = append(taken, e)
+			}
+			if e.Position != "" {
+				position = e.Position
+			}
+		}
+		return nil
+	}()
+	if len(taken) > 0 {
+		if err := s.Done(ctx, taken); err != nil {
+			return false, tierhost.Classify("mailbox.Done", err)
+		}
+	}
+	open = false
+	if err := s.Close(); err != nil && failure == nil {
+		return false, tierhost.Classify("mailbox.Close", err)
+	}
+	// All in front of it is marked: it need not be looked at again.
+	box.Position = position
+	box.Taken += int64(len(taken))
+	return more && failure == nil, failure
+}
+
+// list returns the mails that are to be taken, without those that were set aside.
+func (f *Fetcher) list(ctx context.Context, s Session, box *boxRow) (some []Entry, more bool, err error) {
+	all, err := s.List(ctx, box.Position, f.opt.Batch)
+	if err != nil {
+		return nil, false, tierhost.Classify("mailbox.List", err)
+	}
+	const page = 500
+	for len(all) > 0 && len(some) < f.opt.Batch {
+		next := all[:min(len(all), page)]
+		all = all[len(next):]
+		keys := make([]support.Key, len(next))
+		for i, e := range next {
+			keys[i] = f.asideKey(box.Turn, e.ID)
+		}
+		var aside map[support.Key]*kept[Aside]
+		err := f.o.view(ctx, "mailbox.Step", func(ctx context.Context, w *work) (err error) {
+			aside, err = readAll[Aside](ctx, w.rows, keys)
+			return err
+		})
+		if err != nil {
+			return nil, false, err
+		}
+		for i, e := range next {
+			if aside[keys[i]] == nil {
+				some = append(some, e)
+			}
+		}
+	}
+	if len(some) > f.opt.Batch {
+		some, more = some[:f.opt.Batch], true
+	}
+	return some, more || len(all) > 0 || len(some) == f.opt.Batch, nil
+}
+
+// take takes a mail, and reports whether it is to be marked.
+func (f *Fetcher) take(ctx context.Context, s Session, box *boxRow, e Entry) (taken bool, err error) {
+	most := int64(f.o.opt.Limits.Size)
+	if e.Size > most {
+		return false, f.setAside(ctx, box, e, ReasonLarge, nil, nil)
+	}
+	if box.Stuck == e.ID && box.Times >= f.opt.Tries {
+		return false, f.setAside(ctx, box, e, ReasonUnread, nil, errors.New(box.Fault))
+	}
+	raw, err := s.Fetch(ctx, e, most)
+	switch {
+	case errors.Is(err, ErrGone):
+		return false, nil
+	case errors.Is(err, ErrTooLarge):
+		return false, f.setAside(ctx, box, e, ReasonLarge, nil, err)
+	case err != nil:
+		if box.Stuck != e.ID {
+			box.Stuck, box.Times = e.ID, 0
+		}
+		box.Times++
+		return false, tierhost.Classify("mailbox.Fetch", err)
+	}
+	r, err := f.o.Receive(ctx, Delivery{Mailbox: f.mailbox, Raw: raw, Address: f.opt.Address})
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		return false, f.setAside(ctx, box, e, ReasonLarge, nil, err)
+	case errors.Is(err, ErrNoQueue):
+		return false, f.setAside(ctx, box, e, ReasonNobody, raw, nil)
+	case refused(err):
+		return false, f.setAside(ctx, box, e, ReasonRefused, raw, err)
+	case err != nil:
+		return false, err
+	}
+	f.o.opt.Logger.InfoContext(ctx, "a mail was taken", "mailbox", f.mailbox, "outcome", r.Outcome, "reason", r.Reason, "seller", r.Seller,
+		"ticket", r.Ticket, "replayed", r.Replayed)
+	return true, nil
+}
+
+// setAside notes that a mail was not taken, and why. It stays in the mailbox.
+func (f *Fetcher) setAside(ctx context.Context, box *boxRow, e Entry, why Reason, raw []byte, cause error) error {
+	a := Aside{ID: e.ID, Reason: why, Size: e.Size}
+	if cause != nil {
+		a.Detail = cut(line(cause.Error()), 500)
+	}
+	if raw != nil {
+		m := Parse(raw, f.o.opt.Limits)
+		a.From, a.Subject, a.MessageID = m.From, m.Subject, m.MessageID
+	}
+	f.o.opt.Logger.WarnContext(ctx, "a mail was set aside", "mailbox", f.mailbox, "reason", why, "id", e.ID, "size", e.Size)
+	return f.o.update(ctx, "mailbox.Step", func(ctx context.Context, w *work) error {
+		row, err := read[Aside](ctx, w.rows, f.asideKey(box.Turn, e.ID))
+		if err != nil || row.there() {
+			return err
+		}
+		row.value = a
+		row.value.At = w.at
+		return row.write(ctx, w.rows, support.Place{List: f.asideList(box.Turn), Sort: sortOf(w.at)})
+	})
+}
+
+// Status is where a mailbox stands.
+type Status struct {
+	Looked   time.Time // when it was looked at last without a failure
+	Next     time.Time // when it is looked at next
+	Taken    int64     // mails, since it was first looked at
+	Failures int       // in a row
+	Fault    string    // the last, "" after a success
+	Aside    int64     // mails that were set aside
+	Dropped  []DroppedMail
+}
+
+// Status returns where the mailbox stands.
+func (f *Fetcher) Status(ctx context.Context) (s Status, err error) {
+	err = f.o.view(ctx, "mailbox.Status", func(ctx context.Context, w *work) error {
+		row, err := read[boxRow](ctx, w.rows, f.boxKey())
+		if err != nil {
+			return err
+		}
+		v := row.value
+		s = Status{Looked: v.Looked, Next: v.Next, Taken: v.Taken, Failures: v.Failures, Fault: v.Fault}
+		s.Aside, err = w.rows.Count(ctx, f.asideList(v.Turn))
+		return err
+	})
+	if err == nil {
+		s.Dropped, err = f.o.Dropped(ctx, f.mailbox)
+	}
+	return s, err
+}
+
+// Aside yields the mails that were set aside, the oldest first. An error ends the sequence.
+func (f *Fetcher) Aside(ctx context.Context) iter.Seq2[Aside, error] {
+	return func(yield func(Aside, error) bool) {
+		const size = 100
+		var after support.Cursor
+		for {
+			var page []Aside
+			err := f.o.view(ctx, "mailbox.Aside", func(ctx context.Context, w *work) error {
+				page = nil
+				box, err := read[boxRow](ctx, w.rows, f.boxKey())
+				if err != nil {
+					return err
+				}
+				rows, err := w.rows.List(ctx, f.asideList(box.value.Turn), after, size)
+				for _, l := range rows {
+					a, err := rowOf[Aside](l.Row)
+					if err != nil {
+						return err
+					}
+					after = l.Cursor()
+					page = append(page, a.value)
+				}
+				return err
+			})
+			if err != nil {
+				yield(Aside{}, err)
+				return
+			}
+			for _, a := range page {
+				if !yield(a, nil) {
+					return
+				}
+			}
+			if len(page) < size {
+				return
+			}
+		}
+	}
+}
+
+// Rewind has the whole mailbox looked at once more, with what was set aside, such as after
+// a queue got its address. What was taken is not taken again.
+func (f *Fetcher) Rewind(ctx context.Context) error {
+	return f.o.update(ctx, "mailbox.Rewind", func(ctx context.Context, w *work) error {
+		row, err := read[boxRow](ctx, w.rows, f.boxKey())
+		if err != nil {
+			return err
+		}
+		v := &row.value
+		v.Position, v.Next, v.Stuck, v.Times = "", time.Time{}, "", 0
+		v.Turn++
+		return row.write(ctx, w.rows)
+	})
+}
+
+// NextDue returns when the mailbox is to be looked at next.
+func (f *Fetcher) NextDue(ctx context.Context) (next time.Time, err error) {
+	err = f.o.view(ctx, "mailbox.NextDue", func(ctx context.Context, w *work) error {
+		row, err := read[boxRow](ctx, w.rows, f.boxKey())
+		if err != nil {
+			return err
+		}
+		if next = row.value.Next; row.value.By != "" && row.value.By != f.id && row.value.Until.After(next) {
+			next = row.value.Until // another is at it
+		}
+		return nil
+	})
+	return next, err
+}
+
+// Run calls [Fetcher.Step] again and again until ctx is done, whose error it returns. While
+// there is nothing to do it lets the server tell of new mail, if it is a [Watcher], or
+// waits. When something fails it logs that and waits.
+func (f *Fetcher) Run(ctx context.Context) error {
+	loop := worker.Loop{
+		Step: f.Step, NextDue: f.NextDue, Now: f.o.now, Idle: f.opt.Poll, Jitter: func(d time.Duration) time.Duration { return d },
+		Failed: func(ctx context.Context, err error) {
+			f.o.opt.Logger.ErrorContext(ctx, "mail is not fetched", "mailbox", f.mailbox, "error", err, "code", tierhost.CodeOf(err))
+		},
+	}
+	if w, ok := f.source.(Watcher); ok && !f.opt.NoWatch {
+		loop.Wait = func(ctx context.Context, d time.Duration) { f.watch(ctx, w, d) }
+	}
+	return loop.Run(ctx)
+}
+
+// watch waits until there is new mail, which is then due, but no longer than d.
+func (f *Fetcher) watch(ctx context.Context, w Watcher, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	var position string
+	err := f.o.view(ctx, "mailbox.Run", func(ctx context.Context, w *work) error {
+		row, err := read[boxRow](ctx, w.rows, f.boxKey())
+		if err == nil {
+			position = row.value.Position
+		}
+		return err
+	})
+	if err == nil {
+		err = w.Watch(ctx, position)
+	}
+	if err == nil {
+		err = f.o.update(ctx, "mailbox.Run", func(ctx context.Context, w *work) error {
+			row, err := read[boxRow](ctx, w.rows, f.boxKey())
+			if err != nil || !row.value.Next.After(w.at) {
+				return err
+			}
+			row.value.Next = w.at
+			return row.write(ctx, w.rows)
+		})
+	}
+	if err != nil && ctx.Err() == nil {
+		if !errors.Is(err, tierhost.ErrUnsupported) {
+			f.o.opt.Logger.WarnContext(ctx, "a mailbox is not watched", "mailbox", f.mailbox, "error", fmt.Sprint(err))
+		}
+		<-ctx.Done()
+	}
+}

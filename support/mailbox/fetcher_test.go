@@ -1,0 +1,261 @@
+package mailbox_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/support"
+	"github.com/tierhost/tierhost/support/mailbox"
+	"github.com/tierhost/tierhost/support/mailbox/mailboxtest"
+)
+
+func (w *world) fetcher(source mailbox.Source, change ...func(*mailbox.FetcherOptions)) *mailbox.Fetcher {
+	w.t.Helper()
+	o := mailbox.FetcherOptions{}
+	for _, c := range change {
+		c(&o)
+	}
+	f, err := w.office.Fetcher("inbox", source, o)
+	require.NoError(w.t, err)
+	return f
+}
+
+func numbered(n int) string {
+	return mailOf(alice, helpAddress, "Help", fmt.Sprint("mail ", n), fmt.Sprintf("Message-ID: <%d@example.org>", n))
+}
+
+// steps until there is nothing to do.
+func (w *world) fetch(f *mailbox.Fetcher) {
+	w.t.Helper()
+	for worked := true; worked; {
+		var err error
+		worked, err = f.Step(w.ctx)
+		require.NoError(w.t, err)
+	}
+}
+
+// Each mail is taken once and marked after it; what was taken is not fetched again.
+func TestFetch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &mailboxtest.Source{}
+	f := w.fetcher(s, func(o *mailbox.FetcherOptions) { o.Batch = 2 })
+	for n := range 5 {
+		s.Deliver(numbered(n))
+	}
+	w.fetch(f)
+	require.Equal(t, 5, w.tickets())
+	require.Zero(t, s.Waiting())
+	before := len(s.Calls())
+	for range 100 {
+		w.clock.Advance(time.Minute)
+		w.fetch(f)
+	}
+	for _, c := range s.Calls()[before:] {
+		require.NotContains(t, c, "fetch")
+	}
+	st, err := f.Status(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, mailbox.Status{Looked: w.clock.Now(), Next: w.clock.Now().Add(time.Minute), Taken: 5}, st)
+
+	// A server that numbers its mails anew has all of them fetched again, and none taken.
+	s.Renumber()
+	s.Deliver(numbered(5))
+	w.clock.Advance(time.Minute)
+	w.fetch(f)
+	require.Equal(t, 6, w.tickets())
+}
+
+// Whatever call fails, and whenever, each mail becomes one ticket and is marked in the end.
+func TestFetchWithFailures(t *testing.T) {
+	t.Parallel()
+	for _, call := range []string{"open", "list", "fetch", "done", "close"} {
+		for after := range 3 {
+			t.Run(fmt.Sprint(call, after), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				s := &mailboxtest.Source{}
+				f := w.fetcher(s, func(o *mailbox.FetcherOptions) { o.Batch = 2 })
+				for n := range 6 {
+					s.Deliver(numbered(n))
+				}
+				for range after {
+					s.Fail(call, nil)
+				}
+				s.Fail(call, errors.New("the line is dead"))
+				failed := 0
+				for range 20 {
+					if _, err := f.Step(w.ctx); err != nil {
+						failed++
+						st, err := f.Status(w.ctx)
+						require.NoError(t, err)
+						require.Equal(t, 1, st.Failures)
+						require.Contains(t, st.Fault, "the line is dead")
+						require.True(t, st.Next.After(w.clock.Now()))
+					}
+					w.clock.Advance(time.Minute)
+				}
+				require.Equal(t, 1, failed)
+				require.Equal(t, 6, w.tickets())
+				require.Zero(t, s.Waiting())
+			})
+		}
+	}
+}
+
+// What is too large is not fetched, what is for nobody is not taken: it stays, is listed
+// with the reason, and does not stand in the way of others. When a queue gets the address it
+// is taken.
+func TestSetAside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *mailbox.Options) { o.Limits.Size = 4 << 10 })
+	s := &mailboxtest.Source{}
+	f := w.fetcher(s)
+	huge := mailOf(alice, helpAddress, "Huge", strings.Repeat("x", 8<<10))
+	s.Deliver(huge)
+	s.DeliverSized(huge+"liar", 100)
+	s.Deliver(mailOf(alice, "sales@acme.test", "Offer", "Please.", "Message-ID: <offer@example.org>"))
+	s.Deliver(numbered(1))
+	w.fetch(f)
+	require.Equal(t, 1, w.tickets())
+	require.Equal(t, 3, s.Waiting())
+	require.NotContains(t, s.Calls(), "fetch 1")
+	var reasons []mailbox.Reason
+	for a, err := range f.Aside(w.ctx) {
+		require.NoError(t, err)
+		reasons = append(reasons, a.Reason)
+	}
+	require.ElementsMatch(t, []mailbox.Reason{mailbox.ReasonLarge, mailbox.ReasonLarge, mailbox.ReasonNobody}, reasons)
+	st, err := f.Status(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, int64(3), st.Aside)
+
+	w.queue("acme", support.Queue{ID: "sales", Name: "Sales", Address: "sales@acme.test", AutoClose: -1})
+	require.NoError(t, f.Rewind(w.ctx))
+	w.fetch(f)
+	require.Equal(t, 2, w.tickets(), "the other one, and nothing twice")
+	st, err = f.Status(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), st.Aside)
+}
+
+// A mail at which sessions end again and again is set aside, and those behind it are taken.
+func TestStuck(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &mailboxtest.Source{}
+	f := w.fetcher(s)
+	s.Deliver(numbered(1))
+	s.Deliver(numbered(2))
+	for range 5 {
+		s.Fail("fetch", errors.New("* BYE internal error"))
+	}
+	for range 5 {
+		_, err := f.Step(w.ctx)
+		require.Error(t, err)
+		w.clock.Advance(time.Hour)
+	}
+	w.fetch(f)
+	require.Equal(t, 1, w.tickets())
+	for a, err := range f.Aside(w.ctx) {
+		require.NoError(t, err)
+		require.Equal(t, mailbox.ReasonUnread, a.Reason)
+		require.Contains(t, a.Detail, "BYE internal error")
+	}
+}
+
+// While one process has the mailbox another leaves it alone; when its lease has ended,
+// because it was killed, the other one goes on. If both work, each mail is still one ticket.
+func TestLeases(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &mailboxtest.Source{}
+	s.Deliver(numbered(1))
+	inside, goOn := make(chan struct{}), make(chan struct{})
+	first := w.fetcher(slow{s, inside, goOn})
+	second := w.fetcher(s)
+	done := make(chan error, 1)
+	go func() {
+		_, err := first.Step(context.WithoutCancel(w.ctx))
+		done <- err
+	}()
+	<-inside
+	worked, err := second.Step(w.ctx)
+	require.NoError(t, err)
+	require.False(t, worked, "the other one has it")
+	due, err := second.NextDue(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, w.clock.Now().Add(5*time.Minute), due)
+	w.clock.Advance(5 * time.Minute)
+	worked, err = second.Step(w.ctx)
+	require.NoError(t, err)
+	require.True(t, worked)
+	s.Deliver(numbered(2))
+	close(goOn)
+	require.NoError(t, <-done)
+	w.clock.Advance(time.Minute)
+	w.fetch(second)
+	require.Equal(t, 2, w.tickets())
+	require.Zero(t, s.Waiting())
+}
+
+// slow is a source that waits as it is opened.
+type slow struct {
+	*mailboxtest.Source
+	inside, goOn chan struct{}
+}
+
+func (s slow) Open(ctx context.Context) (mailbox.Session, error) {
+	close(s.inside)
+	<-s.goOn
+	return s.Source.Open(ctx)
+}
+
+// Run takes what comes, told by the server, and ends with its context.
+func TestRunWatches(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &watched{news: make(chan struct{}, 1)}
+	f := w.fetcher(s, func(o *mailbox.FetcherOptions) { o.Poll = time.Hour })
+	ctx, cancel := context.WithCancel(w.ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	for n := range 3 {
+		s.Deliver(numbered(n))
+		s.news <- struct{}{}
+		require.Eventually(t, func() bool { return s.Waiting() == 0 }, 20*time.Second, time.Millisecond)
+	}
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.Equal(t, 3, w.tickets())
+}
+
+type watched struct {
+	mailboxtest.Source
+	news chan struct{}
+}
+
+func (s *watched) Watch(ctx context.Context, _ string) error {
+	select {
+	case <-s.news:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestFetcherNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"", "a\nb", strings.Repeat("x", 201)} {
+		_, err := w.office.Fetcher(name, &mailboxtest.Source{}, mailbox.FetcherOptions{})
+		require.ErrorIs(t, err, tierhost.ErrInvalid)
+	}
+}
