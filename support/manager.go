@@ -46,6 +46,9 @@ type Options struct {
 	// Indexer makes the index that a knowledge base is searched by; nil: [NewWordIndex]
 	// with English stems.
 	Indexer func(articles []Article) Index
+	// Words say what the words of tickets are, by which [Agent.FindTickets] finds them; nil in it:
+	// English. What was written before they are changed is found by what they were.
+	Words WordOptions
 	// Idle is how long [Manager.Run] waits at most when there is nothing to do; 0: a minute.
 	Idle time.Duration
 }
@@ -81,6 +84,7 @@ func NewManager(store Store, o Options) (*Manager, error) {
 	if o.Indexer == nil {
 		o.Indexer = func(articles []Article) Index { return NewWordIndex(articles, WordOptions{}) }
 	}
+	o.Words = o.Words.filled()
 	if o.Idle <= 0 {
 		o.Idle = time.Minute
 	}

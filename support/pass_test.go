@@ -208,7 +208,7 @@ func readAll(t *testing.T, d *desk, handle any, ids []string, seller string) []s
 		var made []any
 		switch typ {
 		case reflect.TypeFor[int64]():
-			made = []any{int64(1), int64(2)}
+			made = []any{int64(0), int64(1), int64(2)}
 		case reflect.TypeFor[int]():
 			return append(list, reflect.ValueOf(0), reflect.ValueOf(50))
 		case reflect.TypeFor[support.TicketQuery]():

@@ -14,26 +14,28 @@ import (
 var _ support.Store = (*Store)(nil)
 
 type supportStatements struct {
-	insert, update *statement // kind, id, version, doc: the version if it is written
-	dropPlaces     *statement // kind, id, lists and sorts that it keeps
-	addPlaces      *statement // the same
-	get            *statement // kinds, ids
-	list           *statement // list, sort, id, limit
-	count          *statement // list
-	draw           *statement // counter
+	insert     *statement // kinds, ids, docs: a row for each that is written
+	update     *statement // kind, id, version, doc: a row if it is written
+	dropPlaces *statement // kind, id, lists and sorts that it keeps
+	addPlaces  *statement // kinds, ids, lists, sorts
+	get        *statement // kinds, ids
+	list       *statement // list, sort, id, limit
+	count      *statement // list
+	draw       *statement // counter
 }
 
 func newSupportStatements(x sqlText) supportStatements {
 	const places = "unnest($3::text[], $4::text[]) AS c (list, sort)"
 	return supportStatements{
-		insert: x.statement(`INSERT INTO {{schema}}.support_rows (kind, id, version, doc) VALUES ($1::text, $2::text, $3::bigint, $4::json)
+		insert: x.statement(`INSERT INTO {{schema}}.support_rows (kind, id, version, doc)
+			SELECT kind, id, 1, doc::json FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS r (kind, id, doc, n) ORDER BY n
 			ON CONFLICT (kind, id) DO NOTHING RETURNING version`),
 		update: x.statement(`UPDATE {{schema}}.support_rows SET version = $3::bigint, doc = $4::json
 			WHERE kind = $1::text AND id = $2::text AND version = $3::bigint - 1 RETURNING version`),
 		dropPlaces: x.statement(`DELETE FROM {{schema}}.support_places p WHERE p.kind = $1::text AND p.id = $2::text AND NOT EXISTS
 			(SELECT FROM ` + places + ` WHERE c.list = p.list AND c.sort = p.sort)`),
 		addPlaces: x.statement(`INSERT INTO {{schema}}.support_places (kind, id, list, sort)
-			SELECT $1::text, $2::text, c.list, c.sort FROM ` + places + ` ON CONFLICT DO NOTHING`),
+			SELECT kind, id, list, sort FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS c (kind, id, list, sort) ON CONFLICT DO NOTHING`),
 		get: x.statement(`SELECT r.kind, r.id, r.version, r.doc FROM unnest($1::text[], $2::text[]) AS k (kind, id)
 			JOIN {{schema}}.support_rows r ON r.kind = k.kind AND r.id = k.id`),
 		// The limit is inside, and each row looked up by itself, so that a page is never made
@@ -73,29 +75,48 @@ func (r supportRows) Put(ctx context.Context, rows []support.Row) error {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	})
 	var send round
+	var fresh, all [4][]string // kind, id, doc; kind, id, list, sort
 	written := 0
+	count := func([][]byte) error { written++; return nil }
 	for i := range sorted {
 		row := &sorted[i]
-		var p, places params
-		p.text(row.Kind).text(row.ID).int(row.Version).text(string(row.Doc))
-		write := r.sql().update
 		if row.Version == 1 {
-			write = r.sql().insert
+			fresh[0], fresh[1], fresh[2] = append(fresh[0], row.Kind), append(fresh[1], row.ID), append(fresh[2], string(row.Doc))
 		}
-		send.add(write, p, func([][]byte) error { written++; return nil })
+		for _, at := range row.Places {
+			all[0], all[1], all[2], all[3] = append(all[0], row.Kind), append(all[1], row.ID), append(all[2], at.List), append(all[3], at.Sort)
+		}
+	}
+	if len(fresh[0]) > 0 {
+		var p params
+		for _, values := range fresh[:3] {
+			texts(&p, values)
+		}
+		send.add(r.sql().insert, p, count)
+	}
+	for i := range sorted {
+		row := &sorted[i]
+		if row.Version == 1 {
+			continue
+		}
+		var p, stays params
+		p.text(row.Kind).text(row.ID).int(row.Version).text(string(row.Doc))
+		send.add(r.sql().update, p, count)
 		var lists, sorts []string
 		for _, at := range row.Places {
 			lists, sorts = append(lists, at.List), append(sorts, at.Sort)
 		}
-		places.text(row.Kind).text(row.ID)
-		texts(&places, lists)
-		texts(&places, sorts)
-		if row.Version > 1 {
-			send.add(r.sql().dropPlaces, places, nil)
+		stays.text(row.Kind).text(row.ID)
+		texts(&stays, lists)
+		texts(&stays, sorts)
+		send.add(r.sql().dropPlaces, stays, nil)
+	}
+	if len(all[0]) > 0 {
+		var p params
+		for _, values := range all {
+			texts(&p, values)
 		}
-		if len(lists) > 0 {
-			send.add(r.sql().addPlaces, places, nil)
-		}
+		send.add(r.sql().addPlaces, p, nil)
 	}
 	if err := r.tx.run(ctx, op, &send, false); err != nil {
 		return err

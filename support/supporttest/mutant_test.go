@@ -141,7 +141,7 @@ func TestMutants(t *testing.T) {
 			}
 		}})
 	}
-	require.Equal(t, []string{"DESK-1", "DESK-2", "DESK-3", "MODEL-1", "TX-1", "TX-2", "TX-4", "DUR-1"}, conformance.Finds(t, supporttest.StoreRules(), all),
+	require.Equal(t, []string{"DESK-1", "DESK-2", "DESK-3", "DESK-4", "MODEL-1", "TX-1", "TX-2", "TX-4", "DUR-1"}, conformance.Finds(t, supporttest.StoreRules(), all),
 		"no store is broken in these yet")
 }
 
