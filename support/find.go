@@ -77,7 +77,9 @@ func (u *unit) tickets(ctx context.Context, seller string, numbers []int64) ([]T
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, t.Ticket)
+		if t.Erased.IsZero() {
+			all = append(all, t.Ticket)
+		}
 	}
 	return all, nil
 }

@@ -2,6 +2,7 @@ package support
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -39,7 +40,8 @@ type Options struct {
 	Parents Parents
 	// Blobs keep attachments; nil: the store does, in the transaction of their message.
 	Blobs Blobs
-	// MaxFile is how large an attachment may be, in bytes; 0: 10 MiB.
+	// MaxFile is how large an attachment may be, in bytes; 0: 10 MiB. Those of a message are
+	// together at most four times as large.
 	MaxFile int
 	// Biller bills custom jobs; nil: they cannot be billed.
 	Biller Biller
@@ -68,6 +70,9 @@ type Manager struct {
 func NewManager(store Store, o Options) (*Manager, error) {
 	if store == nil {
 		return nil, tierhost.E("support.NewManager", tierhost.KindInvalid, "no_store", nil)
+	}
+	if o.ErrorQueue != "" && o.Host == "" {
+		return nil, tierhost.E("support.NewManager", tierhost.KindInvalid, "no_host", errors.New("a queue for system errors is the host's"))
 	}
 	if o.Clock == nil {
 		o.Clock = tierhost.SystemClock()

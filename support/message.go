@@ -125,7 +125,7 @@ func entryPlace(of string, at time.Time, n int64) Place {
 // say adds a message to a ticket, which is to be written after it.
 func (u *unit) say(_ context.Context, t *ticketRow, m *Message) error {
 	t.Messages++
-	m.Ticket, m.Number, m.At = t.Number, t.Messages, u.now
+	m.Ticket, m.Number, m.At = t.Number, t.Messages, u.at(t)
 	u.event(t.Seller, t.subject(), MessageAdded{Ticket: t.Number, Message: m.Number, Role: m.From.Role, Account: t.Account})
 	return u.put(messageKey(t.ref(), m.Number), m, entryPlace(messageList(t.ref()), m.At, m.Number), unindexed(kindMessage, t.Seller, u.now))
 }
@@ -133,7 +133,7 @@ func (u *unit) say(_ context.Context, t *ticketRow, m *Message) error {
 // note adds a note to a ticket, which is to be written after it.
 func (u *unit) note(t *ticketRow, n *Note) error {
 	t.Notes++
-	n.Ticket, n.Number, n.At = t.Number, t.Notes, u.now
+	n.Ticket, n.Number, n.At = t.Number, t.Notes, u.at(t)
 	return u.put(noteKey(t.ref(), n.Number), n, entryPlace(noteList(t.ref()), n.At, n.Number), unindexed(kindNote, t.Seller, u.now))
 }
 
@@ -157,6 +157,9 @@ type Reply struct {
 	// As is the name that the customer sees; "": none but the seller's.
 	As   string
 	Mail Mail
+	// Seen is how many messages the ticket had when it was read; if another one was written
+	// since it is [ErrStale]. 0: it is not compared.
+	Seen int64
 }
 
 func (r *Reply) check(m *Manager) error {
