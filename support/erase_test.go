@@ -107,6 +107,12 @@ func TestErase(t *testing.T) {
 	require.NoError(t, ann.SaveDraft(d.ctx, one, "Dear alice"))
 	up, err := ann.PassUp(d.ctx, one, support.PassUp{Queue: "help", Title: "web3", Text: "slow", OnBehalf: "alice & co"})
 	require.NoError(t, err)
+	followed := []byte("what was asked further")
+	_, err = ann.Follow(d.ctx, one, support.Reply{Text: "and this", Files: []support.File{{Name: "f", Content: followed}}})
+	require.NoError(t, err)
+	_, content, err := host.File(d.ctx, up.Number, 2, 0)
+	require.NoError(t, err)
+	require.Equal(t, followed, content)
 	d.settle()
 	more := "alice1 once more" // it waits to be indexed
 	_, err = m.Customer("acme", "alice1").Reply(d.ctx, one, support.Reply{Text: more})
@@ -121,6 +127,9 @@ func TestErase(t *testing.T) {
 	require.Empty(t, w.shows(t, "alice", base64.StdEncoding.EncodeToString(mine)))
 	d.settle()
 	require.Empty(t, w.shows(t, "alice"))
+	for _, said := range w.shows(t, base64.StdEncoding.EncodeToString(followed)) {
+		require.Contains(t, said, "blob host/", "the seller above has it, and nobody else")
+	}
 	require.Equal(t, []int64{bobs}, numbers(t, ann, "name", 9), "nor is it found")
 
 	erased := d.ticket(ann, one)
@@ -140,7 +149,7 @@ func TestErase(t *testing.T) {
 	require.Empty(t, all(t, ann.Notes(d.ctx, one)))
 
 	require.Equal(t, []int64{bobs}, numbers(t, ann, "bobname", 9))
-	_, content, err := ann.File(d.ctx, bobs, 1, 0)
+	_, content, err = ann.File(d.ctx, bobs, 1, 0)
 	require.NoError(t, err)
 	require.Equal(t, shared, content, "another one has it too")
 	require.NoError(t, second(ann.Erase(d.ctx, bobs)))
