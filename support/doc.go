@@ -21,7 +21,7 @@
 // hours ([Hours]); the time for the solution stands still while the ticket waits for the
 // customer. [Agent.PickUp] and [Agent.Assign] are one conditional update: of two at once one
 // gets the ticket. [Agent.Merge] and [Agent.Split] lose nothing. [Agent.FindTickets] finds
-// them by words.
+// them by words. [Agent.Erase] takes out what was written to one, for good.
 //
 // # Tiers
 //
