@@ -226,8 +226,11 @@ func (a *Agent) Set(ctx context.Context, number int64, s Settings) error {
 			t.Queue, t.Growth = q.ID, q.Growth
 			u.event(t.Seller, t.subject(), TicketChanged{Ticket: t.Number, From: t.State, To: t.State, Queue: t.Queue, Owner: t.Owner, By: a.person})
 		}
-		if s.Title != nil {
+		if s.Title != nil && *s.Title != t.Title {
 			t.Title = *s.Title
+			if err := u.retitled(ctx, t); err != nil {
+				return err
+			}
 		}
 		if s.Priority != nil {
 			t.Priority = *s.Priority

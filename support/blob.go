@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/tierhost/tierhost"
 )
@@ -26,7 +27,7 @@ type Blobs interface {
 
 // File is an attachment that is to be added.
 type File struct {
-	Name    string // without a folder
+	Name    string // what is in front of a slash is left out
 	Type    string // media type, as the sender says
 	Content []byte
 }
@@ -44,6 +45,7 @@ func checkFiles(issues *tierhost.Issues, path string, files []File, most int) {
 		issues.Add(path, "too_many", "more than %d files", maxFiles)
 		return
 	}
+	all := 0
 	for i, f := range files {
 		at := tierhost.Path(path, i)
 		checkNeeded(issues, tierhost.Path(at, "name"), f.Name)
@@ -51,6 +53,10 @@ func checkFiles(issues *tierhost.Issues, path string, files []File, most int) {
 		if len(f.Content) > most {
 			issues.Add(tierhost.Path(at, "content"), "too_large", "more than %d bytes", most)
 		}
+		all += len(f.Content)
+	}
+	if all > filesTogether*most {
+		issues.Add(path, "too_large", "together more than %d bytes", filesTogether*most)
 	}
 }
 
@@ -75,6 +81,39 @@ type blobRow struct {
 
 func blobKey(seller, digest string) Key { return Key{"blob", name(seller, digest)} }
 
+// fileRow is how many attachments have a content: of a seller in the store, of all in Blobs.
+// Who adds one and who erases one both write it, so that neither overlooks the other.
+type fileRow struct {
+	Count int64 `json:"count"`
+}
+
+func (u *unit) fileKey(seller, digest string) Key {
+	if u.m.opt.Blobs != nil {
+		return Key{"file", digest}
+	}
+	return Key{"file", name(seller, digest)}
+}
+
+// hold counts attachments that a seller has more, or with -1 less, and returns those whose
+// content nobody has.
+func (u *unit) hold(ctx context.Context, seller string, refs []FileRef, more int64) (unused []string, err error) {
+	for _, f := range refs {
+		k := u.fileKey(seller, f.Digest)
+		row, _, err := find[fileRow](ctx, u, k)
+		if err != nil {
+			return nil, err
+		}
+		row.Count = max(row.Count+more, 0)
+		if err := u.put(k, row); err != nil {
+			return nil, err
+		}
+		if row.Count == 0 && more < 0 {
+			unused = append(unused, f.Digest)
+		}
+	}
+	return unused, nil
+}
+
 // handOver gives attachments to Options.Blobs, before the transaction.
 func (m *Manager) handOver(ctx context.Context, files []File) error {
 	if m.opt.Blobs == nil {
@@ -88,24 +127,14 @@ func (m *Manager) handOver(ctx context.Context, files []File) error {
 	return nil
 }
 
-// keepFiles keeps attachments in the store, if no Blobs have them, and returns what messages say
-// of them.
+// keepFiles keeps attachments in the store, if no Blobs have them, and returns what a message
+// says of them.
 func (u *unit) keepFiles(ctx context.Context, seller string, files []File) ([]FileRef, error) {
 	var refs []FileRef
 	for _, f := range files {
-		digest := digestOf(f.Content)
-		refs = append(refs, FileRef{f.Name, f.Type, int64(len(f.Content)), digest})
-		if u.m.opt.Blobs != nil {
-			continue
-		}
-		k := blobKey(seller, digest)
-		if _, there, err := find[blobRow](ctx, u, k); err != nil || there {
-			if err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if err := u.put(k, blobRow{bytes.Clone(f.Content)}); err != nil {
+		ref := FileRef{fileName(f.Name), f.Type, int64(len(f.Content)), digestOf(f.Content)}
+		refs = append(refs, ref)
+		if err := u.keepFile(ctx, seller, ref, func() (blobRow, error) { return blobRow{bytes.Clone(f.Content)}, nil }); err != nil {
 			return nil, err
 		}
 	}
@@ -114,28 +143,47 @@ func (u *unit) keepFiles(ctx context.Context, seller string, files []File) ([]Fi
 
 // lendFiles lets the messages of another seller have attachments of a seller's.
 func (u *unit) lendFiles(ctx context.Context, from, to string, refs []FileRef) error {
-	if u.m.opt.Blobs != nil || from == to {
-		return nil
-	}
 	for _, f := range refs {
-		_, there, err := find[blobRow](ctx, u, blobKey(to, f.Digest))
+		err := u.keepFile(ctx, to, f, func() (b blobRow, err error) {
+			b, _, err = find[blobRow](ctx, u, blobKey(from, f.Digest))
+			return b, err
+		})
 		if err != nil {
 			return err
 		}
-		if there {
-			continue
-		}
-		b, there, err := find[blobRow](ctx, u, blobKey(from, f.Digest))
+	}
+	return nil
+}
+
+// keepFile counts an attachment of a seller, and keeps its content in the store unless it is there or Blobs have it.
+func (u *unit) keepFile(ctx context.Context, seller string, f FileRef, content func() (blobRow, error)) error {
+	if u.m.opt.Blobs == nil {
+		old, there, err := find[blobRow](ctx, u, blobKey(seller, f.Digest))
 		if err != nil {
 			return err
 		}
-		if there {
-			if err := u.put(blobKey(to, f.Digest), b); err != nil {
+		if !there || int64(len(old.Content)) != f.Size { // it was erased
+			b, err := content()
+			if err != nil {
+				return err
+			}
+			if err := u.put(blobKey(seller, f.Digest), b); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	_, err := u.hold(ctx, seller, []FileRef{f}, 1)
+	return err
+}
+
+// fileName is the name of an attachment without a folder, whatever the sender says: hosts
+// use it to save the file.
+func fileName(said string) string {
+	base := said[strings.LastIndexAny(said, `/\`)+1:]
+	if strings.Trim(base, ". ") == "" {
+		return "file"
+	}
+	return base
 }
 
 // content returns an attachment, whose reference was found in what the reader may see.

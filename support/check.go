@@ -12,7 +12,9 @@ const (
 	maxWord  = 255     // bytes of an ID, a name, a title
 	maxText  = 1 << 18 // bytes of a message
 	maxFiles = 20      // of a message
-	maxList  = 100     // of what is listed with one ticket, message or job
+	// filesTogether is how many of the largest files a message may have.
+	filesTogether = 4
+	maxList       = 100 // of what is listed with one ticket, message or job
 )
 
 // checkWord finds the faults of a short text of one line, which may be missing.

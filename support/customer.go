@@ -3,6 +3,7 @@ package support
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strconv"
 )
@@ -115,6 +116,12 @@ func (m *Manager) write(
 		t, err := ticket(ctx, u)
 		if err != nil {
 			return err
+		}
+		if !t.Erased.IsZero() {
+			return fmt.Errorf("%w: number %d", ErrErased, t.Number)
+		}
+		if r.Seen != 0 && t.Messages != r.Seen {
+			return fmt.Errorf("%w: there are %d messages", ErrStale, t.Messages)
 		}
 		files, err := u.keepFiles(ctx, seller, r.Files)
 		if err != nil {

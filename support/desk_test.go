@@ -65,6 +65,16 @@ func (d *desk) answer(a *support.Agent, number int64, text string) {
 	require.NoError(d.t, err)
 }
 
+// settle does all that is due.
+func (d *desk) settle() {
+	d.t.Helper()
+	for worked := true; worked; {
+		var err error
+		worked, err = d.m.Step(d.ctx)
+		require.NoError(d.t, err)
+	}
+}
+
 func (d *desk) ticket(a *support.Agent, number int64) support.Ticket {
 	d.t.Helper()
 	t, err := a.Ticket(d.ctx, number)

@@ -20,7 +20,8 @@
 // does not change with time. Targets for the first answer and the solution are in business
 // hours ([Hours]); the time for the solution stands still while the ticket waits for the
 // customer. [Agent.PickUp] and [Agent.Assign] are one conditional update: of two at once one
-// gets the ticket. [Agent.Merge] and [Agent.Split] lose nothing.
+// gets the ticket. [Agent.Merge] and [Agent.Split] lose nothing. [Agent.FindTickets] finds
+// them by words. [Agent.Erase] takes out what was written to one, for good.
 //
 // # Tiers
 //
@@ -57,8 +58,8 @@
 // for a key, within its mailbox. Files go to [Blobs] before the transaction, or, without any, into the store
 // with the message.
 //
-// [Manager.Step] closes tickets that were answered long enough ago; [Manager.Run] is a loop
-// of it.
+// [Manager.Step] closes tickets that were answered long enough ago, and keeps the index of
+// their words; [Manager.Run] is a loop of it.
 //
 // # Implementing a store
 //

@@ -22,6 +22,11 @@ func draftKey(r ref, person string) Key {
 	return Key{"draft", name(r.Seller, strconv.FormatInt(r.Number, 10), person)}
 }
 
+// ticketDrafts has all drafts of a ticket.
+func ticketDrafts(r ref) string {
+	return name("ticket drafts", r.Seller, strconv.FormatInt(r.Number, 10))
+}
+
 // SaveDraft keeps what the person is about to answer; "" throws it away.
 func (a *Agent) SaveDraft(ctx context.Context, number int64, text string) error {
 	var issues tierhost.Issues
@@ -42,7 +47,7 @@ func (a *Agent) SaveDraft(ctx context.Context, number int64, text string) error 
 		d := Draft{Ticket: number, Text: text, At: u.now}
 		var places []Place
 		if text != "" {
-			places = []Place{{name("drafts", a.seller, a.person), numberSort(number)}}
+			places = []Place{{name("drafts", a.seller, a.person), numberSort(number)}, {ticketDrafts(t.ref()), a.person}}
 		}
 		return u.put(k, d, places...)
 	})

@@ -27,6 +27,8 @@ var (
 	ErrState error = tierhost.E("support", tierhost.KindPrecondition, "wrong_state", nil)
 	// ErrMerged: the ticket was merged into another one.
 	ErrMerged error = tierhost.E("support", tierhost.KindPrecondition, "merged", nil)
+	// ErrErased: what was written to the ticket was erased; nothing more is.
+	ErrErased error = tierhost.E("support", tierhost.KindPrecondition, "erased", nil)
 	// ErrForeign: tickets of different customers are not merged.
 	ErrForeign error = tierhost.E("support", tierhost.KindDenied, "other_customer", nil)
 	// ErrNoParent: nobody is above the seller.

@@ -65,6 +65,13 @@ type TicketsMerged struct {
 	By     string `json:"by,omitempty"`
 }
 
+// TicketErased is the event "support.ticket.erased": what was written to it is gone, and who
+// keeps copies drops them too.
+type TicketErased struct {
+	Ticket int64  `json:"ticket"`
+	By     string `json:"by,omitempty"`
+}
+
 // FaultReported is the event "support.fault.reported": a system error has come, for the
 // Count-th time.
 type FaultReported struct {
@@ -97,6 +104,7 @@ func (MessageAdded) event() (string, int)    { return "support.message.added", 1
 func (TicketPassed) event() (string, int)    { return "support.ticket.passed", 1 }
 func (AnswerFromAbove) event() (string, int) { return "support.ticket.answered_above", 1 }
 func (TicketsMerged) event() (string, int)   { return "support.ticket.merged", 1 }
+func (TicketErased) event() (string, int)    { return "support.ticket.erased", 1 }
 func (FaultReported) event() (string, int)   { return "support.fault.reported", 1 }
 func (ArticleChanged) event() (string, int)  { return "support.article.changed", 1 }
 func (JobChanged) event() (string, int)      { return "support.job.changed", 1 }
@@ -112,7 +120,7 @@ func form[T EventData]() event.Form[EventData] {
 func eventForms() []event.Form[EventData] {
 	return []event.Form[EventData]{
 		form[TicketOpened](), form[TicketChanged](), form[MessageAdded](), form[TicketPassed](), form[AnswerFromAbove](),
-		form[TicketsMerged](), form[FaultReported](), form[ArticleChanged](), form[JobChanged](),
+		form[TicketsMerged](), form[TicketErased](), form[FaultReported](), form[ArticleChanged](), form[JobChanged](),
 	}
 }
 

@@ -38,6 +38,7 @@ func TestEvents(t *testing.T) {
 			support.AnswerFromAbove{Ticket: 1, Note: 3, State: support.StateWaiting},
 		},
 		{"support.ticket.merged", `{"ticket":1,"into":2,"by":"ann"}`, support.TicketsMerged{Ticket: 1, Into: 2, By: "ann"}},
+		{"support.ticket.erased", `{"ticket":1,"by":"ann"}`, support.TicketErased{Ticket: 1, By: "ann"}},
 		{
 			"support.fault.reported", `{"ticket":1,"fingerprint":"f","count":2,"at":"2031-05-01T12:00:00Z"}`,
 			support.FaultReported{Ticket: 1, Fingerprint: "f", Count: 2, At: start()},

@@ -71,6 +71,7 @@ type Job struct {
 	// Status is what the customer is told, Remarks what the desk keeps to itself.
 	Status  string    `json:"status,omitempty"`
 	Remarks string    `json:"remarks,omitempty"`
+	Notes   int64     `json:"notes,omitempty"` // how many there are: [Agent.JobNotes]
 	Opened  time.Time `json:"opened"`
 	Changed time.Time `json:"changed"`
 }
@@ -179,6 +180,11 @@ func jobKey(id JobID) Key { return Key{"job", name(string(id))} }
 func (u *unit) putJob(j *jobRow) error {
 	j.Revision++
 	j.Changed = u.now
+	return u.keepJob(j)
+}
+
+// keepJob writes a job that is as it was to those who have read it.
+func (u *unit) keepJob(j *jobRow) error {
 	at := latestFirst(j.Opened)
 	places := []Place{{name("jobs", j.Seller), at}, {name("jobs", j.Seller, j.Account), at}}
 	if j.Served {

@@ -2,6 +2,7 @@ package support
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -39,13 +40,17 @@ type Options struct {
 	Parents Parents
 	// Blobs keep attachments; nil: the store does, in the transaction of their message.
 	Blobs Blobs
-	// MaxFile is how large an attachment may be, in bytes; 0: 10 MiB.
+	// MaxFile is how large an attachment may be, in bytes; 0: 10 MiB. Those of a message are
+	// together at most four times as large.
 	MaxFile int
 	// Biller bills custom jobs; nil: they cannot be billed.
 	Biller Biller
 	// Indexer makes the index that a knowledge base is searched by; nil: [NewWordIndex]
 	// with English stems.
 	Indexer func(articles []Article) Index
+	// Words say what the words of tickets are, by which [Agent.FindTickets] finds them; nil in it:
+	// English. What was written before they are changed is found by what they were.
+	Words WordOptions
 	// Idle is how long [Manager.Run] waits at most when there is nothing to do; 0: a minute.
 	Idle time.Duration
 }
@@ -66,6 +71,9 @@ func NewManager(store Store, o Options) (*Manager, error) {
 	if store == nil {
 		return nil, tierhost.E("support.NewManager", tierhost.KindInvalid, "no_store", nil)
 	}
+	if o.ErrorQueue != "" && o.Host == "" {
+		return nil, tierhost.E("support.NewManager", tierhost.KindInvalid, "no_host", errors.New("a queue for system errors is the host's"))
+	}
 	if o.Clock == nil {
 		o.Clock = tierhost.SystemClock()
 	}
@@ -81,6 +89,7 @@ func NewManager(store Store, o Options) (*Manager, error) {
 	if o.Indexer == nil {
 		o.Indexer = func(articles []Article) Index { return NewWordIndex(articles, WordOptions{}) }
 	}
+	o.Words = o.Words.filled()
 	if o.Idle <= 0 {
 		o.Idle = time.Minute
 	}

@@ -11,11 +11,13 @@ import (
 
 // Merge makes a ticket part of another one of the same customer: its messages and notes are
 // read there, its tags and links are that one's too, and it is closed. Nothing is moved or
-// deleted, and nothing undoes it. If one of the two was passed up, the other one then is. Two
-// that were both passed up are not merged, nor is one that came from below or stands for
-// system errors.
+// deleted, and nothing undoes it. If one of the two was passed up, the other one then is. If
+// both were, the ticket above of the one that is closed is closed too; what is still answered
+// there comes to the other one. One that came from below or stands for system errors is not
+// merged.
 //
-// It fails with [ErrNoTicket], [ErrMerged], [ErrForeign] and [ErrPassed].
+// It fails with [ErrNoTicket], [ErrMerged], [ErrForeign], [ErrPassed], and with
+// tierhost.ErrLimited (code too_many) where the parts, tags or links would be more than 100.
 func (a *Agent) Merge(ctx context.Context, number, into int64) error {
 	return a.m.transact(ctx, "support.Merge", func(ctx context.Context, u *unit) error {
 		t, err := u.live(ctx, a.ref(number))
@@ -31,7 +33,7 @@ func (a *Agent) Merge(ctx context.Context, number, into int64) error {
 			return tierhost.E("support.Merge", tierhost.KindInvalid, "same_ticket", nil)
 		case t.Account != to.Account || t.Contact != to.Contact:
 			return ErrForeign
-		case t.Upper != ref{} && to.Upper != ref{}, t.Lower != ref{} || to.Lower != ref{}, t.Fault != nil || to.Fault != nil:
+		case t.Lower != ref{} || to.Lower != ref{}, t.Fault != nil || to.Fault != nil:
 			return fmt.Errorf("%w: numbers %d and %d", ErrPassed, number, into)
 		case len(to.From)+len(t.From)+1 > maxList:
 			return tierhost.E("support.Merge", tierhost.KindLimited, "too_many", nil)
@@ -43,13 +45,25 @@ func (a *Agent) Merge(ctx context.Context, number, into int64) error {
 				to.Links = append(to.Links, l)
 			}
 		}
+		if len(to.Tags) > maxList || len(to.Links) > maxList {
+			return tierhost.E("support.Merge", tierhost.KindLimited, "too_many", nil)
+		}
 		if t.Upper != (ref{}) {
 			upper, err := u.ticket(ctx, t.Upper)
 			if err != nil {
 				return err
 			}
 			upper.Lower = to.ref()
-			to.Upper, to.Above = t.Upper, t.Above
+			if to.Upper == (ref{}) {
+				to.Upper, to.Above = t.Upper, t.Above
+			} else if !upper.State.Done() {
+				if err := u.act(ctx, upper, ActClose, ""); err != nil {
+					return err
+				}
+				if err := u.endAbove(ctx, upper); err != nil {
+					return err
+				}
+			}
 			t.Upper, t.Above = ref{}, 0
 			if err := u.putTicket(upper); err != nil {
 				return err
@@ -144,6 +158,9 @@ func (a *Agent) Split(ctx context.Context, number int64, title string, messages 
 		}}
 		u.begin(fresh, &q.Queue)
 		for _, m := range copies {
+			if _, err := u.hold(ctx, a.seller, m.Files, 1); err != nil {
+				return err
+			}
 			if err := u.say(ctx, fresh, m); err != nil {
 				return err
 			}

@@ -108,8 +108,8 @@ type Note struct {
 	Files  []FileRef `json:"files,omitempty"`
 }
 
-func messageKey(r ref, n int64) Key { return Key{"message", entryID(r, n)} }
-func noteKey(r ref, n int64) Key    { return Key{"note", entryID(r, n)} }
+func messageKey(r ref, n int64) Key { return Key{kindMessage, entryID(r, n)} }
+func noteKey(r ref, n int64) Key    { return Key{kindNote, entryID(r, n)} }
 
 func entryID(r ref, n int64) string {
 	return name(r.Seller, strconv.FormatInt(r.Number, 10), strconv.FormatInt(n, 10))
@@ -118,19 +118,24 @@ func entryID(r ref, n int64) string {
 func messageList(r ref) string { return name("messages", r.Seller, strconv.FormatInt(r.Number, 10)) }
 func noteList(r ref) string    { return name("notes", r.Seller, strconv.FormatInt(r.Number, 10)) }
 
+// entryPlace is where a message or note stands among those of its ticket.
+func entryPlace(of string, at time.Time, n int64) Place {
+	return Place{of, timeSort(at) + numberSort(n)}
+}
+
 // say adds a message to a ticket, which is to be written after it.
 func (u *unit) say(_ context.Context, t *ticketRow, m *Message) error {
 	t.Messages++
-	m.Ticket, m.Number, m.At = t.Number, t.Messages, u.now
+	m.Ticket, m.Number, m.At = t.Number, t.Messages, u.at(t)
 	u.event(t.Seller, t.subject(), MessageAdded{Ticket: t.Number, Message: m.Number, Role: m.From.Role, Account: t.Account})
-	return u.put(messageKey(t.ref(), m.Number), m, Place{messageList(t.ref()), timeSort(m.At) + numberSort(m.Number)})
+	return u.put(messageKey(t.ref(), m.Number), m, entryPlace(messageList(t.ref()), m.At, m.Number), unindexed(kindMessage, t.Seller, u.now))
 }
 
 // note adds a note to a ticket, which is to be written after it.
 func (u *unit) note(t *ticketRow, n *Note) error {
 	t.Notes++
-	n.Ticket, n.Number, n.At = t.Number, t.Notes, u.now
-	return u.put(noteKey(t.ref(), n.Number), n, Place{noteList(t.ref()), timeSort(n.At) + numberSort(n.Number)})
+	n.Ticket, n.Number, n.At = t.Number, t.Notes, u.at(t)
+	return u.put(noteKey(t.ref(), n.Number), n, entryPlace(noteList(t.ref()), n.At, n.Number), unindexed(kindNote, t.Seller, u.now))
 }
 
 // message returns a message of a ticket or of those that were merged into it.
@@ -153,6 +158,9 @@ type Reply struct {
 	// As is the name that the customer sees; "": none but the seller's.
 	As   string
 	Mail Mail
+	// Seen is how many messages the ticket had when it was read; if another one was written
+	// since it is [ErrStale]. 0: it is not compared.
+	Seen int64
 }
 
 func (r *Reply) check(m *Manager) error {

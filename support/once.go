@@ -44,7 +44,8 @@ func useOf(seller, op, who, key string, m Mail, parts []string) *use {
 	return &use{[]string{seller, op, who}, key, input}
 }
 
-func (k *use) row() Key { return Key{"key", name(append(k.scope, k.key)...)} }
+// row does not show the key: rows cannot be deleted, and a Message-ID may tell of its sender.
+func (k *use) row() Key { return Key{"key", fingerprint("key/1", append(k.scope, k.key)...)} }
 
 // replayed returns the result of an earlier use of the key, or [ErrKeyReused] if that was
 // for something else.

@@ -109,6 +109,9 @@ func (a *Agent) Follow(ctx context.Context, number int64, r Reply) (Written, err
 		if err := u.lendFiles(ctx, t.Seller, upper.Seller, m.Files); err != nil {
 			return err
 		}
+		if _, err := u.eraseFiles(ctx, t.Seller, m.Files); err != nil { // the message is that one's only
+			return err
+		}
 		m.From = Author{Role: RoleCustomer, ID: upper.Account}
 		if err := u.say(ctx, upper, m); err != nil {
 			return err

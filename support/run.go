@@ -9,8 +9,9 @@ import (
 )
 
 // Step does one thing that is due, and reports whether there was one: it closes a ticket
-// that was answered long enough ago, or sorts some tickets of a queue anew whose growth has
-// changed. Several may run at once.
+// that was answered long enough ago, sorts some tickets of a queue anew whose growth has
+// changed, or takes words that were written since into the index of tickets. Several may run
+// at once.
 func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 	err = m.transact(ctx, "support.Step", func(ctx context.Context, u *unit) error {
 		worked = false
@@ -35,7 +36,8 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 			worked = true
 			return u.resort(ctx, l.value.Seller, l.value.ID)
 		}
-		return nil
+		worked, err = u.index(ctx)
+		return err
 	})
 	return worked, err
 }

@@ -32,7 +32,7 @@ func (u *unit) fact(t *ticketRow, kind factKind, by string) error {
 	if kind == factSolved {
 		target = t.SolveBy
 	}
-	f := factRow{At: u.now, Kind: kind, Queue: t.Queue, Person: by, Took: u.now.Sub(t.Opened), Late: !target.IsZero() && u.now.After(target)}
+	f := factRow{At: u.now, Kind: kind, Queue: t.Queue, Person: by, Took: max(u.now.Sub(t.Opened), 0), Late: !target.IsZero() && u.now.After(target)}
 	id := u.m.opt.IDs.NewID("fact")
 	return u.put(Key{"fact", id}, f, Place{name("facts", t.Seller), timeSort(u.now)})
 }

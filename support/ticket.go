@@ -70,6 +70,8 @@ type Ticket struct {
 	// OnBehalf is the name that the reseller below gave its customer; "": it gave none.
 	OnBehalf string `json:"on_behalf,omitempty"`
 	Fault    *Fault `json:"fault,omitempty"` // of a system error
+	// Erased is when [Agent.Erase] was called; zero: it was not.
+	Erased time.Time `json:"erased,omitzero"`
 }
 
 // Clone returns a copy that shares no memory with t.
@@ -179,6 +181,9 @@ func (t *ticketRow) places() []Place {
 	if !t.State.Ours() {
 		inQueue = latestFirst(t.Changed)
 	}
+	if !t.Erased.IsZero() {
+		return []Place{{name("tickets", t.Seller), numberSort(t.Number)}}
+	}
 	all := []Place{
 		{name("queue", t.Seller, string(t.Queue), t.State.group()), inQueue},
 		{name("tickets", t.Seller), number},
@@ -216,17 +221,32 @@ func (u *unit) ticket(ctx context.Context, r ref) (*ticketRow, error) {
 	return &t, nil
 }
 
-// live returns a ticket to write to. One that was merged is [ErrMerged].
+// live returns a ticket to write to. One that was merged is [ErrMerged], one that was erased
+// [ErrErased].
 func (u *unit) live(ctx context.Context, r ref) (*ticketRow, error) {
 	t, err := u.ticket(ctx, r)
-	if err == nil && t.Into != 0 {
+	switch {
+	case err != nil:
+		return nil, err
+	case !t.Erased.IsZero():
+		return nil, fmt.Errorf("%w: number %d", ErrErased, t.Number)
+	case t.Into != 0:
 		return nil, fmt.Errorf("%w: number %d is part of number %d", ErrMerged, t.Number, t.Into)
 	}
-	return t, err
+	return t, nil
+}
+
+// at is now, and never before what was written to a ticket last, whatever a clock says that
+// was set back: what follows stands behind.
+func (u *unit) at(t *ticketRow) time.Time {
+	if u.now.Before(t.Changed) {
+		return t.Changed
+	}
+	return u.now
 }
 
 func (u *unit) putTicket(t *ticketRow) error {
-	t.Changed = u.now
+	t.Changed = u.at(t)
 	return u.put(ticketKey(t.ref()), t, t.places()...)
 }
 

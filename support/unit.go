@@ -163,6 +163,19 @@ func (u *unit) put(k Key, v any, places ...Place) error {
 	return nil
 }
 
+// keep has a row that was loaded written as it is, at other places.
+func (u *unit) keep(k Key, places ...Place) {
+	at := u.kept[k]
+	if at.row.Doc == nil {
+		return
+	}
+	at.row.Places = places
+	if !at.dirty {
+		at.dirty = true
+		u.dirty = append(u.dirty, at)
+	}
+}
+
 // flush writes what is to be written.
 func (u *unit) flush(ctx context.Context) error {
 	if len(u.dirty) == 0 {

@@ -10,9 +10,10 @@ import (
 
 	"github.com/blevesearch/snowballstem"
 	"github.com/blevesearch/snowballstem/english"
+	"golang.org/x/text/unicode/norm"
 )
 
-// WordOptions are the settings of [NewWordIndex]. The zero value works.
+// WordOptions say what the words of a text are. The zero value works.
 type WordOptions struct {
 	// Stem returns what the forms of a word, in lower case, have in common; nil: the English
 	// stem.
@@ -38,6 +39,8 @@ type posting struct {
 
 const (
 	titleWeight = 3
+	// longestWord is how many bytes of letters and digits a word has at most; more is none.
+	longestWord = 64
 	// The usual constants of BM25.
 	saturation = 1.2
 	leveling   = 0.75
@@ -48,13 +51,7 @@ const (
 // NewWordIndex makes an index in memory: enough for a knowledge base, whose articles
 // are some thousands.
 func NewWordIndex(articles []Article, o WordOptions) Index {
-	if o.Stem == nil {
-		o.Stem = EnglishStem
-	}
-	if o.Common == nil {
-		o.Common = englishCommon
-	}
-	x := &wordIndex{opt: o, postings: map[string][]posting{}}
+	x := &wordIndex{opt: o.filled(), postings: map[string][]posting{}}
 	total := 0.0
 	for i := range articles {
 		counts := map[string]float64{}
@@ -63,7 +60,7 @@ func NewWordIndex(articles []Article, o WordOptions) Index {
 			text   string
 			weight float64
 		}{{articles[i].Title, titleWeight}, {articles[i].Body, 1}} {
-			for _, s := range x.split(part.text) {
+			for _, s := range x.opt.split(part.text) {
 				counts[s] += part.weight
 				length += part.weight
 			}
@@ -101,15 +98,37 @@ func englishCommon(word string) bool {
 	return false
 }
 
-// split returns the stems of a text, in order.
-func (x *wordIndex) split(text string) []string {
+// filled are the options with what stands for nil.
+func (o WordOptions) filled() WordOptions {
+	if o.Stem == nil {
+		o.Stem = EnglishStem
+	}
+	if o.Common == nil {
+		o.Common = englishCommon
+	}
+	return o
+}
+
+// split returns the stems of a text, in order. Letters that are written in one way or
+// another in Unicode are the same.
+func (o *WordOptions) split(text string) []string {
 	var stems []string
-	for word := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-		if len(word) <= 64 && !x.opt.Common(word) {
-			stems = append(stems, x.opt.Stem(word))
+	for word := range strings.FieldsFuncSeq(norm.NFC.String(strings.ToLower(text)), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		if len(word) > longestWord || o.Common(word) {
+			continue
+		}
+		if stem := o.Stem(word); stem != "" && len(stem) <= longestWord {
+			stems = append(stems, stem)
 		}
 	}
 	return stems
+}
+
+// distinct returns the different stems of a text, sorted.
+func (o *WordOptions) distinct(text string) []string {
+	stems := o.split(text)
+	slices.Sort(stems)
+	return slices.Compact(stems)
 }
 
 // meant returns the stems that a stem may stand for, with what each counts: itself if
@@ -142,9 +161,7 @@ func (x *wordIndex) Search(words string, limit int) []Hit {
 		return nil
 	}
 	scores := map[int]float64{}
-	stems := x.split(words)
-	slices.Sort(stems)
-	for _, stem := range slices.Compact(stems) {
+	for _, stem := range x.opt.distinct(words) {
 		meant := x.meant(stem)
 		best := map[int]float64{} // of those that the word may have meant
 		for s, counts := range meant {

@@ -96,6 +96,10 @@ func TestPlans(t *testing.T) {
 		`INSERT INTO gateway_exchanges (payment, doc) SELECT 'p' || i / 3, '{}' FROM generate_series(1, 30000) i`,
 		`INSERT INTO gateway_notices SELECT 'a' || i % 200, 'e' || i, 1, '{}', CASE WHEN i % 100 = 0 THEN timestamptz '2030-01-01' + i * interval '1 second' END,
 			CASE WHEN i % 100 > 0 THEN timestamptz '2030-01-01' + i * interval '1 second' END FROM generate_series(1, 30000) i`,
+		`INSERT INTO support_rows SELECT 'ticket', 'host/' || i, 1, '{}' FROM generate_series(1, 30000) i`,
+		`INSERT INTO support_places SELECT l || i % 10, lpad((i * 7919 % 30000)::text, 19, '0'), 'host/' || i, 'ticket'
+			FROM generate_series(1, 30000) i, unnest(ARRAY['queue/host/', 'tag/host/', 'account/host/']) l`,
+		`INSERT INTO support_counters SELECT 'tickets/' || i, 1 FROM generate_series(1, 1000) i`,
 		"SELECT nextval('billing_account_ids')",
 		"VACUUM ANALYZE",
 	} {
@@ -271,9 +275,21 @@ func TestPlans(t *testing.T) {
 			text("SELECT doc FROM dns_publications WHERE state = $1::text AND (zone, server) > ($2::text, $3::text) ORDER BY zone, server LIMIT 50"),
 			"'parked', 'z15.example', 'n7'", "dns_publications_state", 120,
 		},
-		"gate":                       {s.sql.dns.gate, "'n77'", "dns_gates_pkey", 8},
-		"closed gates":               {s.sql.dns.closedGates, "'', '2030-06-01', 500", "dns_gates", 60},
-		"last version of a template": {s.sql.dns.templates.last, "'t77'", "dns_templates_pkey", 6},
+		"gate":                          {s.sql.dns.gate, "'n77'", "dns_gates_pkey", 8},
+		"closed gates":                  {s.sql.dns.closedGates, "'', '2030-06-01', 500", "dns_gates", 60},
+		"last version of a template":    {s.sql.dns.templates.last, "'t77'", "dns_templates_pkey", 6},
+		"support: rows":                 {s.sql.support.get, "array_fill('ticket'::text, ARRAY[2]), ARRAY['host/77', 'host/8888']", "support_rows_pkey", 10},
+		"support: a page":               {s.sql.support.list, "'queue/host/7', '', '', 50", "support_places_pkey", 220},
+		"support: a page in the middle": {s.sql.support.list, "'queue/host/7', '0000000000000015000', 'host/1', 50", "support_places_pkey", 220},
+		"support: count":                {s.sql.support.count, "'queue/host/7'", "support_places_pkey", 60},
+		"support: a number":             {s.sql.support.draw, "'tickets/77'", "support_counters", 12},
+		"support: places that are left": {
+			s.sql.support.dropPlaces, "ARRAY['ticket', 'ticket'], ARRAY['host/77', 'host/8888'], ARRAY['ticket'], ARRAY['host/77'], ARRAY['queue/host/7'], ARRAY['x']",
+			"support_places_row", 60,
+		},
+		"support: rows that change": {
+			s.sql.support.update, "ARRAY['ticket', 'ticket'], ARRAY['host/78', 'host/8889'], ARRAY[2, 2], ARRAY['{}', '{}']", "support_rows_pkey", 60,
+		},
 		"alias of a site": {
 			text("SELECT doc FROM dns_aliases WHERE seller = $1::text AND account = $2::text AND site = $3::text AND id > $4::text ORDER BY id LIMIT 1"),
 			"'s7', 'a7', 'site', ''", "dns_aliases_site", 8,

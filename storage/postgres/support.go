@@ -13,27 +13,36 @@ import (
 
 var _ support.Store = (*Store)(nil)
 
+// What is written takes arrays, a value for each row or place.
 type supportStatements struct {
-	insert, update *statement // kind, id, version, doc: the version if it is written
-	dropPlaces     *statement // kind, id, lists and sorts that it keeps
-	addPlaces      *statement // the same
-	get            *statement // kinds, ids
-	list           *statement // list, sort, id, limit
-	count          *statement // list
-	draw           *statement // counter
+	insert     *statement // kinds, ids, docs: a row for each that is written
+	update     *statement // kinds, ids, versions, docs: likewise
+	dropPlaces *statement // kinds, ids; kinds, ids, lists, sorts of what they keep
+	addPlaces  *statement // kinds, ids, lists, sorts
+	get        *statement // kinds, ids
+	list       *statement // list, sort, id, limit
+	count      *statement // list
+	draw       *statement // counter
 }
 
 func newSupportStatements(x sqlText) supportStatements {
-	const places = "unnest($3::text[], $4::text[]) AS c (list, sort)"
 	return supportStatements{
-		insert: x.statement(`INSERT INTO {{schema}}.support_rows (kind, id, version, doc) VALUES ($1::text, $2::text, $3::bigint, $4::json)
+		insert: x.statement(`INSERT INTO {{schema}}.support_rows (kind, id, version, doc)
+			SELECT kind, id, 1, doc::json FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS c (kind, id, doc, n) ORDER BY n
 			ON CONFLICT (kind, id) DO NOTHING RETURNING version`),
-		update: x.statement(`UPDATE {{schema}}.support_rows SET version = $3::bigint, doc = $4::json
-			WHERE kind = $1::text AND id = $2::text AND version = $3::bigint - 1 RETURNING version`),
-		dropPlaces: x.statement(`DELETE FROM {{schema}}.support_places p WHERE p.kind = $1::text AND p.id = $2::text AND NOT EXISTS
-			(SELECT FROM ` + places + ` WHERE c.list = p.list AND c.sort = p.sort)`),
+		// Rows are locked in the order in which they are given, whatever way the update goes.
+		update: x.statement(`WITH locked AS MATERIALIZED (
+				SELECT c.kind, c.id, c.version, c.doc
+				FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS c (kind, id, version, doc)
+				CROSS JOIN LATERAL (SELECT FROM {{schema}}.support_rows r WHERE r.kind = c.kind AND r.id = c.id AND r.version = c.version - 1
+					OFFSET 0 FOR UPDATE) r)
+			UPDATE {{schema}}.support_rows r SET version = c.version, doc = c.doc::json FROM locked c
+			WHERE r.kind = c.kind AND r.id = c.id RETURNING r.version`),
+		dropPlaces: x.statement(`DELETE FROM {{schema}}.support_places p USING unnest($1::text[], $2::text[]) AS r (kind, id)
+			WHERE p.kind = r.kind AND p.id = r.id AND (p.kind, p.id, p.list, p.sort) NOT IN (
+				SELECT kind, id, list, sort FROM unnest($3::text[], $4::text[], $5::text[], $6::text[]) AS c (kind, id, list, sort))`),
 		addPlaces: x.statement(`INSERT INTO {{schema}}.support_places (kind, id, list, sort)
-			SELECT $1::text, $2::text, c.list, c.sort FROM ` + places + ` ON CONFLICT DO NOTHING`),
+			SELECT kind, id, list, sort FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS c (kind, id, list, sort) ON CONFLICT DO NOTHING`),
 		get: x.statement(`SELECT r.kind, r.id, r.version, r.doc FROM unnest($1::text[], $2::text[]) AS k (kind, id)
 			JOIN {{schema}}.support_rows r ON r.kind = k.kind AND r.id = k.id`),
 		// The limit is inside, and each row looked up by itself, so that a page is never made
@@ -72,30 +81,47 @@ func (r supportRows) Put(ctx context.Context, rows []support.Row) error {
 	sorted := slices.SortedFunc(slices.Values(rows), func(a, b support.Row) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	})
+	var fresh, old [3][]string // kinds, ids, docs
+	var versions []int64
+	var places [4][]string // kinds, ids, lists, sorts
+	for i := range sorted {
+		row, into := &sorted[i], &old
+		if row.Version == 1 {
+			into = &fresh
+		} else {
+			versions = append(versions, row.Version)
+		}
+		for n, value := range []string{row.Kind, row.ID, string(row.Doc)} {
+			into[n] = append(into[n], value)
+		}
+		for _, at := range row.Places {
+			for n, value := range []string{row.Kind, row.ID, at.List, at.Sort} {
+				places[n] = append(places[n], value)
+			}
+		}
+	}
 	var send round
 	written := 0
-	for i := range sorted {
-		row := &sorted[i]
-		var p, places params
-		p.text(row.Kind).text(row.ID).int(row.Version).text(string(row.Doc))
-		write := r.sql().update
-		if row.Version == 1 {
-			write = r.sql().insert
+	add := func(st *statement, read func([][]byte) error, versions []int64, columns ...[]string) {
+		var p params
+		for n, values := range columns {
+			if n == 2 && versions != nil {
+				ints(&p, versions)
+			}
+			texts(&p, values)
 		}
-		send.add(write, p, func([][]byte) error { written++; return nil })
-		var lists, sorts []string
-		for _, at := range row.Places {
-			lists, sorts = append(lists, at.List), append(sorts, at.Sort)
-		}
-		places.text(row.Kind).text(row.ID)
-		texts(&places, lists)
-		texts(&places, sorts)
-		if row.Version > 1 {
-			send.add(r.sql().dropPlaces, places, nil)
-		}
-		if len(lists) > 0 {
-			send.add(r.sql().addPlaces, places, nil)
-		}
+		send.add(st, p, read)
+	}
+	count := func([][]byte) error { written++; return nil }
+	if len(fresh[0]) > 0 {
+		add(r.sql().insert, count, nil, fresh[:]...)
+	}
+	if len(old[0]) > 0 {
+		add(r.sql().update, count, versions, old[:]...)
+		add(r.sql().dropPlaces, nil, nil, old[0], old[1], places[0], places[1], places[2], places[3])
+	}
+	if len(places[0]) > 0 {
+		add(r.sql().addPlaces, nil, nil, places[:]...)
 	}
 	if err := r.tx.run(ctx, op, &send, false); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,6 +131,57 @@ func deskRules() []StoreRule {
 					notes++
 				}
 				t.Equal(notes, 1, "notes that have come back")
+			},
+		},
+		{
+			ID: "DESK-4", Name: "found by words",
+			Text: "A search finds the tickets that have all its words, of the seller and the latest first, before they are indexed and after.",
+			Why:  "What was answered once is answered again if nobody finds it; what is another seller's is never found.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				m := desk(t, st, "host", "acme")
+				texts := []string{"zebra mail", "mail", "mails bounce", "a disk and a mail", "zebra disk"}
+				said := map[string][]string{} // by seller, from ticket 1
+				t.OK(st.Update(t.Context(), func(ctx context.Context, tx storage.Tx) error {
+					clear(said)
+					for i := range 60 {
+						seller := []string{"host", "acme", "acme"}[i%3]
+						said[seller] = append(said[seller], texts[i%5])
+						_, err := m.In(tx).Customer(seller, "alice").Open(ctx, support.NewTicket{Queue: "help", Title: odd, Text: texts[i%5]})
+						if err != nil {
+							return err
+						}
+					}
+					return nil
+				}), "open tickets")
+				_, err := m.Agent("acme", "ann").Note(t.Context(), 3, support.Reply{Text: "A zebra on a disk"})
+				t.OK(err, "Note")
+				said["acme"][2] += " zebra disk"
+				for _, when := range []string{"before they are indexed", "after"} {
+					for _, c := range [][]string{{"zebra", "zebra"}, {"Disk of ZEBRAS", "zebra", "disk"}, {"bouncing mail", "bounce", "mail"}, {"zebra bounces", "zebra", "bounce"}, {"nothing", "nothing"}} {
+						for _, seller := range []string{"host", "acme"} {
+							var want, got []int64
+							for i, text := range slices.Backward(said[seller]) {
+								if !slices.ContainsFunc(c[1:], func(word string) bool { return !strings.Contains(text, word) }) {
+									want = append(want, int64(i+1))
+								}
+							}
+							for below, next := int64(0), int64(1); next != 0; below = next {
+								var page []support.Ticket
+								page, next, err = m.Agent(seller, "ann").FindTickets(t.Context(), c[0], below, 7)
+								t.OK(err, "FindTickets")
+								for i := range page {
+									got = append(got, page[i].Number)
+								}
+							}
+							t.Equal(got, want, "%s of %s %s", c[0], seller, when)
+						}
+					}
+					for worked := true; worked; {
+						worked, err = m.Step(t.Context())
+						t.OK(err, "Step")
+					}
+				}
 			},
 		},
 	}

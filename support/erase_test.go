@@ -1,0 +1,209 @@
+package support_test
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/storage"
+	"github.com/tierhost/tierhost/storage/memory"
+	"github.com/tierhost/tierhost/support"
+)
+
+// witness is a store that remembers which rows and lists there ever were.
+type witness struct {
+	*memory.Store
+	mu    sync.Mutex
+	keys  map[support.Key]bool
+	lists map[string]bool
+}
+
+func (w *witness) Support(tx storage.Tx) (support.Rows, error) {
+	rows, err := w.Store.Support(tx)
+	return &witnessed{rows, w}, err
+}
+
+type witnessed struct {
+	support.Rows
+	w *witness
+}
+
+func (r *witnessed) Put(ctx context.Context, rows []support.Row) error {
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	for _, x := range rows {
+		r.w.keys[x.Key] = true
+		for _, p := range x.Places {
+			r.w.lists[p.List] = true
+		}
+	}
+	return r.Rows.Put(ctx, rows)
+}
+
+// shows returns what the store has that contains one of some words: rows, and lists in which
+// something stands.
+func (w *witness) shows(t *testing.T, words ...string) (all []string) {
+	t.Helper()
+	require.NoError(t, w.View(t.Context(), func(ctx context.Context, tx storage.Tx) error {
+		rows, err := w.Support(tx)
+		if err != nil {
+			return err
+		}
+		for _, word := range words {
+			for k := range w.keys {
+				found, err := rows.Get(ctx, []support.Key{k})
+				if err != nil {
+					return err
+				}
+				if said := k.Kind + " " + k.ID + " " + string(found[0].Doc); strings.Contains(said, word) {
+					all = append(all, said)
+				}
+			}
+			for l := range w.lists {
+				if n, err := rows.Count(ctx, l); err != nil || n > 0 && strings.Contains(l, word) {
+					all = append(all, "list "+l)
+				}
+			}
+		}
+		return nil
+	}))
+	return all
+}
+
+// What is erased is nowhere in the store, and what is another customer's is untouched.
+func TestErase(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	w := &witness{Store: d.store, keys: map[support.Key]bool{}, lists: map[string]bool{}}
+	m, err := support.NewManager(w, support.Options{Clock: d.clock, IDs: tierhost.NewSequenceIDs(), Parents: chain()})
+	require.NoError(t, err)
+	d.m = m
+	ann, host := m.Agent("acme", "ann"), m.Agent("host", "hugo")
+	mine, shared := []byte("alicefile"), []byte("a logo of many")
+	open := func(account string, files ...[]byte) int64 {
+		n := support.NewTicket{Queue: "help", Key: "key of " + account, Title: account + "title", Text: "My name is " + account + "name"}
+		for _, f := range files {
+			n.Files = append(n.Files, support.File{Name: account + ".txt", Content: f})
+		}
+		n.Links = []support.Link{{Kind: "service", ID: account + "service"}}
+		o, err := m.Customer("acme", account).Open(d.ctx, n)
+		require.NoError(t, err)
+		return o.Number
+	}
+	one, two, bobs := open("alice1", mine, shared, shared), open("alice2"), open("bob", shared)
+	_, err = m.Customer("acme", "alice1").Open(d.ctx, support.NewTicket{
+		Queue: "help", Title: "x", Text: "by mail", Source: support.SourceMail, Mail: support.Mail{From: "alice@example.com", MessageID: "<alice>"},
+	})
+	require.NoError(t, err)
+	title, tags := "alice3 has another title", []string{"alicetag"}
+	require.NoError(t, ann.Set(d.ctx, one, support.Settings{Title: &title, Tags: &tags}))
+	_, err = ann.Note(d.ctx, one, support.Reply{Text: "alice is slow to pay", Files: []support.File{{Name: "alice", Content: mine}}})
+	require.NoError(t, err)
+	require.NoError(t, ann.SaveDraft(d.ctx, one, "Dear alice"))
+	up, err := ann.PassUp(d.ctx, one, support.PassUp{Queue: "help", Title: "web3", Text: "slow", OnBehalf: "alice & co"})
+	require.NoError(t, err)
+	followed := []byte("what was asked further")
+	_, err = ann.Follow(d.ctx, one, support.Reply{Text: "and this", Files: []support.File{{Name: "f", Content: followed}}})
+	require.NoError(t, err)
+	_, content, err := host.File(d.ctx, up.Number, 2, 0)
+	require.NoError(t, err)
+	require.Equal(t, followed, content)
+	d.settle()
+	more := "alice1 once more" // it waits to be indexed
+	_, err = m.Customer("acme", "alice1").Reply(d.ctx, one, support.Reply{Text: more})
+	require.NoError(t, err)
+	require.NotEmpty(t, w.shows(t, "alice"))
+
+	done, err := ann.EraseAccount(d.ctx, "alice1")
+	require.NoError(t, err)
+	require.Equal(t, support.Erased{Tickets: 2}, done)
+	require.NoError(t, second(ann.Erase(d.ctx, one)), "once more changes nothing")
+	require.NoError(t, second(ann.Erase(d.ctx, two)))
+	require.Empty(t, w.shows(t, "alice", base64.StdEncoding.EncodeToString(mine)))
+	d.settle()
+	require.Empty(t, w.shows(t, "alice"))
+	for _, said := range w.shows(t, base64.StdEncoding.EncodeToString(followed)) {
+		require.Contains(t, said, "blob host/", "the seller above has it, and nobody else")
+	}
+	require.Equal(t, []int64{bobs}, numbers(t, ann, "name", 9), "nor is it found")
+
+	erased := d.ticket(ann, one)
+	require.Equal(t, support.StateClosed, erased.State)
+	require.Equal(t, start(), erased.Erased)
+	require.Equal(t, int64(2), erased.Messages, "how many there were")
+	require.Empty(t, all(t, ann.Messages(d.ctx, one)))
+	_, err = ann.Answer(d.ctx, one, support.Reply{Text: "?"})
+	require.ErrorIs(t, err, support.ErrErased)
+	_, err = m.Customer("acme", "alice1").Ticket(d.ctx, one)
+	require.ErrorIs(t, err, support.ErrNoTicket)
+	require.Equal(t, support.StateClosed, d.ticket(host, up.Number).State, "what was asked above is not needed any more")
+	_, err = host.Answer(d.ctx, up.Number, support.Reply{Text: "?"})
+	require.ErrorIs(t, err, support.ErrState)
+	require.NoError(t, host.Reopen(d.ctx, up.Number))
+	d.answer(host, up.Number, "goes nowhere")
+	require.Empty(t, all(t, ann.Notes(d.ctx, one)))
+
+	require.Equal(t, []int64{bobs}, numbers(t, ann, "bobname", 9))
+	_, content, err = ann.File(d.ctx, bobs, 1, 0)
+	require.NoError(t, err)
+	require.Equal(t, shared, content, "another one has it too")
+	require.NoError(t, second(ann.Erase(d.ctx, bobs)))
+	require.Empty(t, w.shows(t, "bob", base64.StdEncoding.EncodeToString(shared)))
+	again := open("carol", shared)
+	_, content, err = ann.File(d.ctx, again, 1, 0)
+	require.NoError(t, err)
+	require.Equal(t, shared, content, "what was erased is kept anew")
+	require.Equal(t, int64(5), again, "numbers go on")
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// What was merged is erased with what it was merged into; contents that are kept elsewhere
+// are told once nobody has them.
+func TestEraseMergedWithBlobs(t *testing.T) {
+	t.Parallel()
+	blobs := &kept{}
+	d := newDesk(t, func(o *support.Options) { o.Blobs = blobs })
+	ann := d.m.Agent("acme", "ann")
+	file := []support.File{{Name: "f", Content: []byte("content")}}
+	var opened []int64
+	for _, account := range []string{"alice", "alice", "bob"} {
+		o, err := d.m.Customer("acme", account).Open(d.ctx, support.NewTicket{Queue: "help", Title: "t", Text: "words of " + account, Files: file})
+		require.NoError(t, err)
+		opened = append(opened, o.Number)
+	}
+	require.NoError(t, ann.Merge(d.ctx, opened[0], opened[1]))
+	_, err := ann.Erase(d.ctx, opened[0])
+	require.ErrorIs(t, err, support.ErrMerged)
+	done, err := ann.EraseAccount(d.ctx, "alice")
+	require.NoError(t, err)
+	require.Equal(t, support.Erased{Tickets: 1}, done, "bob has the content too")
+	require.Empty(t, all(t, ann.Messages(d.ctx, opened[1])))
+	require.Equal(t, []int64{opened[2]}, numbers(t, ann, "words", 9))
+	done, err = ann.EraseAccount(d.ctx, "bob")
+	require.NoError(t, err)
+	require.Len(t, done.Unused, 1)
+	require.Contains(t, blobs.all, done.Unused[0])
+	n, err := d.m.Report(d.ctx, support.SystemError{Source: "dns", Code: "x"})
+	require.NoError(t, err)
+	_, err = d.m.Agent("host", "hugo").Erase(d.ctx, n)
+	require.ErrorIs(t, err, support.ErrState)
+}
+
+// kept is contents in memory.
+type kept struct{ all map[string][]byte }
+
+func (k *kept) Put(_ context.Context, digest string, content []byte) error {
+	if k.all == nil {
+		k.all = map[string][]byte{}
+	}
+	k.all[digest] = content
+	return nil
+}
+
+func (k *kept) Get(_ context.Context, digest string) ([]byte, error) { return k.all[digest], nil }
