@@ -37,7 +37,8 @@
 //
 // What moves otherwise than it was asked to, in amount or a second time, is in suspense: the
 // payment is parked, and staff decides by [Manager.Resolve]. A refund that comes back and an
-// authorization that runs out are undone. [Manager.Capture],
+// authorization that runs out are undone, and what a bank takes back is lost: by a notice of
+// the provider's, or by [Manager.EnterDispute]. [Manager.Capture],
 // [Manager.Void] and [Manager.Refund] never move more than there is. [Manager.ChargeLog] has
 // what was said to the provider and its answers, without secrets.
 //

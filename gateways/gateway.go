@@ -153,7 +153,8 @@ type Result struct {
 	Decline Decline
 	// Action is what the customer has to do, if that is what is pending.
 	Action *Action
-	// Expires is when what was authorized is let go; zero: not known.
+	// Expires is when what was authorized is let go, or, with an Action, until when the
+	// customer can do it; zero: not known.
 	Expires time.Time
 	// Card is what was charged, if the provider tells.
 	Card Card

@@ -3,10 +3,8 @@ package gateways
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/storage"
 )
 
@@ -165,60 +163,6 @@ func (m *Manager) lookFor(ctx context.Context, in Inbound) (PaymentID, error) {
 		}
 	}
 	return p.ID, errors.Join(err, vain)
-}
-
-// disputed keeps that a customer's bank takes money back, or has to give it back.
-func (m *Manager) disputed(ctx context.Context, in Inbound) (PaymentID, error) {
-	n, d := in.Notice, in.Notice.Dispute
-	var p Payment
-	err := m.update(ctx, func(ctx context.Context, u *unit) (err error) {
-		if p, _, err = u.about(ctx, in.Account, n.Operation, n.Reference); err != nil {
-			return err
-		}
-		now, err := u.rows.Notice(ctx, in.Account, in.Event)
-		if err != nil || !now.Done.IsZero() {
-			return err // somebody else was faster
-		}
-		if !d.Lost && !d.Won {
-			return nil // it is asked for; nothing has moved
-		}
-		at, err := u.rows.Account(ctx, in.Account)
-		if err != nil {
-			return err
-		}
-		s := Settlement{
-			ID: "dispute/" + string(in.Account) + "/" + in.Event, Kind: Lost, Payment: p.ID, Seller: p.Seller, Customer: p.Customer, Purpose: p.Purpose,
-			Account: in.Account, Live: at.Live, Amount: d.Amount, Reference: n.Reference, Reason: shortened(d.Reason), At: u.now,
-		}
-		sum, err := p.Lost.Add(d.Amount)
-		if d.Won {
-			s.Kind = Regained
-			sum, err = p.Lost.Sub(d.Amount)
-		}
-		if err != nil || sum.Sign() < 0 || d.Amount.Sign() <= 0 {
-			return fmt.Errorf("a dispute of %s does not belong to a payment of which %s are lost: %w", d.Amount, p.Lost, errors.Join(tierhost.ErrInvalid, err))
-		}
-		p.Lost = sum
-		gone, err := sum.Add(p.Refunded())
-		if err != nil {
-			return err
-		}
-		if more, err := gone.Cmp(p.Captured()); err != nil || more > 0 {
-			u.park(&p, ParkExcess, "", fmt.Sprintf("with the dispute %s more is gone than %s that were taken", in.Event, p.Captured()))
-		}
-		if err := m.opt.Settler.Settled(ctx, u.tx, s); err != nil {
-			return err
-		}
-		if err := u.put(ctx, &p, p.Phase); err != nil {
-			return err
-		}
-		// Booked and done in one transaction, so that it is never booked again.
-		now.Version++
-		now.Tries++
-		now.Payment, now.Failure, now.State, now.Done, now.Due = p.ID, "", NoticeDone, u.now, time.Time{}
-		return u.rows.PutNotice(ctx, now)
-	})
-	return p.ID, err
 }
 
 // stepNotice works on a notice that is due.

@@ -231,6 +231,9 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 		if r.Action != nil && a.Until.IsZero() {
 			a.Until = a.Begun.Add(u.m.opt.Page) // a customer who never comes back
 		}
+		if r.Action != nil && !r.Expires.IsZero() {
+			a.Until = r.Expires
+		}
 		if !w.until.IsZero() {
 			a.Until = w.until
 		}

@@ -47,9 +47,8 @@
 //
 // # Chargebacks
 //
-// Authorize.Net has no webhook for them: the desk enters them (and returned items) in the
-// host's books, as money lost of the payment, by the merchant account's statements, and
-// gives no refund of such a payment.
+// Authorize.Net has no webhook for them: the desk enters them (and returned items) by
+// [gateways.Manager.EnterDispute], as the merchant account's statements have them.
 //
 // # How far it is proven
 //

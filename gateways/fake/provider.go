@@ -94,7 +94,8 @@ type Script struct {
 	// Action has it pending until the customer has done something, as [Provider.Complete]
 	// does for the customer.
 	Action bool
-	// Expires is when what is authorized is let go; [Provider.Undo] does.
+	// Expires is when what is authorized is let go ([Provider.Undo] does), or until when
+	// the customer can do the Action.
 	Expires time.Time
 	// Refuse has the provider refuse the request itself, Busy send it away, and Hang not
 	// answer until the caller gives up. Nothing is done then.

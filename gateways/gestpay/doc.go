@@ -26,8 +26,8 @@
 //
 // # Chargebacks
 //
-// GestPay tells of none here: the desk enters them in the host's books, as money lost of the
-// payment, by the bank's statements.
+// GestPay tells of none here: the desk enters them by [gateways.Manager.EnterDispute], as
+// the bank's statements have them.
 //
 // # How far it is proven
 //

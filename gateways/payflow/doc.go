@@ -41,9 +41,8 @@
 //
 // # Chargebacks
 //
-// Payflow tells of none: the desk enters them in the host's books, as money lost of the
-// payment, by the statements of the bank that settles for the account, and gives no refund of
-// such a payment.
+// Payflow tells of none: the desk enters them by [gateways.Manager.EnterDispute], as the
+// statements of the bank that settles for the account have them.
 //
 // # How far it is proven
 //

@@ -49,8 +49,8 @@
 // asked whose capture it was if the notification does not say. One that does not tell how
 // much was taken back books nothing: it is parked in the inbox, and the desk decides.
 // CUSTOMER.DISPUTE.* moves nothing. Money that comes back after a dispute, and what is
-// taken without such a notification, the desk enters in the host's books by PayPal's
-// statements.
+// taken without such a notification, the desk enters by [gateways.Manager.EnterDispute], as
+// PayPal's statements have it.
 //
 // # How far it is proven
 //

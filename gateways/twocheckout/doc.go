@@ -29,8 +29,8 @@
 //
 // # Chargebacks
 //
-// They are not booked, nor are refunds that are given in the panel: the desk enters both in
-// the host's books, as money lost of the payment, by what 2Checkout's panel says.
+// They are not booked, nor are refunds that are given in the panel: the desk enters both by
+// [gateways.Manager.EnterDispute], as 2Checkout's panel has them.
 //
 // # How far it is proven
 //

@@ -39,8 +39,8 @@
 // # Chargebacks
 //
 // They are not booked: what tells of them (CHARGED_BACK, CHARGEBACK_REVERSED) is not signed
-// and names no amount. The desk enters them in the host's books, as money lost of the
-// payment, by WorldPay's statements, and gives no refund of such a payment.
+// and names no amount. The desk enters them by [gateways.Manager.EnterDispute], as
+// WorldPay's statements have them.
 //
 // # How far it is proven
 //
