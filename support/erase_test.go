@@ -3,83 +3,20 @@ package support_test
 import (
 	"context"
 	"encoding/base64"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost"
-	"github.com/tierhost/tierhost/storage"
-	"github.com/tierhost/tierhost/storage/memory"
 	"github.com/tierhost/tierhost/support"
+	"github.com/tierhost/tierhost/support/supporttest"
 )
-
-// witness is a store that remembers which rows and lists there ever were.
-type witness struct {
-	*memory.Store
-	mu    sync.Mutex
-	keys  map[support.Key]bool
-	lists map[string]bool
-}
-
-func (w *witness) Support(tx storage.Tx) (support.Rows, error) {
-	rows, err := w.Store.Support(tx)
-	return &witnessed{rows, w}, err
-}
-
-type witnessed struct {
-	support.Rows
-	w *witness
-}
-
-func (r *witnessed) Put(ctx context.Context, rows []support.Row) error {
-	r.w.mu.Lock()
-	defer r.w.mu.Unlock()
-	for _, x := range rows {
-		r.w.keys[x.Key] = true
-		for _, p := range x.Places {
-			r.w.lists[p.List] = true
-		}
-	}
-	return r.Rows.Put(ctx, rows)
-}
-
-// shows returns what the store has that contains one of some words: rows, and lists in which
-// something stands.
-func (w *witness) shows(t *testing.T, words ...string) (all []string) {
-	t.Helper()
-	require.NoError(t, w.View(t.Context(), func(ctx context.Context, tx storage.Tx) error {
-		rows, err := w.Support(tx)
-		if err != nil {
-			return err
-		}
-		for _, word := range words {
-			for k := range w.keys {
-				found, err := rows.Get(ctx, []support.Key{k})
-				if err != nil {
-					return err
-				}
-				if said := k.Kind + " " + k.ID + " " + string(found[0].Doc); strings.Contains(said, word) {
-					all = append(all, said)
-				}
-			}
-			for l := range w.lists {
-				if n, err := rows.Count(ctx, l); err != nil || n > 0 && strings.Contains(l, word) {
-					all = append(all, "list "+l)
-				}
-			}
-		}
-		return nil
-	}))
-	return all
-}
 
 // What is erased is nowhere in the store, and what is another customer's is untouched.
 func TestErase(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	w := &witness{Store: d.store, keys: map[support.Key]bool{}, lists: map[string]bool{}}
+	w := supporttest.NewWitness(d.store)
 	m, err := support.NewManager(w, support.Options{Clock: d.clock, IDs: tierhost.NewSequenceIDs(), Parents: chain()})
 	require.NoError(t, err)
 	d.m = m
@@ -117,17 +54,17 @@ func TestErase(t *testing.T) {
 	more := "alice1 once more" // it waits to be indexed
 	_, err = m.Customer("acme", "alice1").Reply(d.ctx, one, support.Reply{Text: more})
 	require.NoError(t, err)
-	require.NotEmpty(t, w.shows(t, "alice"))
+	require.NotEmpty(t, w.Shows(t, "alice"))
 
 	done, err := ann.EraseAccount(d.ctx, "alice1")
 	require.NoError(t, err)
 	require.Equal(t, support.Erased{Tickets: 2}, done)
 	require.NoError(t, second(ann.Erase(d.ctx, one)), "once more changes nothing")
 	require.NoError(t, second(ann.Erase(d.ctx, two)))
-	require.Empty(t, w.shows(t, "alice", base64.StdEncoding.EncodeToString(mine)))
+	require.Empty(t, w.Shows(t, "alice", base64.StdEncoding.EncodeToString(mine)))
 	d.settle()
-	require.Empty(t, w.shows(t, "alice"))
-	for _, said := range w.shows(t, base64.StdEncoding.EncodeToString(followed)) {
+	require.Empty(t, w.Shows(t, "alice"))
+	for _, said := range w.Shows(t, base64.StdEncoding.EncodeToString(followed)) {
 		require.Contains(t, said, "blob host/", "the seller above has it, and nobody else")
 	}
 	require.Equal(t, []int64{bobs}, numbers(t, ann, "name", 9), "nor is it found")
@@ -153,7 +90,7 @@ func TestErase(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, shared, content, "another one has it too")
 	require.NoError(t, second(ann.Erase(d.ctx, bobs)))
-	require.Empty(t, w.shows(t, "bob", base64.StdEncoding.EncodeToString(shared)))
+	require.Empty(t, w.Shows(t, "bob", base64.StdEncoding.EncodeToString(shared)))
 	again := open("carol", shared)
 	_, content, err = ann.File(d.ctx, again, 1, 0)
 	require.NoError(t, err)

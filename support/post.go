@@ -11,7 +11,7 @@ import (
 
 // Post is what comes to a seller's desk by mail. Who has written, and to which ticket it
 // belongs, was established by the caller (package mailbox): nothing of a mail is proof by
-// itself.
+// itself. A ticket that was erased is none to it: what is written to it is a new one's.
 type Post struct {
 	m      *Manager
 	seller string
@@ -83,6 +83,9 @@ func (p *Post) ticket(ctx context.Context, u *unit, number int64) (*ticketRow, e
 	t, err := u.ticket(ctx, ref{p.seller, number})
 	if err == nil && t.Into != 0 {
 		t, err = u.ticket(ctx, ref{p.seller, t.Into})
+	}
+	if err == nil && !t.Erased.IsZero() {
+		return nil, fmt.Errorf("%w: number %d was erased", ErrNoTicket, t.Number)
 	}
 	return t, err
 }

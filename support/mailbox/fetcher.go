@@ -280,10 +280,7 @@ func (f *Fetcher) take(ctx context.Context, s Session, box *boxRow, e Entry) (ta
 	case errors.Is(err, ErrTooLarge):
 		return false, f.setAside(ctx, box, e, ReasonLarge, nil, err)
 	case err != nil:
-		if box.Stuck != e.ID {
-			box.Stuck, box.Times = e.ID, 0
-		}
-		box.Times++
+		box.stuck(ctx, e)
 		return false, tierhost.Classify("mailbox.Fetch", err)
 	}
 	r, err := f.o.Receive(ctx, Delivery{Mailbox: f.mailbox, Raw: raw, Address: f.opt.Address})
@@ -295,11 +292,25 @@ func (f *Fetcher) take(ctx context.Context, s Session, box *boxRow, e Entry) (ta
 	case refused(err):
 		return false, f.setAside(ctx, box, e, ReasonRefused, raw, err)
 	case err != nil:
+		if kind := tierhost.KindOf(err); kind != tierhost.KindUnavailable && kind != tierhost.KindConflict {
+			box.stuck(ctx, e) // what lasts is not to hold up the mails behind it
+		}
 		return false, err
 	}
 	f.o.opt.Logger.InfoContext(ctx, "a mail was taken", "mailbox", f.mailbox, "outcome", r.Outcome, "reason", r.Reason, "seller", r.Seller,
 		"ticket", r.Ticket, "replayed", r.Replayed)
 	return true, nil
+}
+
+// stuck counts that a mail could not be taken, unless the time of the session was over.
+func (b *boxRow) stuck(ctx context.Context, e Entry) {
+	if ctx.Err() != nil {
+		return
+	}
+	if b.Stuck != e.ID {
+		b.Stuck, b.Times = e.ID, 0
+	}
+	b.Times++
 }
 
 // setAside notes that a mail was not taken, and why. It stays in the mailbox.

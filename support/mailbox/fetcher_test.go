@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost"
+	"github.com/tierhost/tierhost/storage"
 	"github.com/tierhost/tierhost/support"
 	"github.com/tierhost/tierhost/support/mailbox"
 	"github.com/tierhost/tierhost/support/mailbox/mailboxtest"
@@ -257,5 +258,37 @@ func TestFetcherNames(t *testing.T) {
 	for _, name := range []string{"", "a\nb", strings.Repeat("x", 201)} {
 		_, err := w.office.Fetcher(name, &mailboxtest.Source{}, mailbox.FetcherOptions{})
 		require.ErrorIs(t, err, tierhost.ErrInvalid)
+	}
+}
+
+// broken are senders of which one cannot be looked up, whenever it is tried.
+type broken struct{ people }
+
+func (b broken) Sender(ctx context.Context, tx storage.Tx, seller, address string) (string, error) {
+	if address == bob {
+		return "", tierhost.E("senders", tierhost.KindInternal, "row_unreadable", nil)
+	}
+	return b.people.Sender(ctx, tx, seller, address)
+}
+
+// A mail that the desk fails at for a reason that lasts is set aside in the end, and those
+// behind it are taken.
+func TestStuckAtTheDesk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *mailbox.Options) { o.Senders = broken{} })
+	s := &mailboxtest.Source{}
+	f := w.fetcher(s)
+	s.Deliver(mailOf(bob, helpAddress, "Help", "It is slow.", "Message-ID: <1@example.org>"))
+	s.Deliver(numbered(2))
+	for range 5 {
+		_, err := f.Step(w.ctx)
+		require.ErrorContains(t, err, "row_unreadable")
+		w.clock.Advance(time.Hour)
+	}
+	w.fetch(f)
+	require.Equal(t, 1, w.tickets())
+	for a, err := range f.Aside(w.ctx) {
+		require.NoError(t, err)
+		require.Equal(t, mailbox.ReasonUnread, a.Reason)
 	}
 }

@@ -38,6 +38,9 @@ func (o *Office) compose(ctx context.Context, r *outRow) (raw []byte, from strin
 		if err != nil {
 			return err
 		}
+		if !t.Erased.IsZero() {
+			return support.ErrErased
+		}
 		if m, err = agent.Message(ctx, r.Ticket, r.Number); err != nil {
 			return err
 		}

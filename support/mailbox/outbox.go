@@ -73,6 +73,7 @@ const (
 	outDue    outState = "due"
 	outSent   outState = "sent"
 	outFailed outState = "failed"
+	outErased outState = "erased" // its ticket was erased, before or after it was sent
 )
 
 // outRow is a mail that is to be sent, or was.
@@ -105,10 +106,11 @@ func (r *outRow) key() support.Key {
 }
 
 func (r *outRow) places() []support.Place {
+	of := support.Place{List: ticketList("out", r.Seller, r.Ticket), Sort: sortOf(r.At)}
 	if r.State != outDue {
-		return nil
+		return []support.Place{of}
 	}
-	return []support.Place{{List: outList, Sort: sortOf(r.Due)}}
+	return []support.Place{of, {List: outList, Sort: sortOf(r.Due)}}
 }
 
 // enqueue has a mail sent, once for each message.
@@ -137,7 +139,7 @@ func (w *work) enqueue(ctx context.Context, r outRow) error {
 		return err
 	}
 	id.value = idRow{Ticket: r.Ticket, Number: r.Number, Address: r.To, Ours: true}
-	if err := id.write(ctx, w.rows); err != nil {
+	if err := id.write(ctx, w.rows, id.value.place(r.Seller, idList)); err != nil {
 		return err
 	}
 	row.value = r
@@ -145,7 +147,8 @@ func (w *work) enqueue(ctx context.Context, r outRow) error {
 }
 
 // Take takes an event of the outbox of the store: what somebody at a desk has written to a
-// customer is to be sent. Events that are nothing for it are no errors, and neither are
+// customer is to be sent, and of a ticket that was erased the addresses go, and what was
+// not sent yet. Events that are nothing for it are no errors, and neither are
 // those that it has had already. Use it in the sink of storage.Drain.
 func (b *Outbox) Take(ctx context.Context, e storage.Event) error {
 	data, err := support.DecodeEvent(e)
@@ -154,6 +157,9 @@ func (b *Outbox) Take(ctx context.Context, e storage.Event) error {
 	}
 	if err != nil {
 		return err
+	}
+	if erased, ok := data.(support.TicketErased); ok {
+		return b.o.update(ctx, "mailbox.Take", func(ctx context.Context, w *work) error { return w.erase(ctx, e.Seller, erased.Ticket) })
 	}
 	added, ok := data.(support.MessageAdded)
 	if !ok || added.Role != support.RoleAgent {
@@ -276,6 +282,8 @@ func (b *Outbox) outcome(ctx context.Context, claimed *kept[outRow], failure err
 		switch wait := worker.Doubled(b.opt.First, b.opt.Longest, r.Attempts); {
 		case failure == nil:
 			r.State = outSent
+		case errors.Is(failure, support.ErrErased):
+			r.State = outErased // the rest goes with the event
 		case errors.Is(failure, ErrRefused) || !w.at.Add(wait).Before(r.At.Add(b.opt.GiveUp)):
 			r.State = outFailed
 			r.Fault = cut(line(strings.TrimPrefix(failure.Error(), ErrRefused.Error()+": ")), 500)

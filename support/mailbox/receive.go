@@ -314,6 +314,7 @@ func (in *incoming) stranger(ctx context.Context, other int64) (r Receipt, err e
 	if row.there() {
 		t, open, err := in.current(ctx, in.seller, row.value.Ticket)
 		switch {
+		case errors.Is(err, support.ErrNoTicket): // it was erased
 		case err != nil:
 			return r, err
 		case !open && (in.account == t.Account || in.account == ""):
@@ -324,7 +325,7 @@ func (in *incoming) stranger(ctx context.Context, other int64) (r Receipt, err e
 		return r, err
 	}
 	row.value = idRow{Ticket: r.Ticket, Address: in.From}
-	if err := row.write(ctx, in.rows); err != nil {
+	if err := row.write(ctx, in.rows, row.value.place(in.seller, strangerList)); err != nil {
 		return r, err
 	}
 	return r, in.link(ctx, r.Ticket, other, fmt.Sprintf("This mail answers to ticket %d, which is not of this sender.", other),
@@ -365,7 +366,7 @@ func (in *incoming) remember(ctx context.Context, r Receipt, reopened bool) erro
 		return err // who has sent the first mail with it
 	}
 	id.value = idRow{Ticket: r.Ticket, Number: r.Number, Address: in.From}
-	return id.write(ctx, in.rows)
+	return id.write(ctx, in.rows, id.value.place(in.seller, idList))
 }
 
 // acknowledge has the sender told that its mail has come, where a machine may answer.
