@@ -179,11 +179,9 @@ func TestSchemaThatIsNotWhole(t *testing.T) {
 		{"ALTER TABLE %s.billing_entries DISABLE TRIGGER append_only", "append_only of table billing_entries"},
 		{"DROP TRIGGER append_only ON %s.billing_usage", "append_only of table billing_usage"},
 	} {
-		s, pool := hosted(t, "&application_name=whole")
+		dsn, schema := postgrestest.Schema(t)
+		s, pool := hostedIn(t, dsn, schema, "&application_name=whole")
 		require.NoError(t, s.Check(t.Context()))
-		var schema string
-		require.NoError(t, pool.QueryRow(t.Context(), `SELECT schemaname FROM pg_tables
-			WHERE tablename = 'tierhost_migrations' AND schemaname LIKE 't_testschemathatisnotwhole%' ORDER BY substring(schemaname from '[0-9]+$')::int DESC LIMIT 1`).Scan(&schema))
 		_, err := pool.Exec(t.Context(), fmt.Sprintf(c.sql, schema))
 		require.NoError(t, err)
 		for _, err := range []error{s.Check(t.Context()), s.Migrate(t.Context())} {

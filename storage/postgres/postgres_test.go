@@ -105,6 +105,12 @@ func TestSuitesOnTheHostsPool(t *testing.T) {
 func hosted(t testing.TB, params string) (*postgres.Store, *pgxpool.Pool) {
 	t.Helper()
 	dsn, schema := lent(t)
+	return hostedIn(t, dsn, schema, params)
+}
+
+// hostedIn is hosted in a schema, which is made if it is not there.
+func hostedIn(t testing.TB, dsn, schema, params string) (*postgres.Store, *pgxpool.Pool) {
+	t.Helper()
 	pool, err := pgxpool.New(t.Context(), dsn+params)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)

@@ -109,11 +109,9 @@ func TestSchemaIsRefused(t *testing.T) {
 // Tables that were taken away under a running store.
 func TestSchemaThatIsGone(t *testing.T) {
 	t.Parallel()
-	s, pool := hosted(t, "")
+	dsn, schema := postgrestest.Schema(t)
+	s, pool := hostedIn(t, dsn, schema, "")
 	signUp(t, s, 1, 1)
-	var schema string
-	require.NoError(t, pool.QueryRow(t.Context(),
-		"SELECT schemaname FROM pg_tables WHERE tablename = 'tierhost_migrations' AND schemaname LIKE 't_testschemathatisgone%'").Scan(&schema))
 	_, err := pool.Exec(t.Context(), "DROP SCHEMA "+schema+" CASCADE")
 	require.NoError(t, err)
 	require.ErrorIs(t, act(t.Context(), s, 1, "key"), storage.ErrSchema)
