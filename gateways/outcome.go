@@ -48,7 +48,8 @@ func passes(err error) bool {
 }
 
 // setAside parks a payment whose outcome the host's books have refused. The attempt stays
-// as it is, so that nothing of it is forgotten.
+// as it is, so that nothing of it is forgotten; one that was given up or declined, and has
+// moved money after all, is open again: nothing is charged or given back in its place.
 func (m *Manager) setAside(ctx context.Context, w *work, r Result, cause error) (p Payment, err error) {
 	err = m.update(ctx, func(ctx context.Context, u *unit) error {
 		if p, err = u.rows.Payment(ctx, w.payment.ID); err != nil {
@@ -59,8 +60,14 @@ func (m *Manager) setAside(ctx context.Context, w *work, r Result, cause error) 
 			p.Lease, p.Due = Lease{}, time.Time{}
 		}
 		if a := p.attempt(w.attempt); a != nil {
-			if a.State == AttemptIntended {
+			switch {
+			case r.Outcome == Approved && (a.State == AttemptFailed || a.State == AttemptDeclined):
+				a.State, a.Ended = AttemptUnknown, time.Time{}
+			case a.State == AttemptIntended:
 				a.State = AttemptUnknown
+			}
+			if r.Outcome == Approved && a.paying() {
+				p.Again = time.Time{}
 			}
 			if a.State.Open() && r.Reference != "" {
 				a.Reference, a.Known = r.Reference, true // it can be asked by it
@@ -339,6 +346,9 @@ func (u *unit) doubtful(ctx context.Context, p *Payment, a *Attempt, r Result, w
 			return a.Verb == VerbAuthorize && (a.State == AttemptApproved || a.State == AttemptUndone)
 		})):
 		return ParkTwice, fmt.Sprintf("it was thought lost and has taken %s as well, another attempt has been approved", a.Amount), nil
+	case a.Verb == VerbVoid && !p.Captured().IsZero(),
+		a.Verb == VerbCapture && slices.ContainsFunc(p.Attempts, func(x Attempt) bool { return x.Verb == VerbVoid && x.State == AttemptApproved }):
+		return ParkContrary, "it was let go, and taken", nil
 	case a.Verb == VerbRefund && more(total(total(p.Refunded(), p.Lost), a.Amount), p.Captured()):
 		return ParkExcess, fmt.Sprintf("with it %s and %s are given back, %s taken back by the bank, and %s were taken", p.Refunded(), a.Amount, p.Lost, p.Captured()), nil
 	case !a.paying() || !w.look || a.Reference == "":

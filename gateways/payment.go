@@ -275,9 +275,11 @@ func (p *Payment) ever(state AttemptState) bool {
 	return slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State == state })
 }
 
-// Refunded is how much was given back.
+// Refunded is how much was given back: by refunds, and by a void of what was taken.
 func (p *Payment) Refunded() money.Money {
-	return p.sum(func(a *Attempt) bool { return a.Verb == VerbRefund && a.State == AttemptApproved })
+	return p.sum(func(a *Attempt) bool {
+		return a.State == AttemptApproved && (a.Verb == VerbRefund || a.Verb == VerbVoid && a.Settled)
+	})
 }
 
 // Refundable is how much may be given back still: what was captured, less what was
@@ -285,7 +287,14 @@ func (p *Payment) Refunded() money.Money {
 func (p *Payment) Refundable() money.Money {
 	left := p.Captured()
 	taken := p.sum(func(a *Attempt) bool {
-		return a.Verb == VerbRefund && (a.State.Open() || a.State == AttemptApproved || a.State == AttemptSuspense)
+		maybe := a.State.Open() || a.State == AttemptSuspense
+		switch a.Verb {
+		case VerbRefund:
+			return maybe || a.State == AttemptApproved
+		case VerbVoid: // one that was approved has let go what was never taken, unless that is booked
+			return maybe || a.State == AttemptApproved && a.Settled
+		}
+		return false
 	})
 	for _, less := range []money.Money{taken, p.Lost} {
 		if less.IsZero() {
@@ -320,6 +329,8 @@ func (p *Payment) phase() Phase {
 	switch {
 	case !p.Captured().IsZero():
 		return PhasePaid
+	case has(VerbVoid, AttemptApproved) && has(VerbCapture, AttemptSuspense):
+		return PhaseOpen // it may have been taken after all
 	case has(VerbVoid, AttemptApproved):
 		return PhaseVoided
 	case has(VerbAuthorize, AttemptApproved):
