@@ -142,7 +142,8 @@ func (m *Manager) beginPage(ctx context.Context, w *work, q CheckoutRequest, tap
 
 // Returned is called when a customer comes back from a provider's page, with what the
 // page's URL brings: it finds out what became of the payment and returns it. That the
-// provider does not know yet is a payment that is pending still.
+// provider does not know yet, or that somebody else is finding out just now, is a payment
+// that is pending still.
 //
 // It fails with [ErrNoAccount], [ErrNoPayment] for what names no payment of the account,
 // and tierhost.KindInvalid for what names none at all.
@@ -167,7 +168,10 @@ func (m *Manager) Returned(ctx context.Context, account AccountID, query url.Val
 		return Payment{}, tierhost.E(op, 0, "", discreetError(err, at.secrets()))
 	}
 	p, open, vain, err := m.settle(ctx, account, id, "", false)
-	if err == nil && !open {
+	switch {
+	case errors.Is(err, ErrBusy): // a notification that came at the same time finds out
+		err = nil
+	case err == nil && !open:
 		err = vain
 	}
 	if err != nil {
@@ -182,8 +186,9 @@ func (m *Manager) Returned(ctx context.Context, account AccountID, query url.Val
 // is booked once.
 //
 // It fails with [ErrNoPayment] if no payment through the account has it, with [ErrBusy]
-// while somebody else is finding out, and with what the gateway says if an operation that
-// was given up cannot be looked for: others are looked for again by [Manager.Step].
+// while somebody else is finding out, with tierhost.KindUnsupported in a process that has
+// not got the gateway, and with what the gateway says if an operation that was given up
+// cannot be looked for: others are looked for again by [Manager.Step].
 func (m *Manager) Settle(ctx context.Context, account AccountID, id OperationID, reference string) (Payment, error) {
 	const op = "gateways.Settle"
 	p, open, vain, err := m.settle(ctx, account, id, reference, true)
@@ -224,6 +229,9 @@ func (m *Manager) settle(
 		if err != nil {
 			return err
 		}
+		if m.opt.Gateways[at.Gateway] == nil { // which does not mean that the provider cannot be asked
+			return unknownGateway(at.Gateway)
+		}
 		if w, err = u.lease(ctx, &p, a.ID, at, nil, true); err == nil {
 			w.anew = other
 		}
@@ -238,13 +246,16 @@ func (m *Manager) settle(
 
 // about returns the payment through an account that has an operation or a reference, and
 // the attempt that is meant. Another account's operation is nobody's: two accounts can be
-// one at the provider, which then tells both of every payment.
+// one at the provider, which then tells both of every payment. An operation that nobody
+// knows may have been named by the provider's panel: then it is who has the reference.
 func (u *unit) about(ctx context.Context, account AccountID, id OperationID, reference string) (Payment, OperationID, error) {
 	var p Payment
-	var err error
+	err := storage.ErrNotFound
 	if id != "" {
 		p, err = u.rows.PaymentByOperation(ctx, id)
-	} else {
+	}
+	if reference != "" && (id == "" || errors.Is(err, storage.ErrNotFound)) {
+		id = ""
 		p, err = u.rows.PaymentByReference(ctx, account, reference)
 	}
 	if err != nil {

@@ -187,6 +187,9 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 		switch {
 		case r.Outcome == Approved:
 			u.further(p, a, r)
+			if !p.Expires.IsZero() && r.Expires.After(p.Expires) && a.reversible(p) && a.Verb == VerbAuthorize {
+				p.Expires, a.Looks = r.Expires, 0 // the provider has it set aside for longer
+			}
 			return nil
 		case r.Outcome != Declined || !a.reversible(p):
 			return nil // money that has moved does not go away by being asked again
@@ -195,6 +198,10 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 		}
 		// A refund in suspense is not booked, and was not made after all.
 		p.release(func(h Parking) bool { return h.Operation == a.ID })
+	case AttemptFailed:
+		if r.Outcome == Pending && r.Action != nil && u.gone(a.Until) && !r.Expires.After(a.Until) {
+			return nil // nobody has paid since
+		}
 	case AttemptUndone:
 		return nil // what was sent back does not go out again; a late notice tells of before
 	case AttemptDeclined:
@@ -245,7 +252,7 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 			a.Until = w.until
 		}
 		// Else a bank works on it.
-		if !a.Until.IsZero() && !u.now.Before(a.Until) && r.Action != nil {
+		if u.gone(a.Until) && r.Action != nil {
 			u.abandoned(p, a)
 			return nil
 		}
@@ -263,7 +270,7 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 // abandoned keeps that a customer has not done in time what was to be done. Should it be
 // paid after all, that is kept and booked.
 func (u *unit) abandoned(p *Payment, a *Attempt) {
-	a.State, a.Ended, a.Failure = AttemptFailed, u.now, "nobody paid in time"
+	a.State, a.Ended, a.Failure, a.Late = AttemptFailed, u.now, "nobody paid in time", lateLooks
 	p.found(a)
 	if a.paying() {
 		p.Action = nil

@@ -330,6 +330,10 @@ func TestActionHasADeadline(t *testing.T) {
 		w.work(7 * time.Hour)
 	}
 	require.Equal(t, gateways.PhaseFailed, w.now(p).Phase)
+	for range 5 { // it is looked up once more, and once more
+		w.work(7 * time.Hour)
+	}
+	require.Equal(t, gateways.PhaseFailed, w.now(p).Phase)
 	next, err := w.NextDue(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, next)

@@ -99,6 +99,7 @@ type Attempt struct {
 	// Until is when a customer can no longer make it on the provider's page.
 	Until time.Time `json:"until,omitzero"`
 	Looks int       `json:"looks,omitempty"` // how often its outcome was looked for in vain
+	Late  int       `json:"late,omitempty"`  // looks that are left after nobody has paid in time
 	// Known: the provider has told of it once. Unheard is how often it has said since, or
 	// from the beginning, that it has never heard of it.
 	Known     bool    `json:"known,omitempty"`
