@@ -174,6 +174,8 @@ type work struct {
 	was time.Time
 	// anew looks for it by its ID only, as if the provider's name for it were not known.
 	anew bool
+	// again says that a page is begun again.
+	again bool
 	// told says that the provider has told by itself, in whatever order.
 	told bool
 	// until is until when the customer can pay on the page that was begun.
@@ -275,6 +277,10 @@ func (m *Manager) call(ctx context.Context, w *work, tape *Tape) (r Result, err 
 		r, err = g.Find(ctx, at, o)
 	} else {
 		r, err = g.Do(ctx, at, o)
+	}
+	tape.hideAction(r.Action, string(o.ID), string(o.Payment))
+	if err == nil && !nameable(r.Reference) {
+		return Result{}, errReference
 	}
 	return discreet(r, secrets), discreetError(err, secrets)
 }

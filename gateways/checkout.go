@@ -32,7 +32,8 @@ type CheckoutRequest struct {
 
 // Checkout begins a payment on a provider's page. Payment.Action says where the customer
 // has to go. What becomes of it is found out by whoever is first: the customer's return
-// ([Manager.Returned]), a notification, or [Manager.Step].
+// ([Manager.Returned]), a notification, or [Manager.Step]. If the provider's answer was lost
+// there is no Action: the same request with the same key begins the page again.
 //
 // It fails as [Manager.Charge] does, with [ErrNoAccount] if the account is not the
 // seller's or not active, and with tierhost.ErrUnsupported if its gateway has no page.
@@ -52,7 +53,8 @@ func (m *Manager) Checkout(ctx context.Context, q CheckoutRequest) (Payment, err
 				return fmt.Errorf("%w: %.128q", ErrKeyReused, q.Key)
 			}
 			p = old
-			return nil
+			w, err = u.beginAgain(ctx, &p)
+			return err
 		}
 		if !errors.Is(err, storage.ErrNotFound) {
 			return err
@@ -88,10 +90,38 @@ func (m *Manager) Checkout(ctx context.Context, q CheckoutRequest) (Payment, err
 	}
 	tape := &Tape{}
 	begun, failed := m.beginPage(ctx, w, q, tape)
+	if failed != nil && w.again { // whatever became of it now, the first time it may have been begun
+		failed = tierhost.Fail(tierhost.KindOf(failed), tierhost.EffectUnknown, failed)
+	}
 	r := Result{Outcome: Pending, Reference: begun.Reference, Action: &begun.Action}
 	w.until = begun.Expires
 	p, _, _, err = m.record(ctx, w, r, failed, tape)
 	return m.shown(ctx, p), err
+}
+
+// beginAgain leases a payment whose page may have been begun, and the answer was lost, to
+// begin it again, which is the same payment at the provider; nil: there is nothing to begin.
+func (u *unit) beginAgain(ctx context.Context, p *Payment) (*work, error) {
+	a := p.open()
+	if a == nil || !a.paying() || a.State == AttemptPending || p.Action != nil || !u.now.Before(a.Until) || p.held(a.ID, ParkLost) || p.held(a.ID, ParkRefused) {
+		return nil, nil
+	}
+	if p.Lease.Token != "" && u.now.Before(p.Lease.Until) {
+		return nil, nil // somebody else does, or finds out what became of it
+	}
+	at, err := u.rows.Account(ctx, a.Account)
+	if err != nil {
+		return nil, err
+	}
+	if _, has := As[Web](u.m.opt.Gateways[at.Gateway]); !has {
+		return nil, nil
+	}
+	a.Called = u.now
+	w, err := u.lease(ctx, p, a.ID, at, nil, false)
+	if err == nil {
+		w.again = true
+	}
+	return w, err
 }
 
 func (q *CheckoutRequest) check() error {
@@ -137,6 +167,10 @@ func (m *Manager) beginPage(ctx context.Context, w *work, q CheckoutRequest, tap
 	b, err = web.Begin(ctx, at, Checkout{
 		Operation: o, Return: q.Return, Cancel: q.Cancel, Notify: q.Notify, Email: q.Email, Language: q.Language,
 	})
+	tape.hideAction(&b.Action, string(o.ID), string(o.Payment))
+	if err == nil && !nameable(b.Reference) {
+		return Begun{}, errReference
+	}
 	return b, tierhost.Classify("gateways", discreetError(err, at.secrets()))
 }
 

@@ -149,7 +149,7 @@ func (u *unit) unknown(ctx context.Context, p *Payment, a *Attempt, failed error
 // lookLater has an attempt looked up later, or parks the payment. Only looks that were due
 // count: a customer who loads a page again and again must not have it given up.
 func (u *unit) lookLater(ctx context.Context, p *Payment, a *Attempt, w *work) {
-	if w.due || !w.look {
+	if w.due || !w.look && !w.again {
 		a.Looks++
 	}
 	able := u.able(ctx, a)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -97,7 +98,7 @@ func (u *unit) conclude(ctx context.Context, w *work, r Result, failed error, ta
 	stage := a.State
 	if p.Lease.Token == w.token {
 		p.Lease, p.Due = Lease{}, time.Time{}
-		if w.look && !w.due {
+		if (w.look || w.again) && !w.due {
 			p.Due = w.was // whoever looks out of turn does not put off the next look
 		}
 	}
@@ -482,20 +483,28 @@ func (u *unit) count(ctx context.Context, p *Payment, a *Attempt, outcome string
 	})
 }
 
+// nameable reports whether a name of a provider's can be kept, and be looked for by every
+// store: as UTF-8 without NUL, of 255 octets at the most.
+func nameable(s string) bool {
+	return len(s) <= 255 && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}
+
+// errReference: what a gateway said is as good as an answer that was lost.
+var errReference = tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown, errors.New("the gateway returned a reference that cannot be kept"))
+
 // shortened bounds a text that comes from elsewhere, and makes it one that every store
-// keeps: UTF-8 without NUL and without the number of a card.
+// keeps: UTF-8 without NUL and without the number of a card, which goes before the text is
+// cut, so that no part of one is left.
 func shortened(s string) string {
 	const most = 1000
+	s = MaskCardNumbers(strings.ReplaceAll(s, "\x00", " "))
 	b := make([]byte, 0, min(len(s), most))
 	for _, r := range s {
-		if r == 0 {
-			r = ' '
-		}
 		if b = utf8.AppendRune(b, r); len(b) > most {
 			break
 		}
 	}
-	return MaskCardNumbers(string(b))
+	return string(b)
 }
 
 func keptDecline(d Decline) Decline {

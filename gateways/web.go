@@ -83,7 +83,8 @@ type Notice struct {
 	// Kind is the provider's word for what has happened.
 	Kind string
 	At   time.Time // when it happened, as the provider says; zero: it does not
-	// Operation and Reference say what it is about, as far as the provider does.
+	// Operation and Reference say what it is about, as far as the provider does. A notice of
+	// which one of them, or Event, is longer than 255 octets or no text is refused.
 	Operation OperationID
 	Reference string
 	Unsigned  bool
