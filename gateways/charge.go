@@ -191,7 +191,10 @@ func (u *unit) intend(ctx context.Context, p *Payment, at Account, i *Instrument
 func (u *unit) begin(ctx context.Context, p *Payment, a Attempt, at Account, i *Instrument) (*work, error) {
 	a.ID, a.State, a.Begun, a.Called = u.m.operationID("op"), AttemptIntended, u.now, u.now
 	p.Attempts = append(p.Attempts, a)
-	p.Account, p.Action, p.Again = at.ID, nil, time.Time{}
+	if a.Verb != VerbRefund { // which may be of what was paid once more, elsewhere
+		p.Account = at.ID
+	}
+	p.Action, p.Again = nil, time.Time{}
 	return u.lease(ctx, p, a.ID, at, i, false)
 }
 
@@ -291,6 +294,9 @@ func (m *Manager) operation(ctx context.Context, w *work) (Operation, error) {
 	o := Operation{
 		ID: a.ID, Verb: a.Verb, Payment: p.ID, Amount: a.Amount, Present: p.Present, Card: p.Card, Number: p.Number, Text: p.Text, Begun: a.Begun,
 		Reference: p.Reference,
+	}
+	if of := p.attempt(a.Of); of != nil && of.paying() && of.Reference != "" {
+		o.Reference = of.Reference
 	}
 	// An earlier attempt's reference is another operation's: looked up by it, this one would
 	// not be found, and made again.

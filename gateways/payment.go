@@ -1,6 +1,7 @@
 package gateways
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -108,9 +109,12 @@ type Attempt struct {
 	Decline   Decline `json:"decline,omitzero"`
 	Failure   string  `json:"failure,omitempty"` // the last error
 	// Key and Reason are those of the request for a refund, capture or void.
-	Key    string            `json:"key,omitempty"`
-	Reason string            `json:"reason,omitempty"`
-	Facts  map[string]string `json:"facts,omitempty"`
+	Key    string `json:"key,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Of is the attempt that has taken what a refund gives back; "": what has the reference of
+	// the payment.
+	Of    OperationID       `json:"of,omitempty"`
+	Facts map[string]string `json:"facts,omitempty"`
 	// Settled says that the host has booked it: see [Settler].
 	Settled bool `json:"settled,omitempty"`
 }
@@ -309,6 +313,33 @@ func (p *Payment) Refundable() money.Money {
 		return money.Zero(p.Amount.Currency())
 	}
 	return left
+}
+
+// refundOf returns the attempt that has taken what is to be given back: of a payment that
+// was paid twice, the first one that has enough left, as a provider gives back no more of
+// one than that has taken. nil: nothing was taken.
+func (p *Payment) refundOf(amount money.Money) (*Attempt, error) {
+	var taken []*Attempt
+	for i := range p.Attempts {
+		if a := &p.Attempts[i]; a.State == AttemptApproved && (a.Verb == VerbCharge || a.Verb == VerbCapture) {
+			taken = append(taken, a)
+		}
+	}
+	if len(taken) < 2 {
+		return append(taken, nil)[0], nil
+	}
+	for _, of := range taken {
+		gone := p.sum(func(a *Attempt) bool {
+			ours := a.Of == of.ID || a.Of == "" && of.Account == p.Account && of.Reference == p.Reference
+			return ours && a.Verb == VerbRefund && (a.State.Open() || a.State == AttemptApproved || a.State == AttemptSuspense)
+		})
+		if with, err := gone.Add(amount); err == nil {
+			if more, err := with.Cmp(of.Amount); err == nil && more <= 0 {
+				return of, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("%w: it was paid %d times, none of which has %s left", ErrTooMuch, len(taken), amount)
 }
 
 // authorized is how much is set aside now.

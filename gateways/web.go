@@ -33,8 +33,6 @@ type Checkout struct {
 	// Email and Language (BCP 47) are the customer's, if the host gives them away; "": not.
 	Email    string
 	Language string
-	// Keep asks for the instrument, to be charged again without the customer.
-	Keep bool
 }
 
 // Begun is a payment on a provider's page that was begun.
