@@ -174,6 +174,8 @@ type work struct {
 	was time.Time
 	// anew looks for it by its ID only, as if the provider's name for it were not known.
 	anew bool
+	// again says that a page is begun again.
+	again bool
 	// told says that the provider has told by itself, in whatever order.
 	told bool
 	// until is until when the customer can pay on the page that was begun.
@@ -189,7 +191,10 @@ func (u *unit) intend(ctx context.Context, p *Payment, at Account, i *Instrument
 func (u *unit) begin(ctx context.Context, p *Payment, a Attempt, at Account, i *Instrument) (*work, error) {
 	a.ID, a.State, a.Begun, a.Called = u.m.operationID("op"), AttemptIntended, u.now, u.now
 	p.Attempts = append(p.Attempts, a)
-	p.Account, p.Action, p.Again = at.ID, nil, time.Time{}
+	if a.Verb != VerbRefund { // which may be of what was paid once more, elsewhere
+		p.Account = at.ID
+	}
+	p.Action, p.Again = nil, time.Time{}
 	return u.lease(ctx, p, a.ID, at, i, false)
 }
 
@@ -276,6 +281,10 @@ func (m *Manager) call(ctx context.Context, w *work, tape *Tape) (r Result, err 
 	} else {
 		r, err = g.Do(ctx, at, o)
 	}
+	tape.hideAction(r.Action, string(o.ID), string(o.Payment))
+	if err == nil && !nameable(r.Reference) {
+		return Result{}, errReference
+	}
 	return discreet(r, secrets), discreetError(err, secrets)
 }
 
@@ -285,6 +294,9 @@ func (m *Manager) operation(ctx context.Context, w *work) (Operation, error) {
 	o := Operation{
 		ID: a.ID, Verb: a.Verb, Payment: p.ID, Amount: a.Amount, Present: p.Present, Card: p.Card, Number: p.Number, Text: p.Text, Begun: a.Begun,
 		Reference: p.Reference,
+	}
+	if of := p.attempt(a.Of); of != nil && of.paying() && of.Reference != "" {
+		o.Reference = of.Reference
 	}
 	// An earlier attempt's reference is another operation's: looked up by it, this one would
 	// not be found, and made again.

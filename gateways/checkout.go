@@ -32,7 +32,8 @@ type CheckoutRequest struct {
 
 // Checkout begins a payment on a provider's page. Payment.Action says where the customer
 // has to go. What becomes of it is found out by whoever is first: the customer's return
-// ([Manager.Returned]), a notification, or [Manager.Step].
+// ([Manager.Returned]), a notification, or [Manager.Step]. If the provider's answer was lost
+// there is no Action: the same request with the same key begins the page again.
 //
 // It fails as [Manager.Charge] does, with [ErrNoAccount] if the account is not the
 // seller's or not active, and with tierhost.ErrUnsupported if its gateway has no page.
@@ -52,7 +53,8 @@ func (m *Manager) Checkout(ctx context.Context, q CheckoutRequest) (Payment, err
 				return fmt.Errorf("%w: %.128q", ErrKeyReused, q.Key)
 			}
 			p = old
-			return nil
+			w, err = u.beginAgain(ctx, &p)
+			return err
 		}
 		if !errors.Is(err, storage.ErrNotFound) {
 			return err
@@ -88,10 +90,38 @@ func (m *Manager) Checkout(ctx context.Context, q CheckoutRequest) (Payment, err
 	}
 	tape := &Tape{}
 	begun, failed := m.beginPage(ctx, w, q, tape)
+	if failed != nil && w.again { // whatever became of it now, the first time it may have been begun
+		failed = tierhost.Fail(tierhost.KindOf(failed), tierhost.EffectUnknown, failed)
+	}
 	r := Result{Outcome: Pending, Reference: begun.Reference, Action: &begun.Action}
 	w.until = begun.Expires
 	p, _, _, err = m.record(ctx, w, r, failed, tape)
 	return m.shown(ctx, p), err
+}
+
+// beginAgain leases a payment whose page may have been begun, and the answer was lost, to
+// begin it again, which is the same payment at the provider; nil: there is nothing to begin.
+func (u *unit) beginAgain(ctx context.Context, p *Payment) (*work, error) {
+	a := p.open()
+	if a == nil || !a.paying() || a.State == AttemptPending || p.Action != nil || !u.now.Before(a.Until) || p.held(a.ID, ParkLost) || p.held(a.ID, ParkRefused) {
+		return nil, nil
+	}
+	if p.Lease.Token != "" && u.now.Before(p.Lease.Until) {
+		return nil, nil // somebody else does, or finds out what became of it
+	}
+	at, err := u.rows.Account(ctx, a.Account)
+	if err != nil {
+		return nil, err
+	}
+	if _, has := As[Web](u.m.opt.Gateways[at.Gateway]); !has {
+		return nil, nil
+	}
+	a.Called = u.now
+	w, err := u.lease(ctx, p, a.ID, at, nil, false)
+	if err == nil {
+		w.again = true
+	}
+	return w, err
 }
 
 func (q *CheckoutRequest) check() error {
@@ -137,12 +167,17 @@ func (m *Manager) beginPage(ctx context.Context, w *work, q CheckoutRequest, tap
 	b, err = web.Begin(ctx, at, Checkout{
 		Operation: o, Return: q.Return, Cancel: q.Cancel, Notify: q.Notify, Email: q.Email, Language: q.Language,
 	})
+	tape.hideAction(&b.Action, string(o.ID), string(o.Payment))
+	if err == nil && !nameable(b.Reference) {
+		return Begun{}, errReference
+	}
 	return b, tierhost.Classify("gateways", discreetError(err, at.secrets()))
 }
 
 // Returned is called when a customer comes back from a provider's page, with what the
 // page's URL brings: it finds out what became of the payment and returns it. That the
-// provider does not know yet is a payment that is pending still.
+// provider does not know yet, or that somebody else is finding out just now, is a payment
+// that is pending still.
 //
 // It fails with [ErrNoAccount], [ErrNoPayment] for what names no payment of the account,
 // and tierhost.KindInvalid for what names none at all.
@@ -167,7 +202,10 @@ func (m *Manager) Returned(ctx context.Context, account AccountID, query url.Val
 		return Payment{}, tierhost.E(op, 0, "", discreetError(err, at.secrets()))
 	}
 	p, open, vain, err := m.settle(ctx, account, id, "", false)
-	if err == nil && !open {
+	switch {
+	case errors.Is(err, ErrBusy): // a notification that came at the same time finds out
+		err = nil
+	case err == nil && !open:
 		err = vain
 	}
 	if err != nil {
@@ -182,8 +220,9 @@ func (m *Manager) Returned(ctx context.Context, account AccountID, query url.Val
 // is booked once.
 //
 // It fails with [ErrNoPayment] if no payment through the account has it, with [ErrBusy]
-// while somebody else is finding out, and with what the gateway says if an operation that
-// was given up cannot be looked for: others are looked for again by [Manager.Step].
+// while somebody else is finding out, with tierhost.KindUnsupported in a process that has
+// not got the gateway, and with what the gateway says if an operation that was given up
+// cannot be looked for: others are looked for again by [Manager.Step].
 func (m *Manager) Settle(ctx context.Context, account AccountID, id OperationID, reference string) (Payment, error) {
 	const op = "gateways.Settle"
 	p, open, vain, err := m.settle(ctx, account, id, reference, true)
@@ -224,6 +263,9 @@ func (m *Manager) settle(
 		if err != nil {
 			return err
 		}
+		if m.opt.Gateways[at.Gateway] == nil { // which does not mean that the provider cannot be asked
+			return unknownGateway(at.Gateway)
+		}
 		if w, err = u.lease(ctx, &p, a.ID, at, nil, true); err == nil {
 			w.anew = other
 		}
@@ -238,13 +280,16 @@ func (m *Manager) settle(
 
 // about returns the payment through an account that has an operation or a reference, and
 // the attempt that is meant. Another account's operation is nobody's: two accounts can be
-// one at the provider, which then tells both of every payment.
+// one at the provider, which then tells both of every payment. An operation that nobody
+// knows may have been named by the provider's panel: then it is who has the reference.
 func (u *unit) about(ctx context.Context, account AccountID, id OperationID, reference string) (Payment, OperationID, error) {
 	var p Payment
-	var err error
+	err := storage.ErrNotFound
 	if id != "" {
 		p, err = u.rows.PaymentByOperation(ctx, id)
-	} else {
+	}
+	if reference != "" && (id == "" || errors.Is(err, storage.ErrNotFound)) {
+		id = ""
 		p, err = u.rows.PaymentByReference(ctx, account, reference)
 	}
 	if err != nil {

@@ -82,6 +82,7 @@ func TestAbandoned(t *testing.T) {
 		w.work(6 * time.Hour)
 	}
 	require.Equal(t, gateways.PhaseFailed, w.now(p).Phase)
+	w.work(100 * time.Hour) // the last look at it
 	looks := len(w.first.Calls())
 	w.work(100 * time.Hour)
 	require.Len(t, w.first.Calls(), looks, "nobody is asked any more")

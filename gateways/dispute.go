@@ -29,10 +29,12 @@ type DisputeRequest struct {
 // EnterDispute books that the customer's bank has taken money of a payment back, or has
 // given it back, as a notice of the provider would: once for each key. What was entered is
 // kept in the inbox, with who has entered it; the key is known until [Manager.PurgeNotices]
-// deletes that.
+// deletes that. Through an account whose driver has notices tell of disputes it would be
+// booked twice: there it is for what has not been told.
 //
 // It fails with a [*tierhost.Invalid] unless there are a key, a name and an amount, with
-// [ErrNoPayment], with [ErrKeyReused], with tierhost.ErrInvalid if it is another currency or
+// [ErrNoPayment], with [ErrKeyReused], with [ErrTooMuch] if more would be gone than was
+// taken, with tierhost.ErrInvalid if it is another currency or
 // more is given back than was taken, and with what the books say. Then nothing was kept.
 func (m *Manager) EnterDispute(ctx context.Context, q DisputeRequest) (p Payment, err error) {
 	const op = "gateways.EnterDispute"
@@ -67,6 +69,11 @@ func (m *Manager) EnterDispute(ctx context.Context, q DisputeRequest) (p Payment
 		case !errors.Is(err, storage.ErrNotFound):
 			return err
 		}
+		if !q.Won {
+			if err := p.losable(q.Amount); err != nil {
+				return err
+			}
+		}
 		if err := u.rows.PutNotice(ctx, in); err != nil {
 			return err
 		}
@@ -76,6 +83,22 @@ func (m *Manager) EnterDispute(ctx context.Context, q DisputeRequest) (p Payment
 		return Payment{}, tierhost.E(op, 0, "", err)
 	}
 	return m.shown(ctx, p), nil
+}
+
+// losable fails unless a customer's bank can have taken so much back: more is a typing
+// error.
+func (p *Payment) losable(amount money.Money) error {
+	gone, err := p.Lost.Add(p.Refunded())
+	if err == nil {
+		gone, err = gone.Add(amount)
+	}
+	if err != nil {
+		return errors.Join(tierhost.ErrInvalid, err)
+	}
+	if more, err := gone.Cmp(p.Captured()); err != nil || more > 0 {
+		return fmt.Errorf("%w: with %s more would be gone than %s that were taken", ErrTooMuch, amount, p.Captured())
+	}
+	return nil
 }
 
 func (d *Dispute) same(as Dispute) bool {

@@ -68,6 +68,15 @@ func TestEnterDisputeRefused(t *testing.T) {
 		_, err := w.EnterDispute(t.Context(), q)
 		require.ErrorIs(t, err, tierhost.ErrInvalid, name)
 	}
+	for amount, ok := range map[string]bool{"10.01": false, "10.00": true} {
+		q := good
+		q.Payment, q.Amount, q.Key = w.charge("of "+amount).ID, eur(amount), amount
+		_, err := w.EnterDispute(t.Context(), q)
+		require.Equal(t, ok, err == nil, "%v", err)
+		if !ok {
+			require.ErrorIs(t, err, gateways.ErrTooMuch)
+		}
+	}
 	unknown := good
 	unknown.Payment = "pay_none"
 	_, err := w.EnterDispute(t.Context(), unknown)
@@ -79,7 +88,7 @@ func TestEnterDisputeRefused(t *testing.T) {
 	require.True(t, w.now(p).Lost.IsZero())
 	for n, err := range w.Notices(t.Context(), gateways.NoticeQuery{AllSellers: true}) {
 		require.NoError(t, err)
-		t.Errorf("%s is kept", n.Event)
+		require.Equal(t, "entered/10.00", n.Event)
 	}
 	_, err = w.EnterDispute(t.Context(), good)
 	require.NoError(t, err, "the key is not used up")
@@ -93,4 +102,29 @@ func TestActionExpires(t *testing.T) {
 	p := w.charge("1", func(q *gateways.ChargeRequest) { q.Present = true })
 	require.Equal(t, gateways.PhaseAction, p.Phase)
 	require.Equal(t, w.clock.Now().Add(10*time.Minute), p.Attempts[0].Until)
+}
+
+// A notice that names an operation that nobody knows is about what has its reference. Of
+// money that is gone from a payment that nobody knows staff hears.
+func TestDisputeOfWhat(t *testing.T) {
+	t.Parallel()
+	w, tell := newScripted(t)
+	p := w.charge("1")
+	lost := &gateways.Dispute{Amount: eur("3.00"), Lost: true}
+	tell(gateways.Notice{Event: "e1", Operation: "case-1", Reference: p.Reference, Dispute: lost})
+	require.True(t, w.now(p).Lost.Equal(eur("3.00")))
+	tell(gateways.Notice{Event: "e2", Operation: "case-2", Reference: "unknown", Dispute: lost})
+	tell(gateways.Notice{Event: "e3", Dispute: lost})
+	tell(gateways.Notice{Event: "e4", Reference: "unknown", Dispute: &gateways.Dispute{Amount: eur("3.00")}})
+	for range 5 {
+		w.work(7 * time.Hour)
+	}
+	states := map[string]gateways.NoticeState{}
+	for _, n := range w.inbox(gateways.NoticeQuery{AllSellers: true}) {
+		states[n.Event] = n.State
+	}
+	require.Equal(t, map[string]gateways.NoticeState{
+		"e1": gateways.NoticeDone, "e2": gateways.NoticeParked, "e3": gateways.NoticeParked, "e4": gateways.NoticeIgnored,
+	}, states)
+	require.Equal(t, 2, w.told("gateways.notice.parked"))
 }

@@ -104,7 +104,8 @@ type Operation struct {
 	// Present says that the customer is there and can be asked by the card's issuer.
 	Present bool
 	// Reference is what the provider calls the payment, as it was told in a Result before:
-	// for captures, voids and refunds, and for Find if it is known.
+	// for captures, voids and refunds. For Find it is what the provider calls the operation
+	// itself, a capture, void or refund as well, if that is known; else that of the payment.
 	Reference string
 	// Card is what was charged, for providers that want to hear it again.
 	Card Card
@@ -144,7 +145,8 @@ const (
 // Result is what a provider says of an operation.
 type Result struct {
 	Outcome Outcome
-	// Reference is what the provider calls the payment, or the refund.
+	// Reference is what the provider calls the payment, or the refund: at most 255 octets of
+	// UTF-8 without NUL. With another one the Result is as good as lost.
 	Reference string
 	// Amount is how much was moved or set aside; what an outcome that is not approved is
 	// about.

@@ -84,10 +84,10 @@ func (m *Manager) attend(ctx context.Context, in Inbound) (now Inbound, err erro
 		switch {
 		case failed == nil:
 			now.State, now.Done, now.Due = NoticeDone, u.now, time.Time{}
-		case errors.Is(failed, ErrNoPayment) && now.Tries >= 3:
+		case errors.Is(failed, ErrNoPayment) && now.Tries >= 3 && !now.Notice.lost():
 			// The transaction that made it may not have been committed at first.
 			now.State, now.Done, now.Due = NoticeIgnored, u.now, time.Time{}
-		case now.Tries >= m.opt.Give:
+		case now.Tries >= m.opt.Give, errors.Is(failed, ErrNoPayment) && now.Tries >= 3: // money is gone, and nobody knows of which payment
 			now.State, now.Failure, now.Due = NoticeParked, shortened(failed.Error()), time.Time{}
 			if err := u.toldParked(ctx, now); err != nil {
 				return err
@@ -99,6 +99,9 @@ func (m *Manager) attend(ctx context.Context, in Inbound) (now Inbound, err erro
 	})
 	return now, errors.Join(failed, err)
 }
+
+// lost reports whether a provider proves that money is gone.
+func (n *Notice) lost() bool { return n.Dispute != nil && n.Dispute.Lost && !n.Unsigned }
 
 // toldParked tells that staff has to look at a notice.
 func (u *unit) toldParked(ctx context.Context, n Inbound) error {
@@ -115,9 +118,12 @@ func (u *unit) toldParked(ctx context.Context, n Inbound) error {
 func (m *Manager) hear(ctx context.Context, in Inbound) (PaymentID, error) {
 	n := in.Notice
 	if n.Operation == "" && n.Reference == "" {
+		if n.lost() {
+			return "", ErrNoPayment
+		}
 		return "", nil // it is about nothing of ours
 	}
-	if n.Dispute != nil {
+	if n.Dispute != nil && !n.Unsigned {
 		return m.disputed(ctx, in)
 	}
 	if n.Result == nil || n.Unsigned {

@@ -100,6 +100,9 @@ func (m *Manager) Notified(ctx context.Context, account AccountID, in Incoming) 
 		return Answer{}, tierhost.E(op, 0, "", err)
 	}
 	for i := range notices {
+		if n := notices[i]; !nameable(n.Event) || !nameable(string(n.Operation)) || !nameable(n.Reference) || n.Result != nil && !nameable(n.Result.Reference) {
+			return Answer{}, tierhost.E(op, tierhost.KindInvalid, "bad_notice", errors.New("a name in it is too long, or no text"))
+		}
 		notices[i] = kept(notices[i], at.secrets())
 	}
 	var fresh []Inbound

@@ -43,7 +43,7 @@ type Handover struct {
 	Return    string    `json:"return,omitempty"`
 	Cancel    string    `json:"cancel,omitempty"`
 	Action    *Action   `json:"action,omitempty"` // what the customer has to do
-	Until     time.Time `json:"until,omitzero"`   // after which it cannot be done any more
+	Until     time.Time `json:"until,omitzero"`   // after which it cannot be done any more; for the host to show, nothing is done then
 	Failure   string    `json:"failure,omitempty"`
 }
 

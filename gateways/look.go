@@ -16,9 +16,18 @@ const (
 	unheardAttempts = 2
 )
 
+// How often a page that was given up is looked up once more: after the first time, and
+// after the last.
+const (
+	lateLooks = 2
+	lateFirst = time.Hour
+	lateLast  = 24 * time.Hour
+)
+
 // watch sees to it that a payment is due when there is something to do for it: an attempt
 // that is open is looked up, though this was about another one, what waits is tried again,
-// and what is authorized is let go when it has run out.
+// what is authorized is let go when it has run out, and a page that was given up is looked
+// up once more.
 func (u *unit) watch(ctx context.Context, p *Payment) {
 	if p.ever(AttemptApproved) || p.ever(AttemptSuspense) {
 		p.Again = time.Time{}
@@ -30,6 +39,9 @@ func (u *unit) watch(ctx context.Context, p *Payment) {
 		return
 	}
 	if p.Lease.Token != "" && u.now.Before(p.Lease.Until) {
+		if p.Due.IsZero() { // its worker may end
+			p.Due = p.Lease.Until
+		}
 		return
 	}
 	if p.Due = p.Again; p.open() != nil { // as long as staff has to look at it nothing is tried
@@ -41,6 +53,32 @@ func (u *unit) watch(ctx context.Context, p *Payment) {
 			p.Due = u.now.Add(u.m.patience(p.expired(p.Expires).Looks + 1))
 		}
 	}
+	if a, at := p.late(); a != nil && p.Due.IsZero() && u.able(ctx, a).Finds {
+		p.Due = at
+	}
+}
+
+// late returns the attempt on a page that was given up and is looked up once more, and
+// when; or nil: a customer may have paid at the last moment, and the notification be lost.
+func (p *Payment) late() (*Attempt, time.Time) {
+	if p.open() != nil || p.ever(AttemptApproved) || p.ever(AttemptSuspense) {
+		return nil, time.Time{}
+	}
+	for i := range p.Attempts {
+		if a := &p.Attempts[i]; a.State == AttemptFailed && a.Late > 0 {
+			if a.Late == lateLooks {
+				return a, a.Ended.Add(lateFirst)
+			}
+			return a, a.Ended.Add(lateLast)
+		}
+	}
+	return nil, time.Time{}
+}
+
+// gone reports whether what a customer could do until then is over: what was paid at the
+// last moment may be on its way to where the provider looks.
+func (u *unit) gone(until time.Time) bool {
+	return !until.IsZero() && !u.now.Before(until.Add(u.m.opt.Doubt))
 }
 
 // unheard keeps that a provider does not know an operation. It is believed when what was
@@ -49,8 +87,8 @@ func (u *unit) watch(ctx context.Context, p *Payment) {
 func (u *unit) unheard(p *Payment, a *Attempt, w *work) {
 	sure := a.Called.Add(u.m.opt.Doubt)
 	page := a.Until
-	if page.After(sure) {
-		sure = page
+	if late := page.Add(u.m.opt.Doubt); !page.IsZero() && late.After(sure) {
+		sure = late
 	}
 	if w.due {
 		a.Looks++
@@ -111,7 +149,7 @@ func (u *unit) unknown(ctx context.Context, p *Payment, a *Attempt, failed error
 // lookLater has an attempt looked up later, or parks the payment. Only looks that were due
 // count: a customer who loads a page again and again must not have it given up.
 func (u *unit) lookLater(ctx context.Context, p *Payment, a *Attempt, w *work) {
-	if w.due || !w.look {
+	if w.due || !w.look && !w.again {
 		a.Looks++
 	}
 	able := u.able(ctx, a)

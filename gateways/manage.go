@@ -40,7 +40,8 @@ func (m *Manager) Void(ctx context.Context, q MoveRequest) (Payment, error) {
 // Refund gives back what a payment has taken, or a part of it: never more than was taken
 // less what was given back, or may have been, before. It returns and fails as
 // [Manager.Capture] does; what became of a refund that is pending or was lost is told by
-// [RefundChanged].
+// [RefundChanged]. What was paid twice, and is booked as that, is given back by refunds of
+// which each is of one of the two, and no more than it has taken: else it is [ErrTooMuch].
 func (m *Manager) Refund(ctx context.Context, q MoveRequest) (Payment, error) {
 	return m.move(ctx, "gateways.Refund", VerbRefund, q)
 }
@@ -83,7 +84,17 @@ func (m *Manager) move(ctx context.Context, op string, verb Verb, q MoveRequest)
 		if err != nil {
 			return err
 		}
-		at, err := u.rows.Account(ctx, p.Account)
+		through, of := p.Account, OperationID("")
+		if verb == VerbRefund {
+			taken, err := p.refundOf(amount)
+			if err != nil {
+				return err
+			}
+			if taken != nil {
+				through, of = taken.Account, taken.ID
+			}
+		}
+		at, err := u.rows.Account(ctx, through)
 		if err != nil {
 			return missing(ErrNoAccount, err)
 		}
@@ -96,7 +107,7 @@ func (m *Manager) move(ctx context.Context, op string, verb Verb, q MoveRequest)
 				return tierhost.E("", tierhost.KindUnsupported, "whole_only", errors.New("the gateway does not "+string(verb)+" a part"))
 			}
 		}
-		w, err = u.begin(ctx, &p, Attempt{Verb: verb, Account: at.ID, Amount: amount, Key: key, Reason: q.Reason}, at, nil)
+		w, err = u.begin(ctx, &p, Attempt{Verb: verb, Account: at.ID, Amount: amount, Key: key, Reason: q.Reason, Of: of}, at, nil)
 		return err
 	})
 	if err != nil {

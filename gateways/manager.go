@@ -192,12 +192,17 @@ func missing(sentinel, err error) error {
 	return err
 }
 
+// unknownGateway is the error of a gateway that this process has not got.
+func unknownGateway(name string) error {
+	return tierhost.E("", tierhost.KindUnsupported, "unknown_gateway", errors.New("there is no gateway "+name+" here"))
+}
+
 // place is an account as its gateway sees it. It opens the account's secret, and is not
 // called within a transaction.
 func (m *Manager) place(ctx context.Context, a Account) (Place, Gateway, error) {
 	g := m.opt.Gateways[a.Gateway]
 	if g == nil {
-		return Place{}, nil, tierhost.E("", tierhost.KindUnsupported, "unknown_gateway", errors.New("there is no gateway "+a.Gateway+" here"))
+		return Place{}, nil, unknownGateway(a.Gateway)
 	}
 	at := Place{Account: a.ID, Live: a.Live, Config: a.Config}
 	if len(a.Sealed) == 0 {

@@ -30,7 +30,8 @@ type Inbound struct {
 	Failure string      `json:"failure,omitempty"`
 	Due     time.Time   `json:"due,omitzero"`
 	Done    time.Time   `json:"done,omitzero"`
-	// By and Reason say who has discarded it, and why.
+	// By and Reason say who has discarded it, and why; or who has entered it, and why the
+	// bank has taken the money: [Manager.EnterDispute].
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -48,7 +49,8 @@ func passes(err error) bool {
 }
 
 // setAside parks a payment whose outcome the host's books have refused. The attempt stays
-// as it is, so that nothing of it is forgotten.
+// as it is, so that nothing of it is forgotten; one that was given up or declined, and has
+// moved money after all, is open again: nothing is charged or given back in its place.
 func (m *Manager) setAside(ctx context.Context, w *work, r Result, cause error) (p Payment, err error) {
 	err = m.update(ctx, func(ctx context.Context, u *unit) error {
 		if p, err = u.rows.Payment(ctx, w.payment.ID); err != nil {
@@ -59,8 +61,14 @@ func (m *Manager) setAside(ctx context.Context, w *work, r Result, cause error) 
 			p.Lease, p.Due = Lease{}, time.Time{}
 		}
 		if a := p.attempt(w.attempt); a != nil {
-			if a.State == AttemptIntended {
+			switch {
+			case r.Outcome == Approved && (a.State == AttemptFailed || a.State == AttemptDeclined):
+				a.State, a.Ended = AttemptUnknown, time.Time{}
+			case a.State == AttemptIntended:
 				a.State = AttemptUnknown
+			}
+			if r.Outcome == Approved && a.paying() {
+				p.Again = time.Time{}
 			}
 			if a.State.Open() && r.Reference != "" {
 				a.Reference, a.Known = r.Reference, true // it can be asked by it
@@ -90,7 +98,7 @@ func (u *unit) conclude(ctx context.Context, w *work, r Result, failed error, ta
 	stage := a.State
 	if p.Lease.Token == w.token {
 		p.Lease, p.Due = Lease{}, time.Time{}
-		if w.look && !w.due {
+		if (w.look || w.again) && !w.due {
 			p.Due = w.was // whoever looks out of turn does not put off the next look
 		}
 	}
@@ -180,6 +188,9 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 		switch {
 		case r.Outcome == Approved:
 			u.further(p, a, r)
+			if !p.Expires.IsZero() && r.Expires.After(p.Expires) && a.reversible(p) && a.Verb == VerbAuthorize {
+				p.Expires, a.Looks = r.Expires, 0 // the provider has it set aside for longer
+			}
 			return nil
 		case r.Outcome != Declined || !a.reversible(p):
 			return nil // money that has moved does not go away by being asked again
@@ -188,6 +199,10 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 		}
 		// A refund in suspense is not booked, and was not made after all.
 		p.release(func(h Parking) bool { return h.Operation == a.ID })
+	case AttemptFailed:
+		if r.Outcome == Pending && r.Action != nil && u.gone(a.Until) && !r.Expires.After(a.Until) {
+			return nil // nobody has paid since
+		}
 	case AttemptUndone:
 		return nil // what was sent back does not go out again; a late notice tells of before
 	case AttemptDeclined:
@@ -238,7 +253,7 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 			a.Until = w.until
 		}
 		// Else a bank works on it.
-		if !a.Until.IsZero() && !u.now.Before(a.Until) && r.Action != nil {
+		if u.gone(a.Until) && r.Action != nil {
 			u.abandoned(p, a)
 			return nil
 		}
@@ -256,7 +271,7 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 // abandoned keeps that a customer has not done in time what was to be done. Should it be
 // paid after all, that is kept and booked.
 func (u *unit) abandoned(p *Payment, a *Attempt) {
-	a.State, a.Ended, a.Failure = AttemptFailed, u.now, "nobody paid in time"
+	a.State, a.Ended, a.Failure, a.Late = AttemptFailed, u.now, "nobody paid in time", lateLooks
 	p.found(a)
 	if a.paying() {
 		p.Action = nil
@@ -339,6 +354,9 @@ func (u *unit) doubtful(ctx context.Context, p *Payment, a *Attempt, r Result, w
 			return a.Verb == VerbAuthorize && (a.State == AttemptApproved || a.State == AttemptUndone)
 		})):
 		return ParkTwice, fmt.Sprintf("it was thought lost and has taken %s as well, another attempt has been approved", a.Amount), nil
+	case a.Verb == VerbVoid && !p.Captured().IsZero(),
+		a.Verb == VerbCapture && slices.ContainsFunc(p.Attempts, func(x Attempt) bool { return x.Verb == VerbVoid && x.State == AttemptApproved }):
+		return ParkContrary, "it was let go, and taken", nil
 	case a.Verb == VerbRefund && more(total(total(p.Refunded(), p.Lost), a.Amount), p.Captured()):
 		return ParkExcess, fmt.Sprintf("with it %s and %s are given back, %s taken back by the bank, and %s were taken", p.Refunded(), a.Amount, p.Lost, p.Captured()), nil
 	case !a.paying() || !w.look || a.Reference == "":
@@ -465,20 +483,28 @@ func (u *unit) count(ctx context.Context, p *Payment, a *Attempt, outcome string
 	})
 }
 
+// nameable reports whether a name of a provider's can be kept, and be looked for by every
+// store: as UTF-8 without NUL, of 255 octets at the most.
+func nameable(s string) bool {
+	return len(s) <= 255 && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}
+
+// errReference: what a gateway said is as good as an answer that was lost.
+var errReference = tierhost.Fail(tierhost.KindInternal, tierhost.EffectUnknown, errors.New("the gateway returned a reference that cannot be kept"))
+
 // shortened bounds a text that comes from elsewhere, and makes it one that every store
-// keeps: UTF-8 without NUL and without the number of a card.
+// keeps: UTF-8 without NUL and without the number of a card, which goes before the text is
+// cut, so that no part of one is left.
 func shortened(s string) string {
 	const most = 1000
+	s = MaskCardNumbers(strings.ReplaceAll(s, "\x00", " "))
 	b := make([]byte, 0, min(len(s), most))
 	for _, r := range s {
-		if r == 0 {
-			r = ' '
-		}
 		if b = utf8.AppendRune(b, r); len(b) > most {
 			break
 		}
 	}
-	return MaskCardNumbers(string(b))
+	return string(b)
 }
 
 func keptDecline(d Decline) Decline {

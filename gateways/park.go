@@ -34,7 +34,9 @@ const (
 	// A refund that is it is not booked; what a bank takes is.
 	ParkExcess = "more_returned"
 	// ParkContrary: the provider has told both that a refund was made and that it was not,
-	// and cannot be asked. It is not booked.
+	// and cannot be asked; or that what was authorized was taken and that it was let go. What
+	// it has told last is not booked. A void that has given back what was booked as taken is
+	// booked as returned.
 	ParkContrary = "contradicted"
 	// ParkRefused: the host's books have refused a settlement. It ends by itself when they
 	// take it: after a notification, or [Manager.Settle].
@@ -99,8 +101,9 @@ func (u *unit) park(p *Payment, reason string, about OperationID, text string) {
 // attempt "" ends what is about the payment itself, once staff has seen it; moved is zero
 // then. Whatever else it is parked for stays.
 //
-// It fails with [ErrNoPayment], with [ErrPhase] if it is not parked for the attempt, and
-// with what the books say.
+// It fails with [ErrNoPayment], with [ErrPhase] if it is not parked for the attempt, with
+// [ErrTooMuch] if a void is to have given back more than there is, and with what the books
+// say.
 func (m *Manager) Resolve(ctx context.Context, id PaymentID, attempt OperationID, moved money.Money, by string) (p Payment, err error) {
 	const op = "gateways.Resolve"
 	err = m.update(ctx, func(ctx context.Context, u *unit) error {
@@ -167,6 +170,12 @@ func (u *unit) resolve(ctx context.Context, p *Payment, a *Attempt, moved money.
 			}
 		}
 		return nil
+	}
+	if a.Verb == VerbVoid {
+		a.State = AttemptFailed // it is none of what was given back
+		if more, err := moved.Cmp(p.Refundable()); !p.Captured().IsZero() && (err != nil || more > 0) {
+			return fmt.Errorf("%w: %s were given back, there is %s", ErrTooMuch, moved, p.Refundable())
+		}
 	}
 	a.Amount = moved
 	reason, why, err := u.doubtful(ctx, p, a, Result{Amount: moved}, &work{})

@@ -84,6 +84,85 @@ func TestRefusedByTheBooks(t *testing.T) {
 	})
 }
 
+// What was given up or declined, is told to have moved money, and is refused by the books,
+// is neither charged again nor given back again.
+func TestRefusedAfterItWasGivenUp(t *testing.T) {
+	t.Parallel()
+	refused := tierhost.E("books", tierhost.KindPrecondition, "closed", errors.New("the month is closed"))
+	soft := &gateways.Decline{Code: gateways.DeclineFunds}
+	t.Run("a charge that was given up", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.first.Script(fake.Script{After: true, Hidden: true}, fake.Script{Decline: soft})
+		p := w.charge("1")
+		w.work(16 * time.Minute)
+		require.Equal(t, gateways.PhaseWaiting, w.now(p).Phase)
+		w.refuse = refused
+		w.first.Reveal()
+		w.tell()
+		w.refuse = nil
+		w.clock.Advance(100 * time.Hour)
+		got := w.now(p)
+		require.Equal(t, gateways.ParkRefused, got.Parked.Reason)
+		require.Equal(t, gateways.AttemptUnknown, got.Attempts[0].State)
+		require.NotEmpty(t, got.Attempts[0].Reference)
+		require.Zero(t, got.Attempts[0].Ended)
+		require.Zero(t, got.Again)
+		require.Zero(t, got.Due)
+		_, err := w.Settle(t.Context(), "first", p.Attempts[0].ID, "")
+		require.NoError(t, err)
+		w.work(100 * time.Hour)
+		got = w.now(p)
+		require.Len(t, got.Attempts, 2, "it is not charged again")
+		require.Nil(t, got.Parked)
+		require.Equal(t, gateways.PhasePaid, got.Phase)
+		w.balanced()
+	})
+	t.Run("a charge that was declined", func(t *testing.T) {
+		t.Parallel()
+		w, tell := newScripted(t)
+		w.first.Script(fake.Script{Decline: soft})
+		p := w.charge("1")
+		require.NotZero(t, p.Again)
+		w.refuse = refused
+		tell(gateways.Notice{
+			Event: "e", Operation: p.Attempts[0].ID, Result: &gateways.Result{Outcome: gateways.Approved, Reference: "late", Amount: eur("10.00")},
+		})
+		p = w.now(p)
+		require.Equal(t, gateways.PhaseOpen, p.Phase)
+		require.Equal(t, "late", p.Attempts[0].Reference)
+		w.work(100 * time.Hour)
+		require.Len(t, w.now(p).Attempts, 1)
+		p, err := w.Resolve(t.Context(), p.ID, p.Attempts[0].ID, money.Money{}, "eva")
+		require.NoError(t, err, "staff knows better")
+		require.NotZero(t, p.Again)
+	})
+	t.Run("a refund that was given up", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		p := w.charge("1")
+		w.first.Script(fake.Script{Verb: gateways.VerbRefund, After: true, Hidden: true})
+		p, back := w.refund(p, "a", "6.00")
+		for range 6 {
+			w.work(10 * time.Minute)
+		}
+		require.Equal(t, gateways.AttemptFailed, w.attempt(p, back.ID).State)
+		w.refuse = refused
+		w.first.Reveal()
+		w.tell()
+		p = w.now(p)
+		require.Equal(t, gateways.ParkRefused, p.Parked.Reason)
+		require.True(t, p.Refundable().Equal(eur("4.00")), "%s", p.Refundable())
+		_, err := w.Refund(t.Context(), gateways.MoveRequest{Key: "b", Payment: p.ID, Amount: eur("10.00")})
+		require.ErrorIs(t, err, gateways.ErrBusy)
+		w.refuse = nil
+		_, err = w.Settle(t.Context(), "first", back.ID, "")
+		require.NoError(t, err)
+		require.Equal(t, gateways.AttemptApproved, w.attempt(p, back.ID).State)
+		w.balanced()
+	})
+}
+
 // A payment whose outcome was lost goes on when the provider tells it after all.
 func TestLostIsFound(t *testing.T) {
 	t.Parallel()
@@ -248,6 +327,10 @@ func TestActionHasADeadline(t *testing.T) {
 	require.Equal(t, gateways.PhaseAction, p.Phase)
 	require.NotEmpty(t, p.Action.Client)
 	for range 5 {
+		w.work(7 * time.Hour)
+	}
+	require.Equal(t, gateways.PhaseFailed, w.now(p).Phase)
+	for range 5 { // it is looked up once more, and once more
 		w.work(7 * time.Hour)
 	}
 	require.Equal(t, gateways.PhaseFailed, w.now(p).Phase)
@@ -458,4 +541,80 @@ func TestResolvedMayBeASecondPayment(t *testing.T) {
 	require.Nil(t, p.Parked)
 	require.Len(t, w.booked, 2)
 	w.balanced()
+}
+
+// What was let go and was taken, as the provider says, is not booked before staff has found
+// out which.
+func TestLetGoAndTaken(t *testing.T) {
+	t.Parallel()
+	// both moves what was authorized by one verb, whose answer is lost, and then by another.
+	both := func(t *testing.T, first, second gateways.Verb) (*world, gateways.Payment, gateways.OperationID) {
+		w := newWorld(t)
+		p := w.charge("1", func(q *gateways.ChargeRequest) { q.Later = true })
+		moves := map[gateways.Verb]func(context.Context, gateways.MoveRequest) (gateways.Payment, error){
+			gateways.VerbCapture: w.Capture, gateways.VerbVoid: w.Void,
+		}
+		w.first.Script(fake.Script{Verb: first, After: true, Hidden: true})
+		p, err := moves[first](t.Context(), gateways.MoveRequest{Key: "a", Payment: p.ID})
+		require.NoError(t, err)
+		for range 6 {
+			w.work(10 * time.Minute)
+		}
+		lost := p.Attempts[1].ID
+		require.Equal(t, gateways.AttemptFailed, w.attempt(p, lost).State)
+		w.first.Lenient(true)
+		p, err = moves[second](t.Context(), gateways.MoveRequest{Key: "b", Payment: p.ID})
+		require.NoError(t, err)
+		require.Equal(t, gateways.AttemptApproved, p.Attempts[2].State)
+		booked := len(w.booked)
+		w.first.Reveal()
+		w.tell()
+		w.work(100 * time.Hour)
+		p = w.now(p)
+		require.NotNil(t, p.Parked)
+		require.Equal(t, gateways.ParkContrary, p.Parked.Reason)
+		require.Equal(t, lost, p.Parked.Operation)
+		require.Equal(t, gateways.AttemptSuspense, w.attempt(p, lost).State)
+		require.Len(t, w.booked, booked)
+		require.True(t, p.Refundable().IsZero())
+		require.False(t, p.Phase.Over())
+		return w, p, lost
+	}
+	t.Run("let go, and taken before", func(t *testing.T) {
+		t.Parallel()
+		w, p, lost := both(t, gateways.VerbCapture, gateways.VerbVoid)
+		p, err := w.Resolve(t.Context(), p.ID, lost, eur("10.00"), "eva")
+		require.NoError(t, err)
+		require.Equal(t, gateways.Received, w.booked[string(lost)].Kind)
+		require.Equal(t, gateways.PhasePaid, p.Phase)
+		require.True(t, p.Refunded().IsZero())
+		require.True(t, p.Refundable().Equal(eur("10.00")))
+	})
+	t.Run("let go, and not taken", func(t *testing.T) {
+		t.Parallel()
+		w, p, lost := both(t, gateways.VerbCapture, gateways.VerbVoid)
+		p, err := w.Resolve(t.Context(), p.ID, lost, money.Money{}, "eva")
+		require.NoError(t, err)
+		require.Empty(t, w.booked)
+		require.Equal(t, gateways.PhaseVoided, p.Phase)
+	})
+	t.Run("taken, and given back", func(t *testing.T) {
+		t.Parallel()
+		w, p, lost := both(t, gateways.VerbVoid, gateways.VerbCapture)
+		_, err := w.Resolve(t.Context(), p.ID, lost, eur("10.01"), "eva")
+		require.ErrorIs(t, err, gateways.ErrTooMuch)
+		p, err = w.Resolve(t.Context(), p.ID, lost, eur("10.00"), "eva")
+		require.NoError(t, err)
+		require.Equal(t, gateways.Returned, w.booked[string(lost)].Kind)
+		require.True(t, p.Refunded().Equal(eur("10.00")))
+		require.True(t, p.Refundable().IsZero())
+	})
+	t.Run("taken, and not let go", func(t *testing.T) {
+		t.Parallel()
+		w, p, lost := both(t, gateways.VerbVoid, gateways.VerbCapture)
+		p, err := w.Resolve(t.Context(), p.ID, lost, money.Money{}, "eva")
+		require.NoError(t, err)
+		require.Len(t, w.booked, 1)
+		require.True(t, p.Refundable().Equal(eur("10.00")))
+	})
 }

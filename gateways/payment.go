@@ -1,6 +1,7 @@
 package gateways
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -99,6 +100,7 @@ type Attempt struct {
 	// Until is when a customer can no longer make it on the provider's page.
 	Until time.Time `json:"until,omitzero"`
 	Looks int       `json:"looks,omitempty"` // how often its outcome was looked for in vain
+	Late  int       `json:"late,omitempty"`  // looks that are left after nobody has paid in time
 	// Known: the provider has told of it once. Unheard is how often it has said since, or
 	// from the beginning, that it has never heard of it.
 	Known     bool    `json:"known,omitempty"`
@@ -107,9 +109,12 @@ type Attempt struct {
 	Decline   Decline `json:"decline,omitzero"`
 	Failure   string  `json:"failure,omitempty"` // the last error
 	// Key and Reason are those of the request for a refund, capture or void.
-	Key    string            `json:"key,omitempty"`
-	Reason string            `json:"reason,omitempty"`
-	Facts  map[string]string `json:"facts,omitempty"`
+	Key    string `json:"key,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Of is the attempt that has taken what a refund gives back; "": what has the reference of
+	// the payment.
+	Of    OperationID       `json:"of,omitempty"`
+	Facts map[string]string `json:"facts,omitempty"`
 	// Settled says that the host has booked it: see [Settler].
 	Settled bool `json:"settled,omitempty"`
 }
@@ -275,9 +280,11 @@ func (p *Payment) ever(state AttemptState) bool {
 	return slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State == state })
 }
 
-// Refunded is how much was given back.
+// Refunded is how much was given back: by refunds, and by a void of what was taken.
 func (p *Payment) Refunded() money.Money {
-	return p.sum(func(a *Attempt) bool { return a.Verb == VerbRefund && a.State == AttemptApproved })
+	return p.sum(func(a *Attempt) bool {
+		return a.State == AttemptApproved && (a.Verb == VerbRefund || a.Verb == VerbVoid && a.Settled)
+	})
 }
 
 // Refundable is how much may be given back still: what was captured, less what was
@@ -285,7 +292,14 @@ func (p *Payment) Refunded() money.Money {
 func (p *Payment) Refundable() money.Money {
 	left := p.Captured()
 	taken := p.sum(func(a *Attempt) bool {
-		return a.Verb == VerbRefund && (a.State.Open() || a.State == AttemptApproved || a.State == AttemptSuspense)
+		maybe := a.State.Open() || a.State == AttemptSuspense
+		switch a.Verb {
+		case VerbRefund:
+			return maybe || a.State == AttemptApproved
+		case VerbVoid: // one that was approved has let go what was never taken, unless that is booked
+			return maybe || a.State == AttemptApproved && a.Settled
+		}
+		return false
 	})
 	for _, less := range []money.Money{taken, p.Lost} {
 		if less.IsZero() {
@@ -299,6 +313,33 @@ func (p *Payment) Refundable() money.Money {
 		return money.Zero(p.Amount.Currency())
 	}
 	return left
+}
+
+// refundOf returns the attempt that has taken what is to be given back: of a payment that
+// was paid twice, the first one that has enough left, as a provider gives back no more of
+// one than that has taken. nil: nothing was taken.
+func (p *Payment) refundOf(amount money.Money) (*Attempt, error) {
+	var taken []*Attempt
+	for i := range p.Attempts {
+		if a := &p.Attempts[i]; a.State == AttemptApproved && (a.Verb == VerbCharge || a.Verb == VerbCapture) {
+			taken = append(taken, a)
+		}
+	}
+	if len(taken) < 2 {
+		return append(taken, nil)[0], nil
+	}
+	for _, of := range taken {
+		gone := p.sum(func(a *Attempt) bool {
+			ours := a.Of == of.ID || a.Of == "" && of.Account == p.Account && of.Reference == p.Reference
+			return ours && a.Verb == VerbRefund && (a.State.Open() || a.State == AttemptApproved || a.State == AttemptSuspense)
+		})
+		if with, err := gone.Add(amount); err == nil {
+			if more, err := with.Cmp(of.Amount); err == nil && more <= 0 {
+				return of, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("%w: it was paid %d times, none of which has %s left", ErrTooMuch, len(taken), amount)
 }
 
 // authorized is how much is set aside now.
@@ -320,6 +361,8 @@ func (p *Payment) phase() Phase {
 	switch {
 	case !p.Captured().IsZero():
 		return PhasePaid
+	case has(VerbVoid, AttemptApproved) && has(VerbCapture, AttemptSuspense):
+		return PhaseOpen // it may have been taken after all
 	case has(VerbVoid, AttemptApproved):
 		return PhaseVoided
 	case has(VerbAuthorize, AttemptApproved):

@@ -100,6 +100,10 @@ func (m *Manager) Register(ctx context.Context, q RegisterRequest) (Instrument, 
 	failed := m.atVault(ctx, at, &i, tape, func(ctx context.Context, vault Vault, at Place, k Keeping) (err error) {
 		k.Email = q.Email
 		begun, err = vault.Keep(ctx, at, k)
+		tape.hideAction(&begun.Action, string(k.ID))
+		if err == nil && !nameable(begun.Reference) {
+			begun, err = Begun{}, errReference
+		}
 		return err
 	})
 	action := m.sealAction(ctx, &begun.Action, aboutHandover(i.ID))

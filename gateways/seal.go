@@ -140,7 +140,7 @@ func (m *Manager) Reseal(ctx context.Context) (n int, err error) {
 			return n, tierhost.E(op, 0, "", err)
 		}
 	}
-	for p, err := range m.Payments(ctx, PaymentQuery{AllSellers: true, Phase: PhaseAction}) {
+	for p, err := range m.Payments(ctx, PaymentQuery{AllSellers: true}) { // an action stays while its payment is lost, or parked
 		if err == nil {
 			err = count(m.resealPayment(ctx, p))
 		}

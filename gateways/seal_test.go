@@ -85,6 +85,26 @@ func TestReseal(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// What a customer has to do is sealed anew whatever the payment's phase is by now.
+func TestResealOfWhatIsParked(t *testing.T) {
+	t.Parallel()
+	old, err := secret.GenerateKey("old")
+	require.NoError(t, err)
+	fresh, err := secret.GenerateKey("fresh")
+	require.NoError(t, err)
+	ring := &changing{}
+	ring.to(t, old)
+	w, tell := newScripted(t, func(o *gateways.Options) { o.Sealer = ring })
+	p := w.checkout("1")
+	tell(gateways.Notice{Event: "e", Operation: p.Attempts[0].ID, Result: &gateways.Result{Outcome: gateways.Approved, Reference: p.Reference, Amount: eur("9.99")}})
+	require.Equal(t, gateways.PhaseOpen, w.now(p).Phase)
+	ring.to(t, fresh, old)
+	_, err = w.Reseal(t.Context())
+	require.NoError(t, err)
+	ring.to(t, fresh)
+	require.Equal(t, p.Action, w.now(p).Action)
+}
+
 // changing is a keyring whose keys change.
 type changing struct{ *secret.Keyring }
 

@@ -35,7 +35,7 @@ type SettlementKind string
 // The kinds of settlements.
 const (
 	Received SettlementKind = "received" // from the customer
-	Returned SettlementKind = "returned" // to the customer, by a refund
+	Returned SettlementKind = "returned" // to the customer, by a refund, or by a void of what was booked as received
 	Lost     SettlementKind = "lost"     // taken back by the customer's bank
 	Regained SettlementKind = "regained" // a dispute that was lost before and is won
 	// Undone: a refund that was booked as Returned has come back, as the customer's bank does
@@ -78,7 +78,7 @@ func (u *unit) settle(ctx context.Context, p *Payment, a *Attempt) error {
 		s.Kind = Received
 	case a.Verb == VerbRefund && a.State == AttemptUndone:
 		s.ID, s.Kind, s.Reason = s.ID+"/undone", Undone, a.Decline.Code
-	case a.Verb == VerbRefund:
+	case a.Verb == VerbRefund, a.Verb == VerbVoid && !p.Captured().IsZero():
 		s.Kind = Returned
 	default:
 		return nil

@@ -47,6 +47,9 @@ func (u *unit) take(ctx context.Context, p Payment) (*work, error) {
 	if a == nil {
 		a = p.expired(u.now)
 	}
+	if late, at := p.late(); a == nil && late != nil && !u.now.Before(at) && u.able(ctx, late).Finds {
+		a = late
+	}
 	if a != nil {
 		return u.look(ctx, &p, a)
 	}
@@ -126,6 +129,9 @@ func (u *unit) look(ctx context.Context, p *Payment, a *Attempt) (*work, error) 
 	}
 	if a.State == AttemptIntended { // its worker has ended
 		a.State = AttemptUnknown
+	}
+	if a.State == AttemptFailed {
+		a.Late--
 	}
 	w, err := u.lease(ctx, p, a.ID, at, nil, true)
 	if w != nil {

@@ -1,6 +1,10 @@
 package gateways
 
 import (
+	"encoding/json"
+	"html"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,8 +35,8 @@ type Tape struct {
 	exchanges []Exchange
 }
 
-// Hide has texts taken out of whatever is recorded from now on: keys, tokens, and what
-// they are encoded as. Short ones (below 6 octets) are not secrets.
+// Hide has texts taken out of whatever is recorded, also before: keys, tokens, and what they
+// are encoded as. Short ones (below 6 octets) are not secrets.
 func (t *Tape) Hide(secrets ...string) {
 	if t == nil {
 		return
@@ -53,6 +57,32 @@ func (t *Tape) hide(secrets []secret.Text) {
 	}
 }
 
+// hideAction is Hide for what a customer has to do: with it anybody could. spared are texts
+// that are no secrets.
+func (t *Tape) hideAction(a *Action, spared ...string) {
+	if t == nil || a == nil {
+		return
+	}
+	texts := []string{a.URL, string(a.Client)}
+	for _, f := range a.Fields {
+		texts = append(texts, f.Value)
+	}
+	if len(a.Client) > 0 {
+		for _, s := range (Place{Secret: secret.New(string(a.Client))}).secrets() {
+			texts = append(texts, s.Reveal())
+		}
+	}
+	for _, text := range texts {
+		if text == "" || slices.Contains(spared, text) {
+			continue
+		}
+		t.Hide(text, url.QueryEscape(text), html.EscapeString(text), strings.ReplaceAll(text, "/", `\/`))
+		if quoted, err := json.Marshal(text); err == nil { // as JSON spells it
+			t.Hide(strings.Trim(string(quoted), `"`))
+		}
+	}
+}
+
 // Record keeps an exchange.
 func (t *Tape) Record(x Exchange) {
 	if t == nil {
@@ -60,18 +90,23 @@ func (t *Tape) Record(x Exchange) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	x.Request, x.Answer, x.Error = t.clean(x.Request), t.clean(x.Answer), t.clean(x.Error)
 	t.exchanges = append(t.exchanges, x)
 }
 
-// Exchanges returns what was recorded, in its order.
+// Exchanges returns what was recorded, in its order, without the secrets that the tape was
+// told of by now: an answer is recorded before it is known what of it is one.
 func (t *Tape) Exchanges() []Exchange {
 	if t == nil {
 		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return append([]Exchange(nil), t.exchanges...)
+	var all []Exchange
+	for _, x := range t.exchanges {
+		x.Request, x.Answer, x.Error = t.clean(x.Request), t.clean(x.Answer), t.clean(x.Error)
+		all = append(all, x)
+	}
+	return all
 }
 
 // clean is a text as it may be kept. Secrets go before the text is cut, so that no part of

@@ -209,3 +209,35 @@ func (s *stopping) Open(ctx context.Context, sealed []byte, about string) ([]byt
 	}
 	return s.Sealer.Open(ctx, sealed, about)
 }
+
+// What was paid twice, and booked as that, is given back to where each came from.
+func TestRefundsOfWhatWasPaidTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.first.Script(fake.Script{After: true, Hidden: true}, fake.Script{After: true})
+	p := w.charge("1")
+	w.work(16 * time.Minute)
+	w.first.Reveal()
+	w.tell()
+	w.work(time.Hour)
+	p = w.now(p)
+	require.Equal(t, gateways.ParkTwice, p.Parked.Reason)
+	p, err := w.Resolve(t.Context(), p.ID, p.Parked.Operation, eur("10.00"), "eva")
+	require.NoError(t, err)
+	require.True(t, p.Refundable().Equal(eur("20.00")))
+	p, _ = w.refund(p, "a", "4.00")
+	for _, amount := range []string{"16.00", "11.00"} {
+		_, err = w.Refund(t.Context(), gateways.MoveRequest{Key: amount, Payment: p.ID, Amount: eur(amount)})
+		require.ErrorIs(t, err, gateways.ErrTooMuch)
+	}
+	p, _ = w.refund(p, "b", "10.00")
+	p, _ = w.refund(p, "c", "6.00")
+	of := []gateways.OperationID{}
+	for _, a := range p.Attempts[2:] {
+		require.Equal(t, gateways.AttemptApproved, a.State, a.Failure)
+		of = append(of, a.Of)
+	}
+	require.Equal(t, []gateways.OperationID{p.Attempts[0].ID, p.Attempts[1].ID, p.Attempts[0].ID}, of)
+	require.True(t, p.Refundable().IsZero())
+	w.balanced()
+}

@@ -33,8 +33,6 @@ type Checkout struct {
 	// Email and Language (BCP 47) are the customer's, if the host gives them away; "": not.
 	Email    string
 	Language string
-	// Keep asks for the instrument, to be charged again without the customer.
-	Keep bool
 }
 
 // Begun is a payment on a provider's page that was begun.
@@ -83,7 +81,8 @@ type Notice struct {
 	// Kind is the provider's word for what has happened.
 	Kind string
 	At   time.Time // when it happened, as the provider says; zero: it does not
-	// Operation and Reference say what it is about, as far as the provider does.
+	// Operation and Reference say what it is about, as far as the provider does. A notice of
+	// which one of them, or Event, is longer than 255 octets or no text is refused.
 	Operation OperationID
 	Reference string
 	Unsigned  bool

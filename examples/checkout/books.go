@@ -12,10 +12,18 @@ import (
 )
 
 // books books money that has moved, in the transaction that stores that it has.
-type books struct{ engine *billing.Engine }
+type books struct {
+	engine *billing.Engine
+	// live: they are of real money. Else they are of what a provider's test system has moved,
+	// which must never pay an invoice of the others.
+	live bool
+}
 
 // Settled implements [gateways.Settler].
 func (b books) Settled(ctx context.Context, tx storage.Tx, s gateways.Settlement) error {
+	if s.Live != b.live {
+		return tierhost.E("checkout", tierhost.KindPrecondition, "other_money", fmt.Errorf("live: %t, and these books are of live: %t", s.Live, b.live))
+	}
 	n, err := strconv.ParseInt(s.Customer, 10, 64)
 	if err != nil {
 		return tierhost.E("checkout", tierhost.KindInvalid, "no_account", fmt.Errorf("%.40q is no account", s.Customer))

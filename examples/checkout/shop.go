@@ -110,7 +110,7 @@ func (s *shop) stock(ctx context.Context) error {
 		return err
 	}
 	s.payments, err = gateways.New(store, gateways.Options{
-		Clock: clock(), Gateways: map[string]gateways.Gateway{"test": s.provider}, Sealer: keys, Settler: books{s.books},
+		Clock: clock(), Gateways: map[string]gateways.Gateway{"test": s.provider}, Sealer: keys, Settler: books{engine: s.books},
 	})
 	return err
 }
