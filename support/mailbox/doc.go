@@ -42,8 +42,9 @@
 //
 // # What cannot be read
 //
-// [Parse] does not fail. Of a broken mail it gives what can be had, with the mail as it came
-// as an attachment. What is too large, is for no queue, or is not given out by its server is
+// [Parse] does not fail. Of a broken mail it gives what can be had, and the desk
+// has the mail as it came, in a note: its sender does not see what the host's servers have
+// written into it. What is too large, is for no queue, or is not given out by its server is
 // set aside: it stays in the mailbox, [Fetcher.Aside] lists it, [Fetcher.Rewind] tries again.
 //
 // # Sending

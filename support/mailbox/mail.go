@@ -25,9 +25,11 @@ type Mail struct {
 	Files      []support.File
 	// Header are the fields as they came, unfolded; names as by textproto.CanonicalMIMEHeaderKey.
 	Header textproto.MIMEHeader
-	// Faults are why something of it could not be read, as stable codes. The mail as it came
-	// then is the last of Files.
+	// Faults are why something of it could not be read, as stable codes.
 	Faults []Fault
+	// Raw: the mail as it came is to be kept: it has Faults, is signed or is encrypted. It is
+	// none of Files, which its sender can read: it has what the host's servers have noted.
+	Raw bool
 	// Failed is what a report says about mail that was not delivered; zero: it is no report.
 	Failed Failed
 	// Digest tells mails apart: it is of the content and the fields that the sender has

@@ -111,6 +111,12 @@ func (w *work) receive(ctx context.Context, d *Delivery, m *Mail) (r Receipt, er
 	if r, err = in.take(ctx); err != nil {
 		return r, err
 	}
+	if (r.Outcome == Opened || r.Outcome == Added) && m.Raw {
+		note := support.Reply{Text: "The mail as it came; the customer does not see it.", Files: []support.File{in.original()}}
+		if _, err := w.desk.Post(in.seller).Note(ctx, r.Ticket, note); err != nil {
+			return r, err
+		}
+	}
 	r.Seller, r.Queue = in.seller, in.queue.ID
 	if r.Outcome == Dropped {
 		row, err := read[droppedRow](ctx, w.rows, keyOf(kindDropped, d.Mailbox, string(r.Reason)))
@@ -258,11 +264,21 @@ func (in *incoming) fromMachine(ctx context.Context, b belongs) (r Receipt, err 
 	if f := in.Failed; f != (Failed{}) {
 		text = strings.TrimSpace(fmt.Sprintf("Our mail to %s: %s %s %s", f.Recipient, f.Action, f.Status, f.Diagnostic)) + "\n\n" + in.Text
 	}
-	n, err := in.desk.Post(in.seller).Note(ctx, number, support.Reply{Key: in.key, Text: text, Files: in.Files})
+	files := in.Files
+	if in.Raw {
+		files = append(files, in.original())
+	}
+	n, err := in.desk.Post(in.seller).Note(ctx, number, support.Reply{Key: in.key, Text: text, Files: files})
 	if errors.Is(err, support.ErrNoTicket) {
 		return Receipt{Outcome: Dropped, Reason: ReasonAnswer}, nil
 	}
 	return Receipt{Outcome: Noted, Ticket: n.Ticket, Number: n.Number}, err
+}
+
+// original is the mail as it came, with all that our servers have written into it: it is for
+// the desk only.
+func (in *incoming) original() support.File {
+	return support.File{Name: "mail.eml", Type: "message/rfc822", Content: in.raw}
 }
 
 func (in *incoming) mail() support.Mail {
