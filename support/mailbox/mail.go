@@ -106,6 +106,12 @@ func (m *Mail) word(name string) string {
 	return strings.ToLower(strings.TrimSpace(first))
 }
 
+// automatic reports whether the mail says that no person has sent it.
+func (m *Mail) automatic() bool {
+	auto := m.word("Auto-Submitted")
+	return auto != "" && auto != "no" || slices.Contains([]string{"bulk", "junk", "auto_reply"}, m.word("Precedence"))
+}
+
 // machine reports whether a machine has sent the mail: an answer by itself, a report, a list.
 func (m *Mail) machine() bool {
 	switch m.mayReply() {

@@ -243,11 +243,137 @@ func TestAuthenticationResults(t *testing.T) {
 			require.Equal(t, alice, got.Contact, field)
 		}
 	}
-	// References to a sender's own mail prove nothing then; a token does.
+	// References to a sender's own mail, or a token, which whoever was sent a copy has, prove
+	// nothing then by themselves.
 	w := newWorld(t, func(o *mailbox.Options) { o.Authserv = "mx.acme.test" })
 	answer := w.conversation()
 	require.Equal(t, mailbox.Opened, w.receive(mailOf(alice, helpAddress, "x", "y", "References: <first@example.org>")).Outcome)
-	require.Equal(t, mailbox.Added, w.receive(mailOf(alice, helpAddress, "x", "z", "References: "+answer)).Outcome)
+	forged := w.receive(mailOf(alice, helpAddress, "x", "z", "References: "+answer))
+	require.NotEqual(t, int64(1), forged.Ticket)
+	require.NotEqual(t, int64(1), w.receive(mailOf(alice, helpAddress, "Re: [#"+w.sign(alice)+"]", "zz")).Ticket)
+	require.Len(t, w.messages(1), 2)
+	require.Contains(t, w.notes(forged.Ticket)[0], "ticket 1")
+	require.Equal(t, int64(1), w.receive(passed(mailOf(alice, helpAddress, "x", "zzz", "References: "+answer))).Ticket)
+}
+
+// passed is a mail that its domain's rules have passed for the server of the tests.
+func passed(mail string) string {
+	return "Authentication-Results: mx.acme.test; dmarc=pass header.from=example.org\r\n" + mail
+}
+
+// What a stranger writes about a ticket is a ticket of its account: who only says that it is
+// that sender adds nothing to it.
+func TestStrangersThatAreNotBelieved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *mailbox.Options) { o.Authserv = "mx.acme.test" })
+	require.Equal(t, int64(1), w.receive(passed(mailOf(alice, helpAddress, "Help", "It is slow.", "Message-ID: <first@example.org>"))).Ticket)
+	about := "References: <first@example.org>"
+	require.Equal(t, int64(2), w.receive(passed(mailOf(bob, helpAddress, "Re: Help", "Me too.", about))).Ticket)
+	require.Equal(t, "bob", w.ticket(2).Account)
+	require.Equal(t, mailbox.Opened, w.receive(mailOf(bob, helpAddress, "Re: Help", "Send me the password.", about)).Outcome)
+	require.Len(t, w.messages(2), 1)
+	for _, n := range append(w.notes(1), w.notes(2)...) {
+		require.NotContains(t, n, bob, "one customer's ticket does not tell who another is")
+	}
+}
+
+// Where senders are looked at, nobody gets an acknowledgement of what another has sent.
+func TestAcknowledgementsOfForgedMail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *mailbox.Options) { o.Authserv = "mx.acme.test" })
+	b, to := w.outbox()
+	w.receive(mailOf(alice, helpAddress, "Help", "I am not alice."))
+	require.Zero(t, w.send(b))
+	w.receive(passed(mailOf(alice, helpAddress, "Help", "I am.")))
+	require.Equal(t, 1, w.send(b))
+	require.Equal(t, alice, to.Sent()[0].To)
+}
+
+// A person whose mail no machine may answer is heard: what it writes to a ticket of its own
+// is a message, which reopens it.
+func TestPeopleThatAreNotAnswered(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		from, field string
+		want        mailbox.Outcome
+	}{
+		{"postmaster@example.org", "", mailbox.Added},
+		{"noreply@example.org", "", mailbox.Added},
+		{"hosting-request@example.org", "", mailbox.Added},
+		{alice, "List-Id: <office.example.org>", mailbox.Added},
+		{alice, "List-Unsubscribe: <mailto:x@example.org>", mailbox.Added},
+		{alice, "Precedence: list", mailbox.Added},
+		{alice, "X-Auto-Response-Suppress: All", mailbox.Added},
+		{alice, "Auto-Submitted: no", mailbox.Added},
+		{alice, "Precedence: bulk", mailbox.Noted},
+		{alice, "Precedence: junk", mailbox.Noted},
+		{alice, "Precedence: auto_reply", mailbox.Noted},
+		{alice, "Auto-Submitted: auto-generated", mailbox.Noted},
+		{alice, "X-Autoreply: yes", mailbox.Noted},
+		{"mailer-daemon@example.org", "", mailbox.Noted},
+	} {
+		w := newWorld(t, func(o *mailbox.Options) { o.Senders.(people)["acme/"+c.from] = "alice" })
+		w.receive(mailOf(alice, helpAddress, "Help", "It is slow."))
+		require.NoError(t, w.ann().Close(w.ctx, 1))
+		fields := []string{"In-Reply-To: <" + w.sign(c.from) + ".2@acme.test>", "Message-ID: <2@example.org>"}
+		if c.field != "" {
+			fields = append(fields, c.field)
+		}
+		r := w.receive(mailOf(c.from, helpAddress, "Re: Help", "Slow still.", fields...))
+		require.Equal(t, c.want, r.Outcome, c)
+		require.Equal(t, int64(1), r.Ticket, c)
+		require.Equal(t, c.want == mailbox.Added, w.ticket(1).State == support.StateReopened, c)
+	}
+}
+
+// Who has left an account does not speak for it, and is not told what is written to it.
+func TestWhoHasLeftTheAccount(t *testing.T) {
+	t.Parallel()
+	const fresh = "alice@example.com"
+	var who people
+	w := newWorld(t, func(o *mailbox.Options) { who, o.AckMost = o.Senders.(people), -1 })
+	answer := w.conversation()
+	delete(who, "acme/"+alice)
+	who["acme/"+fresh] = "alice"
+	b, to := w.outbox()
+	w.answer(1, "The password is sesame.")
+	w.send(b)
+	require.Len(t, to.Sent(), 1)
+	require.Equal(t, fresh, to.Sent()[0].To)
+	r := w.receive(mailOf(alice, helpAddress, "Re: Help", "And now?", "In-Reply-To: "+answer))
+	require.Equal(t, mailbox.Opened, r.Outcome)
+	require.Empty(t, w.ticket(r.Ticket).Account)
+	who["acme/"+alice] = "bob"
+	w.answer(1, "And the name is ali.")
+	w.send(b)
+	require.Equal(t, fresh, to.Sent()[1].To)
+	r = w.receive(mailOf(alice, helpAddress, "Re: Help", "And then?", "In-Reply-To: "+answer))
+	require.Equal(t, "bob", w.ticket(r.Ticket).Account)
+	require.Len(t, w.messages(1), 4)
+}
+
+// A mailbox that is one seller's takes nothing for another, whatever the mail says.
+func TestMailboxOfOneSeller(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	deliver := func(mail string) (mailbox.Receipt, error) {
+		return w.office.Receive(w.ctx, mailbox.Delivery{Mailbox: "acme's", Raw: []byte(mail), Seller: "acme"})
+	}
+	_, err := deliver(mailOf(alice, hostAddress, "x", "y"))
+	require.ErrorIs(t, err, mailbox.ErrNoQueue)
+	r, err := deliver(mailOf(alice, hostAddress+", "+helpAddress, "x", "y"))
+	require.NoError(t, err)
+	require.Equal(t, "acme", r.Seller)
+
+	s := &mailboxtest.Source{}
+	s.Deliver(mailOf(alice, hostAddress, "x", "y"))
+	f := w.fetcher(s, func(o *mailbox.FetcherOptions) { o.Seller = "acme" })
+	w.fetch(f)
+	for a, err := range f.Aside(w.ctx) {
+		require.NoError(t, err)
+		require.Equal(t, mailbox.ReasonNobody, a.Reason)
+	}
+	require.Equal(t, 1, s.Waiting())
 }
 
 // A mail reopens a ticket that was done, once; the next one is a ticket of its own, which
