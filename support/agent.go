@@ -227,8 +227,9 @@ func (a *Agent) Set(ctx context.Context, number int64, s Settings) error {
 			u.event(t.Seller, t.subject(), TicketChanged{Ticket: t.Number, From: t.State, To: t.State, Queue: t.Queue, Owner: t.Owner, By: a.person})
 		}
 		if s.Title != nil && *s.Title != t.Title {
+			former := t.Title
 			t.Title = *s.Title
-			if err := u.retitled(ctx, t); err != nil {
+			if err := u.retitled(ctx, t, former); err != nil {
 				return err
 			}
 		}

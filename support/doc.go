@@ -21,7 +21,8 @@
 // hours ([Hours]); the time for the solution stands still while the ticket waits for the
 // customer. [Agent.PickUp] and [Agent.Assign] are one conditional update: of two at once one
 // gets the ticket. [Agent.Merge] and [Agent.Split] lose nothing. [Agent.FindTickets] finds
-// them by words. [Agent.Erase] takes out what was written to one, for good.
+// them by words. [Agent.Erase] takes out what was written to one, for good;
+// what package mailbox knows of it goes when the drain has brought it the event.
 //
 // # Tiers
 //

@@ -61,9 +61,26 @@ func (a *Agent) Erase(ctx context.Context, number int64) (done Erased, err error
 // EraseAccount is [Agent.Erase] for all tickets of an account, each in a transaction of its
 // own. What was interrupted is called again.
 func (a *Agent) EraseAccount(ctx context.Context, account string) (done Erased, err error) {
-	for account != "" {
+	if account == "" {
+		return done, nil
+	}
+	return a.eraseFound(ctx, TicketQuery{Account: account})
+}
+
+// EraseContact is [Agent.EraseAccount] for who has written by mail from an address and has
+// no account: all tickets with that [Ticket.Contact].
+func (a *Agent) EraseContact(ctx context.Context, address string) (done Erased, err error) {
+	if address == "" {
+		return done, nil
+	}
+	return a.eraseFound(ctx, TicketQuery{Contact: address})
+}
+
+// eraseFound erases all tickets of a customer: those that are erased are none of it any more.
+func (a *Agent) eraseFound(ctx context.Context, q TicketQuery) (done Erased, err error) {
+	for {
 		var some []int64
-		page, _, err := a.TicketsPage(ctx, TicketQuery{Account: account}, Cursor{}, pageSize)
+		page, _, err := a.TicketsPage(ctx, q, Cursor{}, pageSize)
 		if err != nil {
 			return done, err
 		}
@@ -92,8 +109,12 @@ func (a *Agent) EraseAccount(ctx context.Context, account string) (done Erased, 
 
 // unlink parts a ticket from those above and below it.
 func (u *unit) unlink(ctx context.Context, t *ticketRow) error {
+	uppers := t.Uppers
 	if t.Upper != (ref{}) {
-		upper, err := u.ticket(ctx, t.Upper)
+		uppers = append(slices.Clone(uppers), t.Upper)
+	}
+	for _, r := range uppers {
+		upper, err := u.ticket(ctx, r)
 		if err != nil {
 			return err
 		}

@@ -98,6 +98,85 @@ func TestErase(t *testing.T) {
 	require.Equal(t, int64(5), again, "numbers go on")
 }
 
+// Words of a title that a ticket had before are erased too.
+func TestEraseFormerTitles(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	w := supporttest.NewWitness(d.store)
+	m, err := support.NewManager(w, support.Options{Clock: d.clock, IDs: tierhost.NewSequenceIDs(), Parents: chain()})
+	require.NoError(t, err)
+	d.m = m
+	ann := d.m.Agent("acme", "ann")
+	o, err := d.m.Customer("acme", "carol").Open(d.ctx, support.NewTicket{Queue: "help", Title: "zebra", Text: "It is slow."})
+	require.NoError(t, err)
+	n := o.Number
+	d.settle()
+	require.Contains(t, w.Shows(t, "zebra"), "list word/acme/zebra")
+	for _, title := range []string{"lions", "tigers"} {
+		require.NoError(t, ann.Set(d.ctx, n, support.Settings{Title: &title}))
+		d.settle()
+	}
+	require.Equal(t, []int64{n}, numbers(t, ann, "zebra", 9), "it is found by what it was called")
+	require.NoError(t, second(ann.Erase(d.ctx, n)))
+	require.Empty(t, w.Shows(t, "zebra", "lion", "tiger"))
+	d.settle()
+	require.Empty(t, w.Shows(t, "zebra", "lion", "tiger"))
+}
+
+// Each ticket above of those that were merged forgets for whom it was.
+func TestEraseMergedThatWerePassedUp(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ann, host := d.m.Agent("acme", "ann"), d.m.Agent("host", "hugo")
+	var below, above []int64
+	for range 3 {
+		n := d.open("acme", "alice", "slow")
+		up, err := ann.PassUp(d.ctx, n, support.PassUp{Queue: "help", Title: "web3", Text: "slow", OnBehalf: "alice & co"})
+		require.NoError(t, err)
+		below, above = append(below, n), append(above, up.Number)
+	}
+	require.NoError(t, ann.Merge(d.ctx, below[0], below[1]))
+	require.NoError(t, ann.Merge(d.ctx, below[1], below[2]))
+	require.NoError(t, second(ann.Erase(d.ctx, below[2])))
+	for _, n := range above {
+		require.Empty(t, d.ticket(host, n).OnBehalf)
+		require.NoError(t, host.Reopen(d.ctx, n))
+		d.answer(host, n, "goes nowhere")
+	}
+	require.Empty(t, all(t, ann.Notes(d.ctx, below[2])))
+}
+
+// Who has only written by mail can be erased, too.
+func TestEraseContact(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ann := d.m.Agent("acme", "ann")
+	open := func(account, address string) int64 {
+		o, err := d.m.Post("acme").Open(d.ctx, account, support.NewTicket{Queue: "help", Title: "x", Text: "y", Mail: support.Mail{From: address}})
+		require.NoError(t, err)
+		return o.Number
+	}
+	first, second := open("", "Eve@example.net"), open("", "eve@EXAMPLE.net")
+	others := []int64{open("", "bob@example.net"), open("eve", "eve@example.net")}
+	q := support.TicketQuery{Contact: "EVE@example.net"}
+	require.Len(t, all(t, ann.Tickets(d.ctx, q)), 2)
+	require.Empty(t, all(t, d.m.Agent("host", "hugo").Tickets(d.ctx, q)))
+	done, err := ann.EraseContact(d.ctx, "eve@example.net")
+	require.NoError(t, err)
+	require.Equal(t, 2, done.Tickets)
+	require.Empty(t, all(t, ann.Tickets(d.ctx, q)))
+	for _, n := range []int64{first, second} {
+		require.Empty(t, d.ticket(ann, n).Contact)
+		require.NotZero(t, d.ticket(ann, n).Erased)
+	}
+	for _, n := range others {
+		require.Zero(t, d.ticket(ann, n).Erased)
+	}
+	done, err = ann.EraseContact(d.ctx, "")
+	require.NoError(t, err)
+	require.Zero(t, done)
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // What was merged is erased with what it was merged into; contents that are kept elsewhere

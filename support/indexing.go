@@ -30,7 +30,8 @@ type writing struct {
 	Titles []string  `json:"titles"`
 }
 
-// titlesRow is the titles that a ticket was given after its first, if it was.
+// titlesRow is all titles of a ticket that was given another one after its first: those by
+// whose words it is found, and which are taken out of the index when it is erased.
 type titlesRow struct {
 	Ticket int64     `json:"ticket"`
 	At     time.Time `json:"at"`
@@ -58,14 +59,16 @@ func sellerOf(sort string) string {
 
 // retitled has the words of a ticket's new title found. It is found by those of its former
 // titles as well.
-func (u *unit) retitled(ctx context.Context, t *ticketRow) error {
+func (u *unit) retitled(ctx context.Context, t *ticketRow, former string) error {
 	row, _, err := find[titlesRow](ctx, u, titlesKey(t.ref()))
 	if err != nil {
 		return err
 	}
 	row.Ticket, row.At = t.Number, u.now
-	if !slices.Contains(row.Titles, t.Title) {
-		row.Titles = append(row.Titles, t.Title)
+	for _, title := range []string{former, t.Title} {
+		if !slices.Contains(row.Titles, title) {
+			row.Titles = append(row.Titles, title)
+		}
 	}
 	return u.put(titlesKey(t.ref()), row, unindexed(kindTitles, t.Seller, u.now))
 }

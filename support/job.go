@@ -251,6 +251,7 @@ func (m *Manager) changeJob(
 
 func (a *Agent) mayJob(j *jobRow) bool   { return j.Seller == a.seller }
 func (a *Agent) mayServe(j *jobRow) bool { return j.Served && j.ServedBy.Seller == a.seller }
+func (a *Agent) mayBill(j *jobRow) bool  { return a.mayJob(j) || a.mayServe(j) }
 func (c *Customer) mayJob(j *jobRow) bool {
 	return j.Seller == c.seller && j.Account == c.account && j.Quoted && j.State != JobDraft
 }
@@ -364,9 +365,16 @@ func (a *Agent) Redraft(ctx context.Context, id JobID, revision int64) (int64, e
 	return a.m.moveJob(ctx, "support.Redraft", id, revision, a.mayJob, JobDraft)
 }
 
-// CancelJob ends a job that was not billed. It fails as [Agent.Quote] does.
+// CancelJob ends a job that was not billed. From when the customer has accepted it, one that
+// the seller above does is ended by that seller only: the work may be done, and is owed. It
+// fails as [Agent.Quote] does.
 func (a *Agent) CancelJob(ctx context.Context, id JobID, revision int64) (int64, error) {
-	return a.m.moveJob(ctx, "support.CancelJob", id, revision, a.mayJob, JobCanceled)
+	return a.m.changeJob(ctx, "support.CancelJob", id, revision, a.mayBill, func(_ context.Context, u *unit, j *jobRow) error {
+		if begun := j.State == JobAccepted || j.State == JobDone; j.Served && begun != a.mayServe(j) {
+			return fmt.Errorf("%w: a job that is %s is not this seller's to cancel", ErrState, j.State)
+		}
+		return u.to(j, JobCanceled)
+	})
 }
 
 // FinishJob says that the work is done: who does it says so, the seller or the one above. It
@@ -393,7 +401,7 @@ func (m *Manager) moveJob(ctx context.Context, op string, id JobID, revision int
 
 // Bill bills a job that is done through Options.Biller, in the transaction that says so:
 // the customer at retail and, if the seller above has done the work, the seller at
-// wholesale. It is billed once. It fails with tierhost.ErrUnsupported if there is no
+// wholesale; either of the two may call it. It is billed once. It fails with tierhost.ErrUnsupported if there is no
 // Biller, with [ErrNoJob], [ErrStale], [ErrState], and with what the Biller fails with.
 func (a *Agent) Bill(ctx context.Context, id JobID, revision int64) (int64, error) {
 	const op = "support.Bill"
@@ -401,7 +409,7 @@ func (a *Agent) Bill(ctx context.Context, id JobID, revision int64) (int64, erro
 	if biller == nil {
 		return 0, tierhost.E(op, tierhost.KindUnsupported, "no_biller", errors.New("nothing bills jobs"))
 	}
-	return a.m.changeJob(ctx, op, id, revision, a.mayJob, func(ctx context.Context, u *unit, j *jobRow) error {
+	return a.m.changeJob(ctx, op, id, revision, a.mayBill, func(ctx context.Context, u *unit, j *jobRow) error {
 		if err := u.to(j, JobBilled); err != nil {
 			return err
 		}

@@ -109,6 +109,48 @@ func TestJob(t *testing.T) {
 	require.Equal(t, "job/"+string(j.ID), b.bills[0].Key)
 }
 
+// Work that the seller above does is not canceled without it once the customer has said yes,
+// and it need not wait for the seller below to bill it.
+func TestServedJobsAreOwed(t *testing.T) {
+	t.Parallel()
+	b := &biller{}
+	d := newDesk(t, func(o *support.Options) { o.Biller = b })
+	acme, host, alice := d.m.Agent("acme", "ann"), d.m.Agent("host", "hugo"), d.m.Customer("acme", "alice")
+	begin := func() (support.JobID, int64) {
+		j, err := acme.OpenJob(d.ctx, support.NewJob{Account: "alice", Subject: "Move a site", Served: true})
+		require.NoError(t, err)
+		rev, err := acme.Plan(d.ctx, j.ID, j.Revision, []support.Task{task(t, "80", "1")}, "", "")
+		require.NoError(t, err)
+		rev, err = host.Offer(d.ctx, j.ID, rev, []support.Task{task(t, "60", "1")})
+		require.NoError(t, err)
+		_, err = host.CancelJob(d.ctx, j.ID, rev)
+		require.ErrorIs(t, err, support.ErrState, "what nobody has accepted is the seller's own")
+		rev, err = acme.Quote(d.ctx, j.ID, rev)
+		require.NoError(t, err)
+		rev, err = alice.Accept(d.ctx, j.ID, rev)
+		require.NoError(t, err)
+		_, err = acme.CancelJob(d.ctx, j.ID, rev)
+		require.ErrorIs(t, err, support.ErrState)
+		return j.ID, rev
+	}
+	id, rev := begin()
+	_, err := host.CancelJob(d.ctx, id, rev)
+	require.NoError(t, err)
+
+	id, rev = begin()
+	rev, err = host.FinishJob(d.ctx, id, rev)
+	require.NoError(t, err)
+	_, err = acme.CancelJob(d.ctx, id, rev)
+	require.ErrorIs(t, err, support.ErrState)
+	_, err = d.m.Agent("other", "eve").Bill(d.ctx, id, rev)
+	require.ErrorIs(t, err, support.ErrNoJob)
+	_, err = host.Bill(d.ctx, id, rev)
+	require.NoError(t, err)
+	require.Len(t, b.bills, 1)
+	require.Equal(t, "60.00", b.bills[0].Wholesale.Amount.Digits())
+	require.Equal(t, "80.00", b.bills[0].Retail.Amount.Digits())
+}
+
 // The moves of jobs, as a table.
 func TestJobStates(t *testing.T) {
 	t.Parallel()

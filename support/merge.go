@@ -56,12 +56,15 @@ func (a *Agent) Merge(ctx context.Context, number, into int64) error {
 			upper.Lower = to.ref()
 			if to.Upper == (ref{}) {
 				to.Upper, to.Above = t.Upper, t.Above
-			} else if !upper.State.Done() {
-				if err := u.act(ctx, upper, ActClose, ""); err != nil {
-					return err
-				}
-				if err := u.endAbove(ctx, upper); err != nil {
-					return err
+			} else {
+				to.Uppers = append(to.Uppers, t.Upper)
+				if !upper.State.Done() {
+					if err := u.act(ctx, upper, ActClose, ""); err != nil {
+						return err
+					}
+					if err := u.endAbove(ctx, upper); err != nil {
+						return err
+					}
 				}
 			}
 			t.Upper, t.Above = ref{}, 0
@@ -69,6 +72,17 @@ func (a *Agent) Merge(ctx context.Context, number, into int64) error {
 				return err
 			}
 		}
+		for _, r := range t.Uppers {
+			upper, err := u.ticket(ctx, r)
+			if err != nil {
+				return err
+			}
+			upper.Lower = to.ref()
+			if err := u.putTicket(upper); err != nil {
+				return err
+			}
+		}
+		to.Uppers, t.Uppers = append(to.Uppers, t.Uppers...), nil
 		// Who waits in one of them waits in the other.
 		if t.State.Ours() && !to.State.Ours() {
 			what := ActReopen

@@ -224,7 +224,7 @@ func mark(seller, who string) string { return "mark-" + seller + "-" + who }
 // writes are the methods that are no reads. One that is missing here fails the test: reads
 // are done in a transaction that cannot write.
 func writes(name string) bool {
-	for _, w := range strings.Fields(`Accept Answer Assign Bill CancelJob Close Decline DropCanned Erase EraseAccount FinishJob Follow Helped Hold Inherit Merge Note NoteJob Offer Open
+	for _, w := range strings.Fields(`Accept Answer Assign Bill CancelJob Close Decline DropCanned Erase EraseAccount EraseContact FinishJob Follow Helped Hold Inherit Merge Note NoteJob Offer Open
 		OpenFor OpenJob PassUp PickUp Plan PutArticle PutCanned PutCategory PutQueue Quote Redraft Reopen Reply Resume SaveDraft Set Solve Split`) {
 		if w == name {
 			return true
@@ -246,7 +246,7 @@ func readAll(t *testing.T, d *desk, handle any, ids []string, seller string) []s
 		case reflect.TypeFor[int]():
 			return append(list, reflect.ValueOf(0), reflect.ValueOf(50))
 		case reflect.TypeFor[support.TicketQuery]():
-			made = []any{support.TicketQuery{}, support.TicketQuery{Queue: "help"}, support.TicketQuery{Owner: "person-host"}, support.TicketQuery{Account: "alice"},
+			made = []any{support.TicketQuery{}, support.TicketQuery{Queue: "help"}, support.TicketQuery{Owner: "person-host"}, support.TicketQuery{Account: "alice"}, support.TicketQuery{Contact: "alice@example.com"},
 				support.TicketQuery{Tag: mark("host", "desk")}}
 		case reflect.TypeFor[support.Cursor]():
 			made = []any{support.Cursor{}}

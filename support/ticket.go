@@ -141,6 +141,8 @@ type ticketRow struct {
 	Seller string `json:"seller"`
 	Upper  ref    `json:"upper,omitzero"` // the parent's ticket
 	Lower  ref    `json:"lower,omitzero"` // the reseller's that this one was passed up from
+	// Uppers are further ones of the parent's, of tickets that were merged into this one.
+	Uppers []ref `json:"uppers,omitempty"`
 	// Left is how much of the time for the solution is left while it stands still.
 	Left time.Duration `json:"left,omitempty"`
 	// Paused: there is something left.
@@ -190,6 +192,8 @@ func (t *ticketRow) places() []Place {
 	}
 	if t.Account != "" {
 		all = append(all, Place{name("account", t.Seller, t.Account), latestFirst(t.Opened)})
+	} else if t.Contact != "" {
+		all = append(all, Place{name("contact", t.Seller, t.Contact), latestFirst(t.Opened)})
 	}
 	if t.Owner != "" && !t.State.Done() {
 		all = append(all, Place{name("owner", t.Seller, t.Owner), urgency})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // Part is the part of a queue that tickets are in by their state.
@@ -17,7 +18,7 @@ const (
 	PartDone    Part = "done"    // solved or closed; likewise
 )
 
-// TicketQuery says which tickets are meant. Those of one Queue, Owner, Account, Tag or Link are
+// TicketQuery says which tickets are meant. Those of one Queue, Owner, Account, Contact, Tag or Link are
 // found by a list that is kept; the first of these that is set decides on the order. What
 // else is set is compared ticket by ticket.
 type TicketQuery struct {
@@ -28,6 +29,9 @@ type TicketQuery struct {
 	Owner string
 	// Account has those of a customer, the latest first.
 	Account string
+	// Contact has those of who has written by mail from an address and has no account, the
+	// latest first.
+	Contact string
 	// Tag and Link have those by number.
 	Tag   string
 	Link  Link
@@ -47,6 +51,8 @@ func (q *TicketQuery) list(seller string) string {
 		return name("owner", seller, q.Owner)
 	case q.Account != "":
 		return name("account", seller, q.Account)
+	case q.Contact != "":
+		return name("contact", seller, strings.ToLower(q.Contact))
 	case q.Tag != "":
 		return name("tag", seller, q.Tag)
 	case q.Link != Link{}:
@@ -57,6 +63,7 @@ func (q *TicketQuery) list(seller string) string {
 
 func (q *TicketQuery) match(t *Ticket) bool {
 	return (q.Owner == "" || q.Owner == t.Owner) && (q.Account == "" || q.Account == t.Account) && (q.State == "" || q.State == t.State) &&
+		(q.Contact == "" || t.Account == "" && strings.ToLower(q.Contact) == t.Contact) &&
 		(q.Tag == "" || slices.Contains(t.Tags, q.Tag)) && (q.Link == Link{} || slices.Contains(t.Links, q.Link)) &&
 		(q.Part == "" || string(q.Part) == t.State.group())
 }

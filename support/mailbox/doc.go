@@ -30,20 +30,27 @@
 //
 // Whose account an address is, [Senders] say. From is written by whoever has sent the mail:
 // with Options.Authserv it is believed only if the host's own server says that its domain
-// has passed (RFC 8601).
+// has passed (RFC 8601), for tokens too; without it any From is believed. An answer goes to an
+// address that is the account's still.
+//
+// A mailbox may be one seller's (FetcherOptions.Seller). One that sellers share, such as a
+// catch-all, needs a server that writes Delivered-To: To and Cc are the sender's words.
 //
 // # Machines
 //
-// Mail of ours is never taken. Answers of machines reopen nothing: they are notes of the
+// Mail of ours is never taken. What says that a machine has sent it, and reports, are no
+// messages; that a mail gets no answer by machine does not make it one of these. Answers of machines reopen nothing: they are notes of the
 // ticket that they are about, or dropped and counted. Reports that mail was not delivered
 // likewise, found by our Message-ID in them. Other mails of machines are tickets, so many a
-// day. We answer by machine only where RFC 3834 allows it, so often for an address and a
+// day: more of them are dropped, counted and marked, which deletes them from a POP3 mailbox.
+// We answer by machine only where RFC 3834 allows it, so often for an address and a
 // seller, with Auto-Submitted and without an envelope sender.
 //
 // # What cannot be read
 //
-// [Parse] does not fail. Of a broken mail it gives what can be had, with the mail as it came
-// as an attachment. What is too large, is for no queue, or is not given out by its server is
+// [Parse] does not fail. Of a broken mail it gives what can be had, and the desk
+// has the mail as it came, in a note: its sender does not see what the host's servers have
+// written into it. What is too large, is for no queue, or is not given out by its server is
 // set aside: it stays in the mailbox, [Fetcher.Aside] lists it, [Fetcher.Rewind] tries again.
 //
 // # Sending
@@ -51,6 +58,14 @@
 // A mail is handed over at least once, and is the same each time, with the same Message-ID.
 // A failure for now is tried again, later each time; a refusal, and what cannot be sent for
 // two days, is told to the desk in a note. Notes are never sent.
+//
+// Received fields name the server that has sent: one SMTP server for all sellers tells the
+// customers of each what its name is.
+//
+// # Erasure
+//
+// The rows with the addresses of a ticket that was erased go when [Outbox.Take] gets its
+// event: until the drain has run they are there.
 //
 // # Errors
 //

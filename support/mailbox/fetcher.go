@@ -17,6 +17,9 @@ import (
 type FetcherOptions struct {
 	// Address is the queue's that mail is for which names none.
 	Address string
+	// Seller, if it is set, is whose mailbox it is: mail that is for none of its queues is set
+	// aside. "": mail for all sellers comes to it.
+	Seller string
 	// Poll is how often the mailbox is looked at; 0: a minute. After a failure it waits
 	// twice as long each time, up to Longest; 0: 15 minutes.
 	Poll, Longest time.Duration
@@ -201,7 +204,12 @@ func (f *Fetcher) session(ctx context.Context, box *boxRow) (more bool, err erro
 	var taken []Entry
 	position := box.Position
 	failure := func() error {
-		for _, e := range entries {
+		for i, e := range entries {
+			// What was taken is marked while the lease is ours: the rest is for another session.
+			if i > 0 && box.Until.Sub(f.o.now()) < f.opt.Lease/3 {
+				more = true
+				return nil
+			}
 			done, err := f.take(ctx, s, box, e)
 			if err != nil {
 				return err
@@ -283,7 +291,7 @@ func (f *Fetcher) take(ctx context.Context, s Session, box *boxRow, e Entry) (ta
 		box.stuck(ctx, e)
 		return false, tierhost.Classify("mailbox.Fetch", err)
 	}
-	r, err := f.o.Receive(ctx, Delivery{Mailbox: f.mailbox, Raw: raw, Address: f.opt.Address})
+	r, err := f.o.Receive(ctx, Delivery{Mailbox: f.mailbox, Raw: raw, Address: f.opt.Address, Seller: f.opt.Seller})
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return false, f.setAside(ctx, box, e, ReasonLarge, nil, err)
@@ -454,14 +462,19 @@ func (f *Fetcher) Run(ctx context.Context) error {
 func (f *Fetcher) watch(ctx context.Context, w Watcher, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	var position string
+	var box boxRow
 	err := f.o.view(ctx, "mailbox.Run", func(ctx context.Context, w *work) error {
 		row, err := read[boxRow](ctx, w.rows, f.boxKey())
 		if err == nil {
-			position = row.value.Position
+			box = row.value
 		}
 		return err
 	})
+	if err == nil && box.By != "" && box.By != f.id && box.Until.After(f.o.now()) {
+		<-ctx.Done() // another is logged in: a server may have room for one only
+		return
+	}
+	position := box.Position
 	if err == nil {
 		err = w.Watch(ctx, position)
 	}

@@ -207,6 +207,78 @@ func TestLeases(t *testing.T) {
 	require.Zero(t, s.Waiting())
 }
 
+// A session ends before its lease does: what it has taken is marked by then.
+func TestSessionsEndInTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &mailboxtest.Source{}
+	for n := range 5 {
+		s.Deliver(numbered(n))
+	}
+	f := w.fetcher(lasting{s, func() { w.clock.Advance(2 * time.Minute) }})
+	for _, left := range []int{3, 1, 0} {
+		worked, err := f.Step(w.ctx)
+		require.NoError(t, err)
+		require.True(t, worked)
+		require.Equal(t, left, s.Waiting())
+	}
+	require.Equal(t, 5, w.tickets())
+}
+
+// lasting is a source that takes its time for each mail.
+type lasting struct {
+	*mailboxtest.Source
+	wait func()
+}
+
+type lastingSession struct {
+	mailbox.Session
+	wait func()
+}
+
+func (l lasting) Open(ctx context.Context) (mailbox.Session, error) {
+	s, err := l.Source.Open(ctx)
+	return lastingSession{s, l.wait}, err
+}
+
+func (l lastingSession) Fetch(ctx context.Context, e mailbox.Entry, most int64) ([]byte, error) {
+	l.wait()
+	return l.Session.Fetch(ctx, e, most)
+}
+
+// While another process has the mailbox nobody logs in to wait for news.
+func TestNoWatchBesideALease(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &mailboxtest.Source{}
+	s.Deliver(numbered(1))
+	inside, goOn := make(chan struct{}), make(chan struct{})
+	first, second := w.fetcher(slow{s, inside, goOn}), w.fetcher(s)
+	done := make(chan error, 1)
+	go func() {
+		_, err := first.Step(context.WithoutCancel(w.ctx))
+		done <- err
+	}()
+	<-inside
+	calls := &counted{}
+	second.Watch(w.ctx, calls, time.Millisecond)
+	require.Zero(t, calls.n, "the other one has it")
+	close(goOn)
+	require.NoError(t, <-done)
+	second.Watch(w.ctx, calls, time.Hour)
+	require.Equal(t, 1, calls.n)
+}
+
+type counted struct {
+	mailboxtest.Source
+	n int
+}
+
+func (c *counted) Watch(context.Context, string) error {
+	c.n++
+	return nil
+}
+
 // slow is a source that waits as it is opened.
 type slow struct {
 	*mailboxtest.Source

@@ -1,6 +1,8 @@
 package mailbox
 
 import (
+	"errors"
+	"io"
 	"net/url"
 	"strings"
 
@@ -8,16 +10,24 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
+// maxBack is how many bytes of the text are looked at for the breaks that it ends with.
+const maxBack = 64
+
 // htmlText is what a page of HTML says, as plain text: nothing of it is run or loaded.
-// Links are written behind their text. It gives about so many bytes at most.
-func htmlText(page string, most int) string {
+// Links are written behind their text. It gives about so many bytes at most; whole says that
+// the page was read to its end.
+func htmlText(page string, most int) (text string, whole bool) {
 	var b strings.Builder
 	var links []string
 	hidden, space, pre := 0, false, 0
 	brk := func(n int) {
-		s := strings.TrimRight(b.String(), " ")
-		have := len(s) - len(strings.TrimRight(s, "\n"))
-		if s != "" && have < n {
+		// It looks back a few bytes only: a page may have many tags behind many spaces.
+		s := strings.TrimRight(b.String()[max(0, b.Len()-maxBack):], " ")
+		have := 0
+		for have < n && strings.HasSuffix(s[:len(s)-have], "\n") {
+			have++
+		}
+		if (s != "" || b.Len() > maxBack) && have < n {
 			b.WriteString(strings.Repeat("\n", n-have))
 		}
 		space = false
@@ -27,6 +37,7 @@ func htmlText(page string, most int) string {
 	for b.Len() <= most {
 		kind := z.Next()
 		if kind == html.ErrorToken {
+			whole = errors.Is(z.Err(), io.EOF)
 			break
 		}
 		switch kind {
@@ -104,7 +115,7 @@ func htmlText(page string, most int) string {
 	for i := range lines {
 		lines[i] = strings.TrimRight(lines[i], " \t")
 	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
+	return strings.TrimSpace(strings.Join(lines, "\n")), whole
 }
 
 func attribute(z *html.Tokenizer, more bool, name string) string {

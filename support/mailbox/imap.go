@@ -39,7 +39,7 @@ func (i *IMAP) open(ctx context.Context, news func()) (*imapSession, error) {
 	if err := i.Server.check(true); err != nil {
 		return nil, err
 	}
-	conn, err := i.Server.dial(ctx, 0) // the client has times of its own
+	conn, err := i.Server.dial(ctx, nil) // the client has times of its own
 	if err != nil {
 		return nil, err
 	}

@@ -25,9 +25,11 @@ type Mail struct {
 	Files      []support.File
 	// Header are the fields as they came, unfolded; names as by textproto.CanonicalMIMEHeaderKey.
 	Header textproto.MIMEHeader
-	// Faults are why something of it could not be read, as stable codes. The mail as it came
-	// then is the last of Files.
+	// Faults are why something of it could not be read, as stable codes.
 	Faults []Fault
+	// Raw: the mail as it came is to be kept: it has Faults, is signed or is encrypted. It is
+	// none of Files, which its sender can read: it has what the host's servers have noted.
+	Raw bool
 	// Failed is what a report says about mail that was not delivered; zero: it is no report.
 	Failed Failed
 	// Digest tells mails apart: it is of the content and the fields that the sender has
@@ -102,6 +104,12 @@ func digestOf(h textproto.MIMEHeader, body []byte) string {
 func (m *Mail) word(name string) string {
 	first, _, _ := strings.Cut(m.Header.Get(name), ";")
 	return strings.ToLower(strings.TrimSpace(first))
+}
+
+// automatic reports whether the mail says that no person has sent it.
+func (m *Mail) automatic() bool {
+	auto := m.word("Auto-Submitted")
+	return auto != "" && auto != "no" || slices.Contains([]string{"bulk", "junk", "auto_reply"}, m.word("Precedence"))
 }
 
 // machine reports whether a machine has sent the mail: an answer by itself, a report, a list.

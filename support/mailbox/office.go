@@ -66,8 +66,9 @@ type Options struct {
 	Limits      Limits
 	// Authserv names the server whose Authentication-Results (RFC 8601) are believed: that
 	// which puts the mail into the mailbox, and takes away fields of this name from what it
-	// gets. Where it is set a sender is taken for an account only if the field says that the
-	// domain of From has passed. "": addresses are believed.
+	// gets. Where it is set a sender is taken for an account, or for whom a token was given
+	// to, only if the field says that the domain of From has passed; others are strangers,
+	// and get no acknowledgement. "": addresses are believed, whoever has written them.
 	Authserv string
 	// AckMost is how many acknowledgements an address gets of a seller within AckWindow;
 	// 0: 3, below 0: none at all. AckWindow 0: 24 hours.

@@ -31,7 +31,8 @@ type OutboxOptions struct {
 	// First and Longest are how long a mail waits after a failure, doubling; 0: a minute
 	// and an hour. GiveUp is after how long it is given up; 0: 2 days.
 	First, Longest, GiveUp time.Duration
-	// Lease is how long the server may take for a mail; 0: 5 minutes.
+	// Lease is how long the server may take for a mail; 0: 15 minutes. It has to be
+	// longer than the server may take for the answer to a whole mail, [SMTP.Final].
 	Lease time.Duration
 	// Idle is how long [Outbox.Run] waits at most when there is nothing to do; 0: 10 s.
 	Idle time.Duration
@@ -54,7 +55,7 @@ func (o *Office) Outbox(to Transport, opt OutboxOptions) (*Outbox, error) {
 		at      *time.Duration
 		without time.Duration
 	}{
-		{&opt.First, time.Minute}, {&opt.Longest, time.Hour}, {&opt.GiveUp, 48 * time.Hour}, {&opt.Lease, 5 * time.Minute}, {&opt.Idle, 10 * time.Second},
+		{&opt.First, time.Minute}, {&opt.Longest, time.Hour}, {&opt.GiveUp, 48 * time.Hour}, {&opt.Lease, 15 * time.Minute}, {&opt.Idle, 10 * time.Second},
 	} {
 		if *d.at <= 0 {
 			*d.at = d.without
@@ -185,7 +186,7 @@ func (w *work) answer(ctx context.Context, seller string, ticket, number int64) 
 		return err
 	}
 	r := outRow{Seller: seller, Ticket: ticket, Number: number}
-	if err := w.recipient(ctx, seller, &t, &r); err != nil || !validAddress(r.To) {
+	if err := w.recipient(ctx, seller, &t, &r); err != nil {
 		return err
 	}
 	// The address of the queue in which the ticket is now; else that which was written to.
@@ -196,8 +197,11 @@ func (w *work) answer(ctx context.Context, seller string, ticket, number int64) 
 	if q.Address != "" {
 		r.Via = q.Address
 	}
-	if !validAddress(r.Via) {
-		return nil // this desk has no mail
+	switch {
+	case !validAddress(r.To):
+		return w.unsent(ctx, seller, &t, number, "no address of the customer is known")
+	case !validAddress(r.Via):
+		return w.unsent(ctx, seller, &t, number, "the queue has no address")
 	}
 	if own, err := w.own(ctx, r.To); err != nil || own {
 		return err // between desks, tickets are passed up
@@ -205,15 +209,42 @@ func (w *work) answer(ctx context.Context, seller string, ticket, number int64) 
 	return w.enqueue(ctx, r)
 }
 
+// unsent tells the desk that an answer goes nowhere, where the customer expects a mail: one
+// who has opened the ticket at the panel reads it there.
+func (w *work) unsent(ctx context.Context, seller string, t *support.Ticket, number int64, why string) error {
+	if t.Source != support.SourceMail {
+		return nil
+	}
+	_, err := w.desk.Post(seller).Note(ctx, t.Number, support.Reply{
+		Key: fmt.Sprintf("mail-unsent-%d-%d", t.Number, number), Text: "This answer was not sent by mail: " + why + ".",
+	})
+	if errors.Is(err, support.ErrNoTicket) {
+		return nil // it was erased
+	}
+	return err
+}
+
 // recipient finds whom a ticket is answered to: who has written last, to it or to what was
-// merged into it, else the customer's address.
+// merged into it, if that address is of the ticket's account still; else the customer's
+// address.
 func (w *work) recipient(ctx context.Context, seller string, t *support.Ticket, r *outRow) error {
 	for _, number := range append([]int64{t.Number, t.Into}, t.From...) {
 		thread, err := w.thread(ctx, seller, number)
 		if err != nil {
 			return err
 		}
-		if v := thread.value; v.To != "" {
+		v := thread.value
+		if r.Via == "" {
+			r.Via = v.Via
+		}
+		if v.To == "" {
+			continue
+		}
+		of, err := w.account(ctx, w.tx, seller, v.To)
+		if err != nil {
+			return err
+		}
+		if t.Account == "" || w.opt.Senders == nil || of == t.Account {
 			r.To, r.Name, r.Via = v.To, v.Name, v.Via
 			return nil
 		}

@@ -119,9 +119,49 @@ func TestWhoIsWrittenTo(t *testing.T) {
 	w.send(b)
 	require.Len(t, to.Sent(), 1)
 	require.Equal(t, alice, to.Sent()[0].To)
+	require.Empty(t, w.notes(unreachable.Number), "it is read where the ticket was opened")
 	r := w.receive(mailOf(alice, helpAddress, "Re: x", "Thank you.", "In-Reply-To: "+field(t, to.Sent()[0].Mail, "Message-Id")))
 	require.Equal(t, int64(1), r.Ticket)
 }
+
+// That an answer to a mail goes nowhere is told to the desk, once.
+func TestAnswersThatGoNowhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b, _ := w.outbox()
+	nobody := w.receive("To: help@acme.test\nFrom: a@b.c, d@e.f\n\nwho are we?")
+	w.queue("acme", support.Queue{ID: "quiet", Name: "Quiet", AutoClose: -1})
+	quiet, err := w.desk.Post("acme").Open(w.ctx, "alice", support.NewTicket{Queue: "quiet", Title: "x", Text: "y", Mail: support.Mail{From: alice}})
+	require.NoError(t, err)
+	for ticket, why := range map[int64]string{nobody.Ticket: "no address of the customer is known", quiet.Number: "the queue has no address"} {
+		w.answer(ticket, "Yes.")
+		require.Zero(t, w.send(b))
+		event := storage.Event{ID: "x", Type: "support.message.added", Version: 1, Seller: "acme", Data: fmt.Appendf(nil, `{"ticket":%d,"message":2,"role":"agent"}`, ticket)}
+		require.NoError(t, b.Take(w.ctx, event))
+		require.Equal(t, []string{"This answer was not sent by mail: " + why + "."}, w.notes(ticket))
+	}
+}
+
+// A mail is leased for longer than a server may take for it.
+func TestLeaseOfAMail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var due time.Time
+	var b *mailbox.Outbox
+	b, err := w.office.Outbox(sending(func() (err error) {
+		due, err = b.NextDue(w.ctx)
+		return err
+	}), mailbox.OutboxOptions{})
+	require.NoError(t, err)
+	w.receive(mailOf(alice, helpAddress, "Help", "It is slow."))
+	require.Equal(t, 1, w.send(b))
+	require.Greater(t, due.Sub(w.clock.Now()), (&mailbox.SMTP{}).FinalBound())
+	require.Equal(t, 10*time.Minute, (&mailbox.SMTP{}).FinalBound())
+}
+
+type sending func() error
+
+func (s sending) Send(context.Context, string, string, []byte) error { return s() }
 
 // A mail is sent again until it is taken, later each time, and is the same mail each time;
 // nothing is sent twice for an event that comes twice.

@@ -20,7 +20,7 @@ import (
 func wordDecoder() *mime.WordDecoder { return &mime.WordDecoder{CharsetReader: charset.Reader} }
 
 // Parse reads a mail, within limits. It does not fail: of what is broken it gives the best
-// that can be had, with Faults and the mail as it came among the files.
+// that can be had, with Faults, and says by Raw that the mail as it came is to be kept.
 func Parse(raw []byte, l Limits) *Mail {
 	l = l.withDefaults()
 	m := &Mail{Header: textproto.MIMEHeader{}}
@@ -49,7 +49,7 @@ func Parse(raw []byte, l Limits) *Mail {
 		m.fault(FaultParts)
 	}
 	if len(m.Faults) > 0 || p.whole {
-		m.Files = append(m.Files, support.File{Name: "mail.eml", Type: "message/rfc822", Content: bytes.Clone(raw)})
+		m.Raw = true
 	}
 	if m.Text == "" {
 		m.Text = "(" + p.instead() + ")"
@@ -119,9 +119,9 @@ func (s *said) add(more string) {
 func (p *parser) instead() string {
 	switch {
 	case p.sealed:
-		return "This mail is encrypted. It is attached as it came."
+		return "This mail is encrypted. The desk has it as it came."
 	case len(p.m.Faults) > 0:
-		return "This mail cannot be read. It is attached as it came."
+		return "This mail cannot be read. The desk has it as it came."
 	case len(p.m.Files) > 0:
 		return "No text; see what is attached."
 	}
@@ -225,7 +225,11 @@ func (p *parser) leaf(e *message.Entity, kind string, params map[string]string) 
 	case kind == "text/plain" && !attached:
 		return said{plain: readable(content)}
 	case kind == "text/html" && !attached:
-		return said{html: htmlText(readable(content), p.l.Text+1)}
+		text, whole := htmlText(readable(content), p.l.Text+1)
+		if !whole {
+			p.m.fault(FaultSize)
+		}
+		return said{html: text}
 	case kind == "message/delivery-status" || kind == "message/global-delivery-status":
 		p.m.Failed = failed(content)
 	}

@@ -29,6 +29,7 @@ func TestParse(t *testing.T) {
 		text    string
 		files   files
 		faults  []mailbox.Fault
+		raw     bool // without faults
 	}{
 		"plain": {mail: "Subject: Hello\n\nHello there.\n", subject: "Hello", text: "Hello there."},
 		"latin-1": {
@@ -42,7 +43,7 @@ func TestParse(t *testing.T) {
 		"no charset, eight bits": {mail: "Subject: Gr\xfc\xdfe\n\nGr\xfc\xdfe\n", subject: "Grüße", text: "Grüße"},
 		"wrong charset":          {mail: "Content-Type: text/plain; charset=utf-8\n\nGr\xfc\xdfe\n", text: "Grüße"},
 		"a charset that nobody knows": {
-			mail: "Content-Type: text/plain; charset=x-klingon\n\nHello\n", text: "Hello", files: files{"mail.eml": ""}, faults: []mailbox.Fault{mailbox.FaultEncoding},
+			mail: "Content-Type: text/plain; charset=x-klingon\n\nHello\n", text: "Hello", faults: []mailbox.Fault{mailbox.FaultEncoding},
 		},
 		"plain before HTML": {
 			mail: "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nplain\n--b\nContent-Type: text/html\n\n<p>html</p>\n--b--\n",
@@ -69,33 +70,33 @@ func TestParse(t *testing.T) {
 		},
 		"signed": {
 			mail: "Content-Type: multipart/signed; boundary=b\n\n--b\nContent-Type: text/plain\n\nsigned text\n--b\nContent-Type: application/pgp-signature\n\nSIG\n--b--\n",
-			text: "signed text", files: files{"part-1.asc": "SIG", "mail.eml": ""},
+			text: "signed text", files: files{"part-1.asc": "SIG"}, raw: true,
 		},
 		"encrypted": {
 			mail: "Content-Type: multipart/encrypted; boundary=b\n\n--b\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n--b\nContent-Type: application/octet-stream\n\nXXX\n--b--\n",
-			text: "(This mail is encrypted. It is attached as it came.)", files: files{"mail.eml": ""},
+			text: "(This mail is encrypted. The desk has it as it came.)", raw: true,
 		},
 		"encrypted by S/MIME": {
 			mail: "Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\n\nXXX\n",
-			text: "(This mail is encrypted. It is attached as it came.)", files: files{"smime.p7m": "XXX\r\n", "mail.eml": ""},
+			text: "(This mail is encrypted. The desk has it as it came.)", files: files{"smime.p7m": "XXX\r\n"}, raw: true,
 		},
 		"parts that do not end": {
 			mail: "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nbegun\n", text: "begun",
-			files: files{"mail.eml": ""}, faults: []mailbox.Fault{mailbox.FaultEncoding, mailbox.FaultParts},
+			faults: []mailbox.Fault{mailbox.FaultEncoding, mailbox.FaultParts},
 		},
 		"parts without a boundary": {
-			mail: "Content-Type: multipart/mixed\n\n--b\n\nx\n", text: "(This mail cannot be read. It is attached as it came.)",
-			files: files{"mail.eml": ""}, faults: []mailbox.Fault{mailbox.FaultParts},
+			mail: "Content-Type: multipart/mixed\n\n--b\n\nx\n", text: "(This mail cannot be read. The desk has it as it came.)",
+			faults: []mailbox.Fault{mailbox.FaultParts},
 		},
 		"base64 that is none": {
 			mail: "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\nSGVsbG8gd29ybGQ=\n!!! broken\n", text: "Hello world",
-			files: files{"mail.eml": ""}, faults: []mailbox.Fault{mailbox.FaultEncoding},
+			faults: []mailbox.Fault{mailbox.FaultEncoding},
 		},
 		"lines that are no fields": {
 			mail: "Subject: x\nthis is no field\n bad : also\nFrom: a@b.c\n\ntext\n", subject: "x", text: "text",
-			files: files{"mail.eml": ""}, faults: []mailbox.Fault{mailbox.FaultHeader},
+			faults: []mailbox.Fault{mailbox.FaultHeader},
 		},
-		"no header":        {mail: "Hello, I have no header.\nBye\n", text: "Hello, I have no header.\nBye", files: files{"mail.eml": ""}, faults: []mailbox.Fault{mailbox.FaultHeader}},
+		"no header":        {mail: "Hello, I have no header.\nBye\n", text: "Hello, I have no header.\nBye", faults: []mailbox.Fault{mailbox.FaultHeader}},
 		"an mbox envelope": {mail: "From alice@example.org Thu May  1 12:00:00 2031\nSubject: x\n\ny\n", subject: "x", text: "y"},
 		"nothing":          {mail: "", text: "(No text.)"},
 		"NUL and controls": {mail: "Subject: a\x00b\x07\n\nc\x00d\x1b[31m\n", subject: "ab", text: "cd[31m"},
@@ -107,12 +108,10 @@ func TestParse(t *testing.T) {
 			require.Equal(t, c.subject, m.Subject)
 			require.Equal(t, c.text, m.Text)
 			require.Equal(t, c.faults, m.Faults)
+			require.Equal(t, c.raw || len(c.faults) > 0, m.Raw)
 			got := files{}
 			for _, f := range m.Files {
-				if got[f.Name] = string(f.Content); f.Name == "mail.eml" {
-					require.Equal(t, string(lines(c.mail)), string(f.Content))
-					got[f.Name] = ""
-				}
+				got[f.Name] = string(f.Content)
 			}
 			if c.files == nil {
 				c.files = files{}
@@ -160,6 +159,50 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
+// The mail as it came, where it is needed, is the desk's: what the host's servers have
+// written into it is nothing that its sender is to read back.
+func TestTheMailAsItCame(t *testing.T) {
+	t.Parallel()
+	const inside = "Delivered-To: help@acme.test\r\nReceived: from mx7.host.test\r\n"
+	broken := "Content-Type: text/plain; charset=x-klingon"
+	w := newWorld(t)
+	opened := w.receive(inside + mailOf(alice, helpAddress, "Help", "It is slow.", broken, "Message-ID: <1@example.org>"))
+	again := inside + mailOf(alice, helpAddress, "Re: Help", "Please.", broken, "In-Reply-To: <1@example.org>", "Message-ID: <2@example.org>")
+	require.Equal(t, mailbox.Added, w.receive(again).Outcome)
+	require.Equal(t, mailbox.Noted, w.receive(inside+mailOf(alice, helpAddress, "Away", "I am away.", broken, "In-Reply-To: <1@example.org>",
+		"Auto-Submitted: auto-replied")).Outcome)
+	for m, err := range w.ann().Messages(w.ctx, opened.Ticket) {
+		require.NoError(t, err)
+		require.Empty(t, m.Files)
+	}
+	n := 0
+	for note, err := range w.ann().Notes(w.ctx, opened.Ticket) {
+		require.NoError(t, err)
+		require.Len(t, note.Files, 1)
+		require.Equal(t, "mail.eml", note.Files[0].Name)
+		if n++; n == 2 {
+			_, content, err := w.ann().NoteFile(w.ctx, opened.Ticket, note.Number, 0)
+			require.NoError(t, err)
+			require.Equal(t, again, string(content))
+		}
+	}
+	require.Equal(t, 3, n)
+}
+
+// A page of which not all can be read is kept as it came.
+func TestPagesThatAreTooLarge(t *testing.T) {
+	t.Parallel()
+	for name, page := range map[string]string{
+		"a long tag":  "<p>begun</p><img src=\"data:" + strings.Repeat("x", 2<<20) + "\"><p>the end</p>",
+		"a long text": "<p>begun</p>" + strings.Repeat("<p>more</p>", 60_000) + "<p>the end</p>",
+	} {
+		m := mailbox.Parse([]byte("Content-Type: text/html\r\n\r\n"+page), mailbox.Limits{})
+		require.Equal(t, []mailbox.Fault{mailbox.FaultSize}, m.Faults, name)
+		require.True(t, m.Raw, name)
+		require.True(t, strings.HasPrefix(m.Text, "begun"), name)
+	}
+}
+
 // hostile are mails that were made to break who reads them: those of testdata/hostile, and
 // some that are made here because they are large.
 func hostile(t testing.TB) map[string][]byte {
@@ -187,6 +230,8 @@ func hostile(t testing.TB) map[string][]byte {
 	all["600 KB of tags"] = []byte("Content-Type: text/html\r\n\r\n" + strings.Repeat("<div><a href=x>", 40_000))
 	all["600 KB of entities"] = []byte("Content-Type: text/html\r\n\r\n" + strings.Repeat("&NotEqualTilde;", 40_000))
 	all["one tag of 600 KB"] = []byte("Content-Type: text/html\r\n\r\n<a " + strings.Repeat("b=c ", 150_000))
+	all["tags behind 200,000 line feeds"] = []byte("Content-Type: text/html\r\n\r\n<pre>x" + strings.Repeat("\n", 200_000) + strings.Repeat("<p>", 250_000))
+	all["tags behind 200,000 spaces"] = []byte("Content-Type: text/html\r\n\r\n<pre>x\n\n" + strings.Repeat(" ", 200_000) + strings.Repeat("<p>", 250_000))
 	all["800 KB of base64"] = []byte("Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("x"), 600_000)))
 	all["200,000 parameters"] = []byte("Content-Type: text/plain" + strings.Repeat("; a*0*=x", 20_000) + "\r\n\r\nx")
 	all["Shift JIS that grows"] = []byte("Content-Type: text/plain; charset=shift_jis\r\n\r\n" + strings.Repeat("\xb1", 700_000))

@@ -39,7 +39,8 @@ func (p *POP3) Open(ctx context.Context) (Session, error) {
 		issues.Add("username", "invalid_text", "a line break in the name or the password")
 		return nil, issues.Err()
 	}
-	conn, err := p.Server.dial(ctx, p.Server.timeout())
+	each := p.Server.timeout()
+	conn, err := p.Server.dial(ctx, &each)
 	if err != nil {
 		return nil, err
 	}

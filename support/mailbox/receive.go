@@ -73,6 +73,9 @@ type Delivery struct {
 	// Address is the queue's that the mail is for if it names none: one that has come by a
 	// blind copy; "": such a mail is [ErrNoQueue].
 	Address string
+	// Seller, if it is set, is the only one whose queues the mail can be for: that of a
+	// mailbox of its own. A mail for others only is [ErrNoQueue].
+	Seller string
 }
 
 // Receive takes a mail: it becomes a ticket, a message or a note, in one transaction and
@@ -97,7 +100,7 @@ func (o *Office) Receive(ctx context.Context, d Delivery) (r Receipt, err error)
 
 func (w *work) receive(ctx context.Context, d *Delivery, m *Mail) (r Receipt, err error) {
 	in := &incoming{work: w, Mail: m, raw: d.Raw, mailbox: d.Mailbox}
-	if in.seller, in.queue, err = w.addressed(ctx, append(m.To, d.Address)); err != nil {
+	if in.seller, in.queue, err = w.addressed(ctx, d.Seller, append(m.To, d.Address)); err != nil {
 		return r, err
 	}
 	seen, err := read[seenRow](ctx, w.rows, keyOf(kindSeen, d.Mailbox, in.seller, m.MessageID, m.Digest))
@@ -110,6 +113,12 @@ func (w *work) receive(ctx context.Context, d *Delivery, m *Mail) (r Receipt, er
 	in.key = seen.key.ID
 	if r, err = in.take(ctx); err != nil {
 		return r, err
+	}
+	if (r.Outcome == Opened || r.Outcome == Added) && m.Raw {
+		note := support.Reply{Text: "The mail as it came; the customer does not see it.", Files: []support.File{in.original()}}
+		if _, err := w.desk.Post(in.seller).Note(ctx, r.Ticket, note); err != nil {
+			return r, err
+		}
 	}
 	r.Seller, r.Queue = in.seller, in.queue.ID
 	if r.Outcome == Dropped {
@@ -126,15 +135,16 @@ func (w *work) receive(ctx context.Context, d *Delivery, m *Mail) (r Receipt, er
 	return r, seen.write(ctx, w.rows)
 }
 
-// addressed is the queue that a mail is for: the first of the addresses that is one's.
-func (w *work) addressed(ctx context.Context, to []string) (seller string, q support.Queue, err error) {
+// addressed is the queue that a mail is for: the first of the addresses that is one's, with
+// only that of a queue of this seller.
+func (w *work) addressed(ctx context.Context, only string, to []string) (seller string, q support.Queue, err error) {
 	for _, a := range to {
 		for _, a := range []string{a, unplussed(a)} {
 			if a == "" {
 				continue
 			}
 			seller, id, err := w.desk.Addressed(ctx, a)
-			if errors.Is(err, support.ErrNoQueue) {
+			if errors.Is(err, support.ErrNoQueue) || err == nil && only != "" && seller != only {
 				continue
 			}
 			if err == nil {
@@ -196,7 +206,9 @@ func (in *incoming) take(ctx context.Context) (r Receipt, err error) {
 	if err != nil {
 		return r, err
 	}
-	if in.machine() {
+	// That we do not answer a mail by machine, such as one from noreply@ or by way of a list,
+	// does not make it a machine's: a person who answers from there is heard.
+	if in.answersItself() || in.automatic() || b.ticket == 0 && in.machine() {
 		return in.fromMachine(ctx, b)
 	}
 	var after int64 // the ticket whose place a new one takes
@@ -206,8 +218,8 @@ func (in *incoming) take(ctx context.Context) (r Receipt, err error) {
 		case errors.Is(err, support.ErrNoTicket): // of a store that was put back
 		case err != nil:
 			return r, err
-		case in.account != "" && t.Account != "" && in.account != t.Account:
-			b.foreign = t.Number
+		case in.opt.Senders != nil && t.Account != "" && in.account != t.Account:
+			b.foreign = t.Number // it is another's, or has left the account
 		case open:
 			after = t.Number
 		default:
@@ -258,11 +270,21 @@ func (in *incoming) fromMachine(ctx context.Context, b belongs) (r Receipt, err 
 	if f := in.Failed; f != (Failed{}) {
 		text = strings.TrimSpace(fmt.Sprintf("Our mail to %s: %s %s %s", f.Recipient, f.Action, f.Status, f.Diagnostic)) + "\n\n" + in.Text
 	}
-	n, err := in.desk.Post(in.seller).Note(ctx, number, support.Reply{Key: in.key, Text: text, Files: in.Files})
+	files := in.Files
+	if in.Raw {
+		files = append(files, in.original())
+	}
+	n, err := in.desk.Post(in.seller).Note(ctx, number, support.Reply{Key: in.key, Text: text, Files: files})
 	if errors.Is(err, support.ErrNoTicket) {
 		return Receipt{Outcome: Dropped, Reason: ReasonAnswer}, nil
 	}
 	return Receipt{Outcome: Noted, Ticket: n.Ticket, Number: n.Number}, err
+}
+
+// original is the mail as it came, with all that our servers have written into it: it is for
+// the desk only.
+func (in *incoming) original() support.File {
+	return support.File{Name: "mail.eml", Type: "message/rfc822", Content: in.raw}
 }
 
 func (in *incoming) mail() support.Mail {
@@ -317,7 +339,7 @@ func (in *incoming) stranger(ctx context.Context, other int64) (r Receipt, err e
 		case errors.Is(err, support.ErrNoTicket): // it was erased
 		case err != nil:
 			return r, err
-		case !open && (in.account == t.Account || in.account == ""):
+		case !open && in.account == t.Account:
 			return in.add(ctx, t)
 		}
 	}
@@ -328,8 +350,8 @@ func (in *incoming) stranger(ctx context.Context, other int64) (r Receipt, err e
 	if err := row.write(ctx, in.rows, row.value.place(in.seller, strangerList)); err != nil {
 		return r, err
 	}
-	return r, in.link(ctx, r.Ticket, other, fmt.Sprintf("This mail answers to ticket %d, which is not of this sender.", other),
-		fmt.Sprintf("%s, who is not of this ticket, has answered to it: ticket %d.", in.From, r.Ticket))
+	return r, in.link(ctx, r.Ticket, other, fmt.Sprintf("This mail answers to ticket %d, but is not known to be from anybody of that ticket.", other),
+		fmt.Sprintf("A sender who is not known to be of this ticket has answered to it: ticket %d.", r.Ticket))
 }
 
 // link tells the desk that two tickets have to do with each other.
@@ -374,8 +396,8 @@ func (in *incoming) acknowledge(ctx context.Context, ticket int64) error {
 	if in.opt.AckMost < 0 || !validAddress(in.From) || in.queue.Address == "" {
 		return nil
 	}
-	if in.mayReply(in.queue.Address) != "" {
-		return nil
+	if in.mayReply(in.queue.Address) != "" || !in.authentic(in.Mail) {
+		return nil // where senders are looked at, nobody gets what another has caused
 	}
 	ok, err := in.allowed(ctx, in.opt.AckMost, in.opt.AckWindow, "ack", in.seller, strings.ToLower(in.From))
 	if err != nil || !ok {

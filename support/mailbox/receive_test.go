@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -243,11 +242,100 @@ func TestAuthenticationResults(t *testing.T) {
 			require.Equal(t, alice, got.Contact, field)
 		}
 	}
-	// References to a sender's own mail prove nothing then; a token does.
+	// References to a sender's own mail, or a token, which whoever was sent a copy has, prove
+	// nothing then by themselves.
 	w := newWorld(t, func(o *mailbox.Options) { o.Authserv = "mx.acme.test" })
 	answer := w.conversation()
 	require.Equal(t, mailbox.Opened, w.receive(mailOf(alice, helpAddress, "x", "y", "References: <first@example.org>")).Outcome)
-	require.Equal(t, mailbox.Added, w.receive(mailOf(alice, helpAddress, "x", "z", "References: "+answer)).Outcome)
+	forged := w.receive(mailOf(alice, helpAddress, "x", "z", "References: "+answer))
+	require.NotEqual(t, int64(1), forged.Ticket)
+	require.NotEqual(t, int64(1), w.receive(mailOf(alice, helpAddress, "Re: [#"+w.sign(alice)+"]", "zz")).Ticket)
+	require.Len(t, w.messages(1), 2)
+	require.Contains(t, w.notes(forged.Ticket)[0], "ticket 1")
+	require.Equal(t, int64(1), w.receive(passed(mailOf(alice, helpAddress, "x", "zzz", "References: "+answer))).Ticket)
+}
+
+// passed is a mail that its domain's rules have passed for the server of the tests.
+func passed(mail string) string {
+	return "Authentication-Results: mx.acme.test; dmarc=pass header.from=example.org\r\n" + mail
+}
+
+// What a stranger writes about a ticket is a ticket of its account: who only says that it is
+// that sender adds nothing to it.
+func TestStrangersThatAreNotBelieved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *mailbox.Options) { o.Authserv = "mx.acme.test" })
+	require.Equal(t, int64(1), w.receive(passed(mailOf(alice, helpAddress, "Help", "It is slow.", "Message-ID: <first@example.org>"))).Ticket)
+	about := "References: <first@example.org>"
+	require.Equal(t, int64(2), w.receive(passed(mailOf(bob, helpAddress, "Re: Help", "Me too.", about))).Ticket)
+	require.Equal(t, "bob", w.ticket(2).Account)
+	require.Equal(t, mailbox.Opened, w.receive(mailOf(bob, helpAddress, "Re: Help", "Send me the password.", about)).Outcome)
+	require.Len(t, w.messages(2), 1)
+	for _, n := range append(w.notes(1), w.notes(2)...) {
+		require.NotContains(t, n, bob, "one customer's ticket does not tell who another is")
+	}
+}
+
+// Where senders are looked at, nobody gets an acknowledgement of what another has sent.
+func TestAcknowledgementsOfForgedMail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *mailbox.Options) { o.Authserv = "mx.acme.test" })
+	b, to := w.outbox()
+	w.receive(mailOf(alice, helpAddress, "Help", "I am not alice."))
+	require.Zero(t, w.send(b))
+	w.receive(passed(mailOf(alice, helpAddress, "Help", "I am.")))
+	require.Equal(t, 1, w.send(b))
+	require.Equal(t, alice, to.Sent()[0].To)
+}
+
+// Who has left an account does not speak for it, and is not told what is written to it.
+func TestWhoHasLeftTheAccount(t *testing.T) {
+	t.Parallel()
+	const fresh = "alice@example.com"
+	var who people
+	w := newWorld(t, func(o *mailbox.Options) { who, o.AckMost = o.Senders.(people), -1 })
+	answer := w.conversation()
+	delete(who, "acme/"+alice)
+	who["acme/"+fresh] = "alice"
+	b, to := w.outbox()
+	w.answer(1, "The password is sesame.")
+	w.send(b)
+	require.Len(t, to.Sent(), 1)
+	require.Equal(t, fresh, to.Sent()[0].To)
+	r := w.receive(mailOf(alice, helpAddress, "Re: Help", "And now?", "In-Reply-To: "+answer))
+	require.Equal(t, mailbox.Opened, r.Outcome)
+	require.Empty(t, w.ticket(r.Ticket).Account)
+	who["acme/"+alice] = "bob"
+	w.answer(1, "And the name is ali.")
+	w.send(b)
+	require.Equal(t, fresh, to.Sent()[1].To)
+	r = w.receive(mailOf(alice, helpAddress, "Re: Help", "And then?", "In-Reply-To: "+answer))
+	require.Equal(t, "bob", w.ticket(r.Ticket).Account)
+	require.Len(t, w.messages(1), 4)
+}
+
+// A mailbox that is one seller's takes nothing for another, whatever the mail says.
+func TestMailboxOfOneSeller(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	deliver := func(mail string) (mailbox.Receipt, error) {
+		return w.office.Receive(w.ctx, mailbox.Delivery{Mailbox: "acme's", Raw: []byte(mail), Seller: "acme"})
+	}
+	_, err := deliver(mailOf(alice, hostAddress, "x", "y"))
+	require.ErrorIs(t, err, mailbox.ErrNoQueue)
+	r, err := deliver(mailOf(alice, hostAddress+", "+helpAddress, "x", "y"))
+	require.NoError(t, err)
+	require.Equal(t, "acme", r.Seller)
+
+	s := &mailboxtest.Source{}
+	s.Deliver(mailOf(alice, hostAddress, "x", "y"))
+	f := w.fetcher(s, func(o *mailbox.FetcherOptions) { o.Seller = "acme" })
+	w.fetch(f)
+	for a, err := range f.Aside(w.ctx) {
+		require.NoError(t, err)
+		require.Equal(t, mailbox.ReasonNobody, a.Reason)
+	}
+	require.Equal(t, 1, s.Waiting())
 }
 
 // A mail reopens a ticket that was done, once; the next one is a ticket of its own, which
@@ -291,124 +379,6 @@ func TestMergedTickets(t *testing.T) {
 	r := w.receive(mailOf(alice, helpAddress, "Re: Help", "More.", "In-Reply-To: "+answer))
 	require.Equal(t, second.Ticket, r.Ticket)
 	require.Equal(t, mailbox.Added, r.Outcome)
-}
-
-// Machines do not talk with us: no ticket reopens, none is opened by an answer, and what is
-// ours never comes in.
-func TestMachines(t *testing.T) {
-	t.Parallel()
-	auto := "Auto-Submitted: auto-replied"
-	report := func(id string) string {
-		return "Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example.org\r\nTo: " + helpAddress + "\r\nSubject: Undelivered\r\nAuto-Submitted: auto-replied\r\n" +
-			"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n" +
-			"--b\r\nContent-Type: text/plain\r\n\r\nIt could not be delivered.\r\n" +
-			"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.org\r\n\r\n" +
-			"Final-Recipient: rfc822; alice@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 no such user\r\n\r\n" +
-			"--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: " + id + "\r\nSubject: Re: Help\r\n\r\nWhich one?\r\n--b--\r\n"
-	}
-	for name, c := range map[string]struct {
-		mail    func(answer string) string
-		outcome mailbox.Outcome
-		reason  mailbox.Reason
-	}{
-		"holiday": {func(a string) string {
-			return mailOf(alice, helpAddress, "Away", "I am away.", "In-Reply-To: "+a, auto)
-		}, mailbox.Noted, ""},
-		"bounce":             {report, mailbox.Noted, ""},
-		"bounce of nothing":  {func(string) string { return report("<x@y>") }, mailbox.Dropped, mailbox.ReasonAnswer},
-		"forged bounce":      {func(string) string { return report("<1-k1-" + strings.Repeat("a", 32) + ".2@acme.test>") }, mailbox.Dropped, mailbox.ReasonAnswer},
-		"holiday of nothing": {func(string) string { return mailOf(alice, helpAddress, "Away", "I am away.", auto) }, mailbox.Dropped, mailbox.ReasonAnswer},
-		"our own mail":       {func(string) string { return mailOf(helpAddress, helpAddress, "Hello", "Hello.") }, mailbox.Dropped, mailbox.ReasonOwn},
-		"another desk's":     {func(string) string { return mailOf(hostAddress, helpAddress, "Hello", "Hello.") }, mailbox.Dropped, mailbox.ReasonOwn},
-		"redirected to us":   {func(string) string { return mailOf(alice, helpAddress, "Hello", "Hello.", "X-Loop: "+helpAddress) }, mailbox.Dropped, mailbox.ReasonOwn},
-		"a program's report": {func(string) string {
-			return mailOf(eve, helpAddress, "Backup", "It failed.", "Auto-Submitted: auto-generated")
-		}, mailbox.Opened, ""},
-		"a list": {func(string) string { return mailOf(eve, helpAddress, "News", "News.", "List-Id: <news.test>") }, mailbox.Opened, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			answer := w.conversation()
-			require.NoError(t, w.ann().Close(w.ctx, 1))
-			b, to := w.outbox()
-			w.send(b)
-			before := len(to.Sent())
-			r := w.receive(c.mail(answer))
-			require.Equal(t, c.outcome, r.Outcome)
-			require.Equal(t, c.reason, r.Reason)
-			require.Equal(t, support.StateClosed, w.ticket(1).State)
-			require.Len(t, w.messages(1), 2)
-			w.send(b)
-			require.Len(t, to.Sent(), before, "no machine is answered")
-			dropped, err := w.office.Dropped(w.ctx, "inbox")
-			require.NoError(t, err)
-			if c.outcome == mailbox.Dropped {
-				require.Equal(t, []mailbox.DroppedMail{{Reason: c.reason, Count: 1, Last: w.clock.Now()}}, dropped)
-			}
-			if name == "bounce" {
-				require.Contains(t, w.notes(1)[0], "Our mail to alice@example.org: failed 5.1.1 550 no such user")
-			}
-		})
-	}
-}
-
-// A flood of machines' mails ends: for one sender, and for one ticket.
-func TestMachinesAreLimited(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(o *mailbox.Options) { o.MachineMost = 3 })
-	answer := w.conversation()
-	count := map[mailbox.Outcome]int{}
-	for i := range 10 {
-		count[w.receive(mailOf(eve, helpAddress, "Cron", fmt.Sprint(i), "Precedence: bulk")).Outcome]++
-		count[w.receive(mailOf(alice, helpAddress, "Away", fmt.Sprint(i), "In-Reply-To: "+answer, "Auto-Submitted: auto-replied")).Outcome]++
-	}
-	require.Equal(t, map[mailbox.Outcome]int{mailbox.Opened: 3, mailbox.Noted: 3, mailbox.Dropped: 14}, count)
-	w.clock.Advance(24 * time.Hour)
-	require.Equal(t, mailbox.Opened, w.receive(mailOf(eve, helpAddress, "Cron", "11", "Precedence: bulk")).Outcome, "the next day")
-}
-
-// Acknowledgements go to new tickets of people, so many within the time, also when the
-// process has begun anew.
-func TestAcknowledgements(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	b, to := w.outbox()
-	for i := range 5 {
-		w.receive(mailOf(eve, helpAddress, "Hello", fmt.Sprint(i)))
-	}
-	w.receive(mailOf(bob, helpAddress, "Hello", "Hello"))
-	w.send(b)
-	var got []string
-	for _, s := range to.Sent() {
-		got = append(got, s.To)
-		require.Empty(t, s.From, "nobody is to answer it")
-		require.Equal(t, "auto-replied", field(t, s.Mail, "Auto-Submitted"))
-		require.Equal(t, helpAddress, field(t, s.Mail, "X-Loop"))
-		require.Empty(t, field(t, s.Mail, "List-Id"))
-	}
-	require.Equal(t, []string{eve, eve, eve, bob}, got)
-	w.clock.Advance(24 * time.Hour)
-	w.receive(mailOf(eve, helpAddress, "Hello", "tomorrow"))
-	require.Equal(t, 1, w.send(b))
-}
-
-// Two desks that answer each other by machine stop at once; so does a machine that hides.
-func TestLoopsEnd(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	b, to := w.outbox()
-	w.receive(mailOf(eve, helpAddress, "Hello", "Hello", "Message-ID: <0@example.net>"))
-	answered := 0
-	for round := 0; round < 50; round++ {
-		w.send(b)
-		sent := to.Sent()
-		for ; answered < len(sent); answered++ { // a program that answers all it gets, as if somebody had written
-			w.receive(mailOf(eve, helpAddress, "Re: Hello", fmt.Sprint("Thank you ", round), "In-Reply-To: "+field(t, sent[answered].Mail, "Message-Id")))
-		}
-	}
-	require.Len(t, to.Sent(), 1)
-	require.Equal(t, 1, w.tickets())
 }
 
 // A store that fails in the middle leaves nothing, and the mail is taken the next time.

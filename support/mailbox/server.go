@@ -70,8 +70,8 @@ func (s Server) tls() *tls.Config {
 }
 
 // dial connects, with TLS from the start if the server is such a one. The connection is
-// closed when ctx is done. each bounds every read and write; 0: nothing does.
-func (s Server) dial(ctx context.Context, each time.Duration) (net.Conn, error) {
+// closed when ctx is done. each, as it stands then, bounds every read and write; nil: nothing does.
+func (s Server) dial(ctx context.Context, each *time.Duration) (net.Conn, error) {
 	dialing, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
 	var d net.Dialer
@@ -97,7 +97,7 @@ func (s Server) dial(ctx context.Context, each time.Duration) (net.Conn, error) 
 type boundConn struct {
 	net.Conn
 	stop func() bool
-	each time.Duration
+	each *time.Duration
 }
 
 func (c *boundConn) Read(b []byte) (int, error) {
@@ -115,10 +115,10 @@ func (c *boundConn) Write(b []byte) (int, error) {
 }
 
 func (c *boundConn) bound(set func(time.Time) error) error {
-	if c.each <= 0 {
+	if c.each == nil {
 		return nil
 	}
-	return set(tierhost.SystemClock().Now().Add(c.each)) // connections go by the system's
+	return set(tierhost.SystemClock().Now().Add(*c.each)) // connections go by the system's
 }
 
 func (c *boundConn) Close() error {

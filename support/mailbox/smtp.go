@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/smtp"
 	"net/textproto"
+	"time"
 
 	"github.com/tierhost/tierhost"
 )
@@ -17,6 +18,10 @@ type SMTP struct {
 	// in the clear, but to the machine itself.
 	Server Server
 	Hello  string // the name that we go by; "": localhost
+	// Final bounds the answer to a whole mail, which a server may take its time for: one that
+	// is not waited for is a mail that comes twice. 0: 10 minutes (RFC 5321 section 4.5.3.2.6).
+	// Server.Timeout bounds all other steps.
+	Final time.Duration
 }
 
 // Send implements [Transport].
@@ -27,7 +32,8 @@ func (s *SMTP) Send(ctx context.Context, from, to string, mail []byte) error {
 	if from != "" && !validAddress(from) || !validAddress(to) {
 		return fmt.Errorf("%w: %.100q or %.100q is no address", ErrRefused, from, to)
 	}
-	conn, err := s.Server.dial(ctx, s.Server.timeout())
+	each := s.Server.timeout()
+	conn, err := s.Server.dial(ctx, &each)
 	if err != nil {
 		return err
 	}
@@ -70,11 +76,20 @@ func (s *SMTP) Send(ctx context.Context, from, to string, mail []byte) error {
 	}
 	// From here on the server may have taken it although its answer is lost: then it gets
 	// the same mail once more, with the same Message-ID.
+	each = s.final()
 	if err := w.Close(); err != nil {
 		return ended(ctx, answered("data", err))
 	}
+	each = s.Server.timeout()
 	_ = c.Quit() // it is taken
 	return nil
+}
+
+func (s *SMTP) final() time.Duration {
+	if s.Final <= 0 {
+		return 10 * time.Minute
+	}
+	return s.Final
 }
 
 func temporary(step string, err error) error {

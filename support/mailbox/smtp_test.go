@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,16 @@ func TestSMTPAnswers(t *testing.T) {
 			require.NotContains(t, err.Error(), "not to be told")
 		})
 	}
+}
+
+// The answer to the whole mail has a bound of its own: a server may take its time for it.
+func TestSMTPBounds(t *testing.T) {
+	t.Parallel()
+	s := &mailbox.SMTP{Server: mailbox.Server{Address: answering(t, nil), Encryption: mailbox.Cleartext, Timeout: 20 * time.Second}, Final: time.Nanosecond}
+	err := s.Send(t.Context(), "", alice, []byte("Subject: x\r\n\r\nx\r\n"))
+	require.ErrorIs(t, err, tierhost.ErrUnavailable)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.Contains(t, err.Error(), "data", "all steps before it have the other bound")
 }
 
 // Nothing is sent without the encryption that was asked for, or to a server that is not

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -92,7 +93,7 @@ type belongs struct {
 // find finds the ticket that a mail belongs to: by a token that was given to its sender, or
 // by a mail that its sender has written itself. The subject alone, a number in it, or what
 // was given to somebody else finds nothing. sure says that the address of the sender is
-// believed.
+// believed: else nothing is its own.
 func (w *work) find(ctx context.Context, seller string, m *Mail, sure bool) (b belongs, err error) {
 	if m.From == "" {
 		return b, nil
@@ -106,21 +107,27 @@ func (w *work) find(ctx context.Context, seller string, m *Mail, sure bool) (b b
 		return b, err
 	}
 	for i, id := range m.References {
-		if n, err := w.opt.Tokens.Read(tokenOf(id), seller, m.From); err == nil {
-			return belongs{ticket: n}, nil
-		}
+		n, err := w.opt.Tokens.Read(tokenOf(id), seller, m.From)
 		row := known[keys[i]]
 		switch {
+		case err == nil && sure:
+			return belongs{ticket: n}, nil
+		case err == nil:
+			b.foreign = cmp.Or(b.foreign, n)
 		case row == nil:
-		case strings.EqualFold(row.value.Address, m.From) && (row.value.Ours || sure):
+		case strings.EqualFold(row.value.Address, m.From) && sure:
 			return belongs{ticket: row.value.Ticket}, nil
 		case b.foreign == 0:
 			b.foreign = row.value.Ticket
 		}
 	}
 	for _, found := range tagged().FindAllStringSubmatch(strings.ToLower(m.Subject), 5) {
-		if n, err := w.opt.Tokens.Read(found[1], seller, m.From); err == nil {
+		n, err := w.opt.Tokens.Read(found[1], seller, m.From)
+		switch {
+		case err == nil && sure:
 			return belongs{ticket: n}, nil
+		case err == nil:
+			b.foreign = cmp.Or(b.foreign, n)
 		}
 	}
 	return b, nil
