@@ -47,17 +47,9 @@ func serve(t testing.TB, s *primary.Server) (addr string) {
 // sockets returns sockets of one port.
 func sockets(t testing.TB) (net.Listener, *net.UDPConn) {
 	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		packets, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(l.Addr().(*net.TCPAddr).AddrPort()))
-		if err == nil {
-			return l, packets
-		}
-		_ = l.Close()
-	}
-	t.Fatal("no port is free")
-	return nil, nil
+	packets, streams, err := primary.Listen(t.Context(), "127.0.0.1:0")
+	require.NoError(t, err)
+	return streams, packets
 }
 
 // zone makes records: SOA, NS and what lines add.

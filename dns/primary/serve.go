@@ -24,25 +24,39 @@ func (s *Server) Run(ctx context.Context, addrs ...string) error {
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	var config net.ListenConfig
 	for _, addr := range addrs {
-		l, err := config.Listen(ctx, "tcp", addr)
+		packets, streams, err := Listen(ctx, addr)
 		if err != nil {
 			cancel(err)
 			return err
 		}
-		// The same port, also where the address has none.
-		p, err := config.ListenPacket(ctx, "udp", l.Addr().String())
-		if err != nil {
-			_ = l.Close()
-			cancel(err)
-			return err
-		}
-		wg.Go(func() { cancel(s.Serve(ctx, p.(*net.UDPConn), l)) })
+		wg.Go(func() { cancel(s.Serve(ctx, packets, streams)) })
 	}
 	wg.Go(func() { _ = s.Notify(ctx) })
 	<-ctx.Done()
 	return context.Cause(ctx)
+}
+
+// Listen opens the two sockets that [Server.Serve] takes, on one port. For port 0 it finds
+// one that is free for both: that it is for one says nothing of the other.
+func Listen(ctx context.Context, addr string) (packets *net.UDPConn, streams net.Listener, err error) {
+	const tries = 50
+	var config net.ListenConfig
+	for range tries {
+		if streams, err = config.Listen(ctx, "tcp", addr); err != nil {
+			return nil, nil, err
+		}
+		at := streams.Addr().String()
+		p, taken := config.ListenPacket(ctx, "udp", at)
+		if taken == nil {
+			return p.(*net.UDPConn), streams, nil
+		}
+		err = errors.Join(taken, streams.Close())
+		if _, port, _ := net.SplitHostPort(addr); port != "0" && port != "" || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, nil, err
 }
 
 // Serve answers on a socket and a listener until ctx ends or one of them fails, and closes

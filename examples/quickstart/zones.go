@@ -130,15 +130,11 @@ type answer struct{ question, answer string }
 
 // ask asks a name server as programs do, over loopback.
 func ask(ctx context.Context, server *primary.Server) (answers []answer, err error) {
-	packets, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	packets, streams, err := primary.Listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	addr := packets.LocalAddr().String()
-	streams, err := net.Listen("tcp4", addr)
-	if err != nil {
-		return nil, errors.Join(err, packets.Close())
-	}
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(serving, packets, streams) }()
