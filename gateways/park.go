@@ -178,7 +178,7 @@ func (u *unit) resolve(ctx context.Context, p *Payment, a *Attempt, moved money.
 		}
 	}
 	a.Amount = moved
-	reason, why, err := u.doubtful(ctx, p, a, Result{Amount: moved}, &work{})
+	reason, why, err := u.doubtful(ctx, p, a, Result{Amount: moved}, &work{look: true})
 	if err != nil {
 		return err
 	}

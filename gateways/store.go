@@ -97,7 +97,10 @@ type PaymentRows interface {
 	PaymentByKey(ctx context.Context, seller, key string) (Payment, error)
 	PaymentByOperation(ctx context.Context, id OperationID) (Payment, error)
 	PaymentByReference(ctx context.Context, account AccountID, reference string) (Payment, error)
-	// Payments returns up to limit payments that match, after the given one, by ID.
+	// Payments returns up to limit payments that match, after the given one, by ID. Of two
+	// transactions that write and ask for the same Reference one MUST wait until the other
+	// has ended, and see what that has written, or fail with storage.ErrConflict: what the
+	// provider calls by one name is not to pay two payments.
 	Payments(ctx context.Context, q PaymentQuery, after PaymentID, limit int) ([]Payment, error)
 	// DuePayments returns up to limit payments that are available at a time (see
 	// [Payment.Available]), those that became so first, then by ID.

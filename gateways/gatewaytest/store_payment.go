@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tierhost/tierhost/gateways"
@@ -354,6 +355,41 @@ func instrumentRules() []StoreRule {
 						t.Equal(got, x.want, "%+v", x.q)
 					}
 					return nil
+				})
+			},
+		},
+		{
+			ID: "PAY-8", Name: "one reference",
+			Text: "Of two transactions that write and ask who has a reference, one waits for the other and sees what that has written, or fails with storage.ErrConflict.",
+			Why:  "What the provider calls by one name would pay two payments.",
+			Check: func(t *conformance.T, h StoreHarness) {
+				st := h.New(t.Test())
+				var asked atomic.Int32
+				both := make(chan struct{})
+				h.AtOnce(t, 2, func(n int) {
+					id := fmt.Sprint("p", n)
+					err := rowsOf().Tried(t, st, func(ctx context.Context, rows gateways.Rows) error {
+						others, err := rows.Payments(ctx, gateways.PaymentQuery{AllSellers: true, Reference: gateways.Reference{Account: "a", Value: "one"}}, "", 10)
+						if err != nil || len(others) > 0 {
+							return err
+						}
+						if asked.Add(1) == 2 {
+							close(both)
+						}
+						select {
+						case <-both: // or the other one waits
+						case <-time.After(100 * time.Millisecond):
+						}
+						return rows.PutPayment(ctx, payment(id, func(p *gateways.Payment) { p.Account, p.Reference = "a", "one" }))
+					})
+					if err != nil {
+						t.Is(err, storage.ErrConflict, "the same reference at once")
+					}
+				})
+				view(t, st, func(ctx context.Context, rows gateways.Rows) error {
+					all, err := rows.Payments(ctx, gateways.PaymentQuery{AllSellers: true}, "", 10)
+					t.Equal(len(all), 1, "payments with the reference")
+					return err
 				})
 			},
 		},

@@ -48,7 +48,7 @@ func migrations() ([]migration, error) {
 	return all, nil
 }
 
-// lockKey is the key of the advisory locks of a schema.
+// lockKey is the key of the advisory locks of a schema, or of what is named within one.
 func lockKey(schema string) int64 {
 	h := fnv.New64a()
 	h.Write([]byte("tierhost/" + schema))

@@ -281,12 +281,24 @@ func (r gatewayRows) Payments(
 		f.add("parked")
 	}
 	if q.Reference != (gateways.Reference{}) {
+		if !r.rows.tx.readOnly {
+			if err := r.holdReference(ctx, q.Reference); err != nil {
+				return nil, err
+			}
+		}
 		f.params.text(q.Reference.Value)
 		value := strconv.Itoa(len(f.params))
 		f.params.text(string(q.Reference.Account))
 		f.add("id IN (SELECT payment FROM {{schema}}.gateway_references WHERE reference = $" + value + "::text AND account = ?::text)")
 	}
 	return selected[gateways.Payment](ctx, r.rows, "postgres.Payments", "gateway_payments", &f, string(after), limit)
+}
+
+// holdReference has others who ask for a reference wait until the transaction has ended.
+func (r gatewayRows) holdReference(ctx context.Context, of gateways.Reference) error {
+	var p params
+	p.int(lockKey(r.rows.tx.store.options.Schema + "/" + string(of.Account) + "/" + of.Value))
+	return r.rows.exec(ctx, "postgres.Payments", r.rows.tx.store.sql.outbox.lock, p)
 }
 
 // DuePayments implements [gateways.PaymentRows].
