@@ -90,6 +90,64 @@ func newRivals(t *testing.T, before, after func()) *rivals {
 	return r
 }
 
+// crossing is a rival that writes a row and then changes room, while the manager, which has
+// changed room, is held until the rival has the row or waits for it.
+type crossing struct {
+	*rivals
+	armed               atomic.Bool
+	taken, putting, put chan struct{}
+	over                chan error
+}
+
+func newCrossing(t *testing.T) (*rivals, *crossing) {
+	t.Helper()
+	c := &crossing{taken: make(chan struct{}), putting: make(chan struct{}), put: make(chan struct{}), over: make(chan error, 1)}
+	var once sync.Once
+	c.rivals = newRivals(t, func() {}, func() {
+		if !c.armed.Load() {
+			return
+		}
+		once.Do(func() {
+			close(c.taken)
+			<-c.putting
+			for !c.stuck(context.WithoutCancel(t.Context())) {
+				select {
+				case <-c.put:
+					return
+				default:
+				}
+			}
+		})
+	})
+	return c.rivals, c
+}
+
+// meet has the rival do what row returns, and then change room, once the manager has changed
+// room.
+func (c *crossing) meet(t *testing.T, row func(ctx context.Context, rows provisioning.Rows) (func() error, error), then provisioning.LoadBatch) {
+	c.armed.Store(true)
+	go func() {
+		<-c.taken
+		var first, second sync.Once
+		c.over <- c.update(t.Context(), func(ctx context.Context, rows provisioning.Rows) error {
+			write, err := row(ctx, rows)
+			first.Do(func() { close(c.putting) })
+			if err != nil {
+				return err
+			}
+			err = write()
+			second.Do(func() { close(c.put) })
+			if err == nil {
+				_, err = rows.ChangeLoads(ctx, then)
+			}
+			return err
+		})
+	}()
+}
+
+// end is how it went for the rival.
+func (c *crossing) end() error { return <-c.over }
+
 // update runs fn in a transaction of the rival's.
 func (r *rivals) update(ctx context.Context, fn func(ctx context.Context, rows provisioning.Rows) error) error {
 	return r.rival.Update(ctx, func(ctx context.Context, tx storage.Tx) error {
@@ -183,26 +241,7 @@ func TestGatesAreLockedAfterRoom(t *testing.T) {
 // and then gives room back.
 func TestServicesAreLockedBeforeRoom(t *testing.T) {
 	t.Parallel()
-	var armed atomic.Bool
-	var once sync.Once
-	taken, putting, put := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	var r *rivals
-	r = newRivals(t, func() {}, func() {
-		if !armed.Load() {
-			return
-		}
-		once.Do(func() {
-			close(taken)
-			<-putting
-			for !r.stuck(context.WithoutCancel(t.Context())) {
-				select {
-				case <-put:
-					return
-				default:
-				}
-			}
-		})
-	})
+	r, crossing := newCrossing(t)
 	ctx := t.Context()
 	got, err := r.Order(ctx, orderOn("s1", "shop"))
 	require.NoError(t, err)
@@ -211,32 +250,17 @@ func TestServicesAreLockedBeforeRoom(t *testing.T) {
 		worked, err = r.Step(ctx)
 		require.NoError(t, err)
 	}
-	armed.Store(true)
-	var running sync.WaitGroup
-	running.Go(func() {
-		<-taken
-		var first, second sync.Once
-		err := r.update(ctx, func(ctx context.Context, rows provisioning.Rows) error {
-			all, err := rows.Services(ctx, []provisioning.ServiceID{id})
-			if err != nil {
-				return err
-			}
-			all[0].Version++
-			first.Do(func() { close(putting) })
-			err = rows.PutServices(ctx, all)
-			second.Do(func() { close(put) })
-			if err == nil {
-				_, err = rows.ChangeLoads(ctx, loadsOf("s2", "m2"))
-			}
-			return err
-		})
+	crossing.meet(t, func(ctx context.Context, rows provisioning.Rows) (func() error, error) {
+		all, err := rows.Services(ctx, []provisioning.ServiceID{id})
 		if err != nil {
-			t.Error(err)
+			return nil, err
 		}
-	})
+		all[0].Version++
+		return func() error { return rows.PutServices(ctx, all) }, nil
+	}, loadsOf("s2", "m2"))
 	s, err := r.Move(ctx, provisioning.MoveRequest{Service: id, To: "s2"})
-	running.Wait()
 	require.NoError(t, err)
+	require.NoError(t, crossing.end())
 	require.Equal(t, provisioning.ServerID("s2"), s.Move.To)
 	require.Zero(t, r.rival.deadlocks.Load())
 }
@@ -286,52 +310,20 @@ func TestRefusedPlacesAreNotHeld(t *testing.T) {
 // frees its room.
 func TestReservationsAreLockedBeforeRoom(t *testing.T) {
 	t.Parallel()
-	var armed atomic.Bool
-	var once sync.Once
-	taken, putting, put := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	var r *rivals
-	r = newRivals(t, func() {}, func() {
-		if !armed.Load() {
-			return
-		}
-		once.Do(func() {
-			close(taken)
-			<-putting
-			for !r.stuck(context.WithoutCancel(t.Context())) {
-				select {
-				case <-put:
-					return
-				default:
-				}
-			}
-		})
-	})
+	r, crossing := newCrossing(t)
 	ctx := t.Context()
 	got, err := r.Reserve(ctx, provisioning.ReserveRequest{Demands: []provisioning.Demand{{Group: "web", Server: "s1"}}})
 	require.NoError(t, err)
 	held := got.Reservations[0]
-	armed.Store(true)
-	var running sync.WaitGroup
-	running.Go(func() {
-		<-taken
-		var first, second sync.Once
-		err := r.update(ctx, func(ctx context.Context, rows provisioning.Rows) error {
-			ended := held.Clone()
-			ended.State, ended.Token = provisioning.ReservationReleased, held.Token+1
-			first.Do(func() { close(putting) })
-			err := rows.PutReservations(ctx, []provisioning.Reservation{ended})
-			second.Do(func() { close(put) })
-			if err == nil {
-				_, err = rows.ChangeLoads(ctx, loadsOf("s1", "m1"))
-			}
-			return err
-		})
-		if err != nil && !errors.Is(err, storage.ErrConflict) {
-			t.Error(err)
-		}
-	})
+	crossing.meet(t, func(ctx context.Context, rows provisioning.Rows) (func() error, error) {
+		ended := held.Clone()
+		ended.State, ended.Token = provisioning.ReservationReleased, held.Token+1
+		return func() error { return rows.PutReservations(ctx, []provisioning.Reservation{ended}) }, nil
+	}, loadsOf("s1", "m1"))
 	_, err = r.Resize(ctx, held.Ref(), map[string]int64{"disk": 3})
-	running.Wait()
 	require.NoError(t, err)
+	if err := crossing.end(); !errors.Is(err, storage.ErrConflict) {
+		require.NoError(t, err)
+	}
 	require.Zero(t, r.rival.deadlocks.Load())
 }
