@@ -81,11 +81,7 @@ func (p *talkative) Do(ctx context.Context, at gateways.Place, o gateways.Operat
 
 func newTalkative(t *testing.T) (*world, *talkative) {
 	p := &talkative{}
-	w := newWorld(t, func(o *gateways.Options) {
-		p.Provider = o.Gateways["first"].(*fake.Provider)
-		o.Gateways["first"] = p
-	})
-	return w, p
+	return newWorld(t, through(&p.Provider, p)), p
 }
 
 // What a customer has to do is not in the charge log, where everybody of staff could do it.

@@ -36,11 +36,7 @@ func (a *asked) Find(ctx context.Context, at gateways.Place, o gateways.Operatio
 func newAsked(t *testing.T) (*world, *asked) {
 	t.Helper()
 	a := &asked{}
-	w := newWorld(t, func(o *gateways.Options) {
-		a.Provider = o.Gateways["first"].(*fake.Provider)
-		o.Gateways["first"] = a
-	})
-	return w, a
+	return newWorld(t, through(&a.Provider, a)), a
 }
 
 // A customer who comes back while a notification is worked on sees the payment as it is.

@@ -83,6 +83,14 @@ func newWorld(t *testing.T, change ...func(o *gateways.Options)) *world {
 	return w
 }
 
+// through has the first provider asked through a gateway of the test's, which has it.
+func through(provider **fake.Provider, gateway gateways.Gateway) func(o *gateways.Options) {
+	return func(o *gateways.Options) {
+		*provider = o.Gateways["first"].(*fake.Provider)
+		o.Gateways["first"] = gateway
+	}
+}
+
 func eur(text string) money.Money {
 	m, err := money.Parse(text, euro())
 	if err != nil {
