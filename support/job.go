@@ -262,7 +262,9 @@ type NewJob struct {
 	Account     string
 	Subject     string
 	Description string
-	// Served: the seller above is to do the work.
+	// Served: the seller above is to do the work. It reads Subject and Description, and the
+	// subject stands in what it bills: whoever hides its customer from it does not name it
+	// there.
 	Served bool
 }
 
@@ -401,8 +403,9 @@ func (m *Manager) moveJob(ctx context.Context, op string, id JobID, revision int
 
 // Bill bills a job that is done through Options.Biller, in the transaction that says so:
 // the customer at retail and, if the seller above has done the work, the seller at
-// wholesale; either of the two may call it. It is billed once. It fails with tierhost.ErrUnsupported if there is no
-// Biller, with [ErrNoJob], [ErrStale], [ErrState], and with what the Biller fails with.
+// wholesale; either of the two may call it. It is billed once. It fails with
+// tierhost.ErrUnsupported if there is no Biller, with [ErrNoJob], [ErrStale], [ErrState], and
+// with what the Biller fails with.
 func (a *Agent) Bill(ctx context.Context, id JobID, revision int64) (int64, error) {
 	const op = "support.Bill"
 	biller := a.m.opt.Biller
