@@ -401,6 +401,59 @@ func TestDrift(t *testing.T) {
 	ensured(t, d, m.call("svc_2", "bob", `{}`))
 }
 
+// The number of a user that is lost goes to no new one while the account has files, and stops
+// nothing once it has none.
+func TestNumbersOfUsers(t *testing.T) {
+	t.Parallel()
+	m := startMachine(t)
+	ctx, d := t.Context(), m.driver(t, m.local())
+	lose := func(c provisioning.Call) {
+		t.Helper()
+		_, err := m.run(ctx, "/usr/sbin/userdel", "-f", c.Service.Name)
+		require.NoError(t, err)
+	}
+	ann := m.call("svc_1", "ann", `{"domains":["ann.example"]}`)
+	ensured(t, d, ann)
+	uid := m.uid("ann")
+	lose(ann)
+	// Another account is made in the meantime.
+	bob := m.call("svc_2", "bob", `{"domains":["bob.example"]}`)
+	ensured(t, d, bob)
+	require.NotEqual(t, uid, m.uid("bob"))
+	ensured(t, d, ann)
+	require.Equal(t, uid, m.uid("ann"))
+	require.NoError(t, m.use(ctx, ann, password))
+	require.NoError(t, m.use(ctx, bob, password))
+
+	// Staff give the number away: the files would be the other's, so that is said.
+	lose(ann)
+	_, err := m.run(ctx, "/usr/sbin/useradd", "-M", "-u", fmt.Sprint(uid), "ours")
+	require.NoError(t, err)
+	_, err = d.Ensure(ctx, ann)
+	require.ErrorIs(t, err, tierhost.ErrPrecondition)
+	require.Equal(t, "user_number_taken", tierhost.CodeOf(err))
+	require.Equal(t, tierhost.EffectNone, tierhost.EffectOf(err))
+	require.Zero(t, m.uid("ann"))
+	// Without files, as half-way through a removal, any number does.
+	require.NoError(t, os.RemoveAll(m.path("/home/ann")))
+	ensured(t, d, ann)
+	require.NotEqual(t, uid, m.uid("ann"))
+	require.NoError(t, m.use(ctx, ann, password))
+
+	// All numbers are in use, also one in the middle that only a record names.
+	opt := m.options(m.local())
+	opt.UIDMin, opt.UIDMax = uid, max(m.uid("ann"), m.uid("bob"))
+	small, err := webhost.New(opt)
+	require.NoError(t, err)
+	lose(bob)
+	cyd := m.call("svc_3", "cyd", `{}`)
+	_, err = small.Ensure(ctx, cyd)
+	require.Equal(t, "no_user_number", tierhost.CodeOf(err), "%v", err)
+	require.ErrorIs(t, err, tierhost.ErrPrecondition)
+	require.NoError(t, small.Remove(ctx, bob))
+	ensured(t, small, cyd)
+}
+
 // Customers' links lead root nowhere.
 func TestLinksOfCustomers(t *testing.T) {
 	t.Parallel()

@@ -60,7 +60,8 @@
 // has no record (users made by hand, homes, files of sites) is foreign and never touched.
 // Removal takes home, site, logs, the files in [Options.Scratch] and [Options.Spools], and
 // the user. There is no archive; grace is the manager's. Whatever a user may have elsewhere
-// would be the next one's with its number.
+// would be the next one's with its number. The number of a user that was lost (deleted by hand)
+// goes to no other account: the next Ensure makes the user again as the owner of its home.
 //
 // # What customers see
 //
@@ -72,7 +73,7 @@
 // # What servers need
 //
 // nginx; bash, tar, GNU coreutils, findutils and diffutils; util-linux (flock, setpriv), procps (ps,
-// kill), passwd (useradd and the others), awk; for quotas quota. That is any Debian
+// kill), passwd (useradd and the others), grep, awk; for quotas quota. That is any Debian
 // with nginx, procps and passwd. Root's login shell must be a POSIX one.
 //
 // # Moving

@@ -139,10 +139,14 @@ func (s *session) claim(ctx context.Context, st state, domains []string) error {
 	return domainTaken(strings.TrimSpace(string(res.Stdout)), effect)
 }
 
-// addUser makes the user and reads its numbers.
+// addUser makes the user and reads its numbers. If it was lost it comes back with the number
+// that owns its home; where there is no home, somebody else may have the number meanwhile.
 func (s *session) addUser(ctx context.Context, st *state, r record) error {
 	opt := s.d.opt
-	low, high := strconv.Itoa(opt.UIDMin), strconv.Itoa(opt.UIDMax)
+	low, high, number := strconv.Itoa(opt.UIDMin), strconv.Itoa(opt.UIDMax), ""
+	if r.UID != 0 && st.home != nil {
+		number = strconv.Itoa(r.UID)
+	}
 	args := []string{"-M", "-d", opt.Paths.Homes + "/" + st.name, "-s", opt.Shell, "-c", ownerMark(r.Owner),
 		"-K", "UID_MIN=" + low, "-K", "UID_MAX=" + high, "-K", "GID_MIN=" + low, "-K", "GID_MAX=" + high, "-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0"}
 	if st.group && st.record != nil { // left by an attempt that was killed between the two
@@ -150,11 +154,18 @@ func (s *session) addUser(ctx context.Context, st *state, r record) error {
 	} else {
 		args = append(args, "-U")
 	}
-	if r.UID != 0 {
-		args = append(args, "-u", strconv.Itoa(r.UID))
-	}
-	if _, err := s.do(ctx, "useradd", "", slices.Concat([]string{opt.Paths.State}, args, []string{st.name})); err != nil {
+	before := s.partial(tierhost.EffectNone)
+	res, err := s.do(ctx, "useradd", "", slices.Concat([]string{opt.Paths.State, low, high, number}, args, []string{st.name}), exitFull, exitTaken)
+	if err != nil {
 		return err
+	}
+	switch res.Exit {
+	case exitFull:
+		return &tierhost.Error{Kind: tierhost.KindPrecondition, Code: "no_user_number", Effect: before,
+			Err: fmt.Errorf("no user number from %s to %s is left for %q", low, high, st.name)}
+	case exitTaken:
+		return &tierhost.Error{Kind: tierhost.KindPrecondition, Code: "user_number_taken", Effect: before,
+			Err: fmt.Errorf("the user of %q was lost, and another has its number %s, which owns its home", st.name, number)}
 	}
 	now, _, err := s.read(ctx, "", st.name)
 	if err != nil {

@@ -53,6 +53,7 @@ func (d *Driver) open(ctx context.Context, on provisioning.Place) (*session, err
 const (
 	exitRefused     = 65 // nginx refuses the file, and the old one is back
 	exitUnavailable = 69 // something of the server does not work
+	exitFull        = 71 // no number is left
 	exitTaken       = 73 // another has it
 	exitCut         = 74 // the input did not arrive as a whole; nothing was changed
 	exitBusy        = 75 // a lock is taken, or another call has begun
