@@ -51,7 +51,9 @@
 // [Parse] does not fail. Of a broken mail it gives what can be had, and the desk
 // has the mail as it came, in a note: its sender does not see what the host's servers have
 // written into it. What is too large, is for no queue, or is not given out by its server is
-// set aside: it stays in the mailbox, [Fetcher.Aside] lists it, [Fetcher.Rewind] tries again.
+// set aside: it stays in the mailbox, [Fetcher.Aside] lists it, [Fetcher.Dismiss] takes it
+// off the list, [Fetcher.Rewind] tries again. What a mailbox had got before there was a desk
+// is left there with FetcherOptions.Since.
 //
 // # Sending
 //

@@ -3,9 +3,6 @@ package mailbox
 import (
 	"context"
 	"errors"
-	"fmt"
-	"iter"
-	"strconv"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -29,6 +26,10 @@ type FetcherOptions struct {
 	Lease time.Duration
 	// Tries is after how many sessions that end at one mail it is set aside; 0: 5.
 	Tries int
+	// Since, if it is set, is the instant from which on mail is taken: what the mailbox had got
+	// before, such as in the years before there was a desk, stays in it. An IMAP server says
+	// when it got a mail; else the mail's first Received field does, and what has none is taken.
+	Since time.Time
 	// NoWatch: do not wait for the server to tell of new mail, where it can.
 	NoWatch bool
 }
@@ -90,27 +91,7 @@ type boxRow struct {
 	Times int    `json:"times,omitempty"`
 }
 
-// Aside is a mail that was not taken. It is in the mailbox still.
-type Aside struct {
-	ID        string    `json:"id"` // in the mailbox
-	At        time.Time `json:"at"`
-	Reason    Reason    `json:"reason"`
-	Detail    string    `json:"detail,omitempty"`
-	Size      int64     `json:"size,omitempty"`
-	From      string    `json:"from,omitempty"`
-	Subject   string    `json:"subject,omitempty"`
-	MessageID string    `json:"message_id,omitempty"`
-}
-
 func (f *Fetcher) boxKey() support.Key { return keyOf(kindBox, f.mailbox) }
-
-func (f *Fetcher) asideKey(turn int64, id string) support.Key {
-	return keyOf(kindAside, f.mailbox, strconv.FormatInt(turn, 10), id)
-}
-
-func (f *Fetcher) asideList(turn int64) string {
-	return "mail/aside/" + keyOf(kindAside, f.mailbox, strconv.FormatInt(turn, 10)).ID
-}
 
 // Step looks at the mailbox if that is due and nobody else does: it takes mails, up to a
 // batch of them, and reports whether there were any. What it has taken it marks in the
@@ -197,12 +178,11 @@ func (f *Fetcher) session(ctx context.Context, box *boxRow) (more bool, err erro
 			_ = s.Close()
 		}
 	}()
-	entries, more, err := f.list(ctx, s, box)
+	entries, position, more, err := f.list(ctx, s, box)
 	if err != nil {
 		return false, err
 	}
 	var taken []Entry
-	position := box.Position
 	failure := func() error {
 		for i, e := range entries {
 			// What was taken is marked while the lease is ours: the rest is for another session.
@@ -238,11 +218,13 @@ func (f *Fetcher) session(ctx context.Context, box *boxRow) (more bool, err erro
 	return more && failure == nil, failure
 }
 
-// list returns the mails that are to be taken, without those that were set aside.
-func (f *Fetcher) list(ctx context.Context, s Session, box *boxRow) (some []Entry, more bool, err error) {
-	all, err := s.List(ctx, box.Position, f.opt.Batch)
+// list returns the mails that are to be taken, without those that were set aside, and the
+// position in front of them.
+func (f *Fetcher) list(ctx context.Context, s Session, box *boxRow) (some []Entry, position string, more bool, err error) {
+	position = box.Position
+	all, err := s.List(ctx, position, f.opt.Batch)
 	if err != nil {
-		return nil, false, tierhost.Classify("mailbox.List", err)
+		return nil, "", false, tierhost.Classify("mailbox.List", err)
 	}
 	const page = 500
 	for len(all) > 0 && len(some) < f.opt.Batch {
@@ -258,23 +240,31 @@ func (f *Fetcher) list(ctx context.Context, s Session, box *boxRow) (some []Entr
 			return err
 		})
 		if err != nil {
-			return nil, false, err
+			return nil, "", false, err
 		}
 		for i, e := range next {
-			if aside[keys[i]] == nil {
+			switch {
+			case aside[keys[i]] == nil:
 				some = append(some, e)
+			case len(some) == 0 && e.Position != "":
+				position = e.Position
 			}
 		}
 	}
 	if len(some) > f.opt.Batch {
 		some, more = some[:f.opt.Batch], true
 	}
-	return some, more || len(all) > 0 || len(some) == f.opt.Batch, nil
+	// Where all of a part of the mailbox was set aside, there may be more behind it.
+	beyond := len(some) == 0 && position != box.Position
+	return some, position, more || len(all) > 0 || len(some) == f.opt.Batch || beyond, nil
 }
 
 // take takes a mail, and reports whether it is to be marked.
 func (f *Fetcher) take(ctx context.Context, s Session, box *boxRow, e Entry) (taken bool, err error) {
 	most := int64(f.o.opt.Limits.Size)
+	if f.old(e.Received) {
+		return false, f.leave(ctx, box, e)
+	}
 	if e.Size > most {
 		return false, f.setAside(ctx, box, e, ReasonLarge, nil, nil)
 	}
@@ -290,6 +280,9 @@ func (f *Fetcher) take(ctx context.Context, s Session, box *boxRow, e Entry) (ta
 	case err != nil:
 		box.stuck(ctx, e)
 		return false, tierhost.Classify("mailbox.Fetch", err)
+	}
+	if e.Received.IsZero() && f.old(received(raw, f.o.opt.Limits)) {
+		return false, f.leave(ctx, box, e)
 	}
 	r, err := f.o.Receive(ctx, Delivery{Mailbox: f.mailbox, Raw: raw, Address: f.opt.Address, Seller: f.opt.Seller})
 	switch {
@@ -321,28 +314,6 @@ func (b *boxRow) stuck(ctx context.Context, e Entry) {
 	b.Times++
 }
 
-// setAside notes that a mail was not taken, and why. It stays in the mailbox.
-func (f *Fetcher) setAside(ctx context.Context, box *boxRow, e Entry, why Reason, raw []byte, cause error) error {
-	a := Aside{ID: e.ID, Reason: why, Size: e.Size}
-	if cause != nil {
-		a.Detail = cut(line(cause.Error()), 500)
-	}
-	if raw != nil {
-		m := Parse(raw, f.o.opt.Limits)
-		a.From, a.Subject, a.MessageID = m.From, m.Subject, m.MessageID
-	}
-	f.o.opt.Logger.WarnContext(ctx, "a mail was set aside", "mailbox", f.mailbox, "reason", why, "id", e.ID, "size", e.Size)
-	return f.o.update(ctx, "mailbox.Step", func(ctx context.Context, w *work) error {
-		row, err := read[Aside](ctx, w.rows, f.asideKey(box.Turn, e.ID))
-		if err != nil || row.there() {
-			return err
-		}
-		row.value = a
-		row.value.At = w.at
-		return row.write(ctx, w.rows, support.Place{List: f.asideList(box.Turn), Sort: sortOf(w.at)})
-	})
-}
-
 // Status is where a mailbox stands.
 type Status struct {
 	Looked   time.Time // when it was looked at last without a failure
@@ -370,61 +341,6 @@ func (f *Fetcher) Status(ctx context.Context) (s Status, err error) {
 		s.Dropped, err = f.o.Dropped(ctx, f.mailbox)
 	}
 	return s, err
-}
-
-// Aside yields the mails that were set aside, the oldest first. An error ends the sequence.
-func (f *Fetcher) Aside(ctx context.Context) iter.Seq2[Aside, error] {
-	return func(yield func(Aside, error) bool) {
-		const size = 100
-		var after support.Cursor
-		for {
-			var page []Aside
-			err := f.o.view(ctx, "mailbox.Aside", func(ctx context.Context, w *work) error {
-				page = nil
-				box, err := read[boxRow](ctx, w.rows, f.boxKey())
-				if err != nil {
-					return err
-				}
-				rows, err := w.rows.List(ctx, f.asideList(box.value.Turn), after, size)
-				for _, l := range rows {
-					a, err := rowOf[Aside](l.Row)
-					if err != nil {
-						return err
-					}
-					after = l.Cursor()
-					page = append(page, a.value)
-				}
-				return err
-			})
-			if err != nil {
-				yield(Aside{}, err)
-				return
-			}
-			for _, a := range page {
-				if !yield(a, nil) {
-					return
-				}
-			}
-			if len(page) < size {
-				return
-			}
-		}
-	}
-}
-
-// Rewind has the whole mailbox looked at once more, with what was set aside, such as after
-// a queue got its address. What was taken is not taken again.
-func (f *Fetcher) Rewind(ctx context.Context) error {
-	return f.o.update(ctx, "mailbox.Rewind", func(ctx context.Context, w *work) error {
-		row, err := read[boxRow](ctx, w.rows, f.boxKey())
-		if err != nil {
-			return err
-		}
-		v := &row.value
-		v.Position, v.Next, v.Stuck, v.Times = "", time.Time{}, "", 0
-		v.Turn++
-		return row.write(ctx, w.rows)
-	})
 }
 
 // NextDue returns when the mailbox is to be looked at next.
@@ -490,7 +406,7 @@ func (f *Fetcher) watch(ctx context.Context, w Watcher, d time.Duration) {
 	}
 	if err != nil && ctx.Err() == nil {
 		if !errors.Is(err, tierhost.ErrUnsupported) {
-			f.o.opt.Logger.WarnContext(ctx, "a mailbox is not watched", "mailbox", f.mailbox, "error", fmt.Sprint(err))
+			f.o.opt.Logger.WarnContext(ctx, "a mailbox is not watched", "mailbox", f.mailbox, "error", err.Error())
 		}
 		<-ctx.Done()
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/storage"
-	"github.com/tierhost/tierhost/support"
 	"github.com/tierhost/tierhost/support/mailbox"
 	"github.com/tierhost/tierhost/support/mailbox/mailboxtest"
 )
@@ -109,42 +108,6 @@ func TestFetchWithFailures(t *testing.T) {
 			})
 		}
 	}
-}
-
-// What is too large is not fetched, what is for nobody is not taken: it stays, is listed
-// with the reason, and does not stand in the way of others. When a queue gets the address it
-// is taken.
-func TestSetAside(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(o *mailbox.Options) { o.Limits.Size = 4 << 10 })
-	s := &mailboxtest.Source{}
-	f := w.fetcher(s)
-	huge := mailOf(alice, helpAddress, "Huge", strings.Repeat("x", 8<<10))
-	s.Deliver(huge)
-	s.DeliverSized(huge+"liar", 100)
-	s.Deliver(mailOf(alice, "sales@acme.test", "Offer", "Please.", "Message-ID: <offer@example.org>"))
-	s.Deliver(numbered(1))
-	w.fetch(f)
-	require.Equal(t, 1, w.tickets())
-	require.Equal(t, 3, s.Waiting())
-	require.NotContains(t, s.Calls(), "fetch 1")
-	var reasons []mailbox.Reason
-	for a, err := range f.Aside(w.ctx) {
-		require.NoError(t, err)
-		reasons = append(reasons, a.Reason)
-	}
-	require.ElementsMatch(t, []mailbox.Reason{mailbox.ReasonLarge, mailbox.ReasonLarge, mailbox.ReasonNobody}, reasons)
-	st, err := f.Status(w.ctx)
-	require.NoError(t, err)
-	require.Equal(t, int64(3), st.Aside)
-
-	w.queue("acme", support.Queue{ID: "sales", Name: "Sales", Address: "sales@acme.test", AutoClose: -1})
-	require.NoError(t, f.Rewind(w.ctx))
-	w.fetch(f)
-	require.Equal(t, 2, w.tickets(), "the other one, and nothing twice")
-	st, err = f.Status(w.ctx)
-	require.NoError(t, err)
-	require.Equal(t, int64(2), st.Aside)
 }
 
 // A mail at which sessions end again and again is set aside, and those behind it are taken.

@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"net/textproto"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -75,6 +76,23 @@ func split(raw []byte, l Limits, m *Mail) (fields []field, body []byte) {
 		}
 	}
 	return fields, nil
+}
+
+// received is when the last server on its way got a mail, by its first Received field (RFC
+// 5321 section 4.4); zero if it says nothing.
+func received(raw []byte, l Limits) time.Time {
+	fields, _ := split(raw, l.withDefaults(), &Mail{})
+	for _, f := range fields {
+		if f.name != "Received" {
+			continue
+		}
+		at, err := mail.ParseDate(strings.TrimSpace(f.value[strings.LastIndexByte(f.value, ';')+1:]))
+		if err != nil {
+			return time.Time{}
+		}
+		return at
+	}
+	return time.Time{}
 }
 
 func fieldName(s string) bool {

@@ -172,14 +172,14 @@ func (s *imapSession) List(ctx context.Context, after string, limit int) ([]Entr
 	if len(uids) == 0 {
 		return nil, nil
 	}
-	sizes, err := s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, RFC822Size: true}).Collect()
+	sizes, err := s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, RFC822Size: true, InternalDate: true}).Collect()
 	if err != nil {
 		return nil, ended(ctx, err)
 	}
 	var all []Entry
 	for _, m := range sizes {
 		if slices.Contains(uids, m.UID) {
-			all = append(all, Entry{ID: s.position(m.UID), Size: m.RFC822Size, Position: s.position(m.UID)})
+			all = append(all, Entry{ID: s.position(m.UID), Size: m.RFC822Size, Received: m.InternalDate, Position: s.position(m.UID)})
 		}
 	}
 	slices.SortFunc(all, func(a, b Entry) int { return int(int64(s.uid(a.ID)) - int64(s.uid(b.ID))) })

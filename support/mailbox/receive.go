@@ -35,6 +35,7 @@ const (
 	ReasonNobody  Reason = "no_queue"    // set aside: it is for no address of a queue
 	ReasonRefused Reason = "refused"     // set aside: the desk cannot take it
 	ReasonUnread  Reason = "unreadable"  // set aside: the server does not give it
+	ReasonOld     Reason = "old"         // left: it came before FetcherOptions.Since
 )
 
 // Receipt says what became of a mail.

@@ -1,12 +1,17 @@
 package mailbox
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Entry is a mail in a mailbox.
 type Entry struct {
 	// ID names the mail in the mailbox, for as long as it is there.
 	ID   string
 	Size int64 // bytes, as the server says
+	// Received is when the mailbox got it, as the server says; zero: it does not.
+	Received time.Time
 	// Position is behind this mail, for [Session.List]; "" if the source has no order.
 	Position string
 }

@@ -8,13 +8,18 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tierhost/tierhost/support/mailbox"
 )
 
-// Source is a mailbox in memory: a mailbox.Source, whose mails stay. The zero value is
-// empty. It is safe for concurrent use.
+// Source is a mailbox in memory: a mailbox.Source. The zero value is empty. It is safe for
+// concurrent use.
 type Source struct {
+	// Removes is set before the first call: what is done goes, as by POP3, and mails have no
+	// order. Else they stay, as by IMAP.
+	Removes bool
+
 	mu    sync.Mutex
 	epoch int
 	mails []held // in their order
@@ -28,17 +33,28 @@ type held struct {
 	raw  []byte
 	size int64 // as it says
 	done bool
+	at   time.Time
 }
 
 // Deliver puts a mail into the mailbox.
-func (s *Source) Deliver(raw string) { s.DeliverSized(raw, int64(len(raw))) }
+func (s *Source) Deliver(raw string) { s.deliver(held{raw: []byte(raw), size: int64(len(raw))}) }
+
+// DeliverAt is [Source.Deliver] for a mail of which the server says when it got it.
+func (s *Source) DeliverAt(raw string, at time.Time) {
+	s.deliver(held{raw: []byte(raw), size: int64(len(raw)), at: at})
+}
 
 // DeliverSized is [Source.Deliver] for a mail of which the server says another size.
 func (s *Source) DeliverSized(raw string, size int64) {
+	s.deliver(held{raw: []byte(raw), size: size})
+}
+
+func (s *Source) deliver(m held) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last++
-	s.mails = append(s.mails, held{id: s.last, raw: []byte(raw), size: size})
+	m.id = s.last
+	s.mails = append(s.mails, m)
 }
 
 // Renumber gives all mails other identifiers, as a server does whose mailbox was made anew.
@@ -124,8 +140,13 @@ func (x *session) List(ctx context.Context, after string, limit int) ([]mailbox.
 	}
 	var all []mailbox.Entry
 	for _, m := range x.s.mails {
-		if m.id > x.number(after) && len(all) < limit {
-			all = append(all, mailbox.Entry{ID: x.position(m.id), Size: m.size, Position: x.position(m.id)})
+		e := mailbox.Entry{ID: x.position(m.id), Size: m.size, Received: m.at, Position: x.position(m.id)}
+		switch {
+		case x.s.Removes && !m.done:
+			e.Position = ""
+			all = append(all, e)
+		case !x.s.Removes && m.id > x.number(after) && len(all) < limit:
+			all = append(all, e)
 		}
 	}
 	return all, nil
@@ -139,7 +160,7 @@ func (x *session) Fetch(ctx context.Context, e mailbox.Entry, most int64) ([]byt
 	}
 	for _, m := range x.s.mails {
 		switch {
-		case m.id != x.number(e.ID):
+		case m.id != x.number(e.ID), x.s.Removes && m.done:
 		case int64(len(m.raw)) > most:
 			return nil, mailbox.ErrTooLarge
 		default:

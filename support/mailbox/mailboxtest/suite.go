@@ -74,6 +74,10 @@ func SourceRules() []Rule {
 			ID: "SRC-8", Name: "any bytes", Text: "A mail is its bytes: dots, long lines, empty lines, eight bits.",
 			Why: "What is not the mail any more has another digest, and its signature is broken.", Check: anyBytes,
 		},
+		{
+			ID: "SRC-9", Name: "when it came", Text: "Received is zero, or when the mailbox got the mail, to the second.",
+			Why: "A customer's mail would be left with those from before there was a desk.", Check: cameNow,
+		},
 	}
 }
 
@@ -259,6 +263,23 @@ func anyBytes(t *conformance.T, h Harness) {
 		for i, e := range list(t, ctx, x, "") {
 			if got := fetch(t, ctx, x, e); !bytes.Equal([]byte(got), []byte(mails[i])) {
 				t.Errorf("mail %d is %.200q, not %.200q", i, got, mails[i])
+			}
+		}
+	})
+}
+
+func cameNow(t *conformance.T, h Harness) {
+	before := time.Now().Truncate(time.Second)
+	s, _, mails := filled(t, h, 2)
+	after := time.Now().Add(time.Second)
+	within(t, s, func(ctx context.Context, x mailbox.Session) {
+		all := list(t, ctx, x, "")
+		if len(all) != len(mails) {
+			t.Fatalf("%d mails are listed, not %d", len(all), len(mails))
+		}
+		for _, e := range all {
+			if !e.Received.IsZero() && (e.Received.Before(before) || e.Received.After(after)) {
+				t.Errorf("%s: the mailbox got it at %s, not between %s and %s", e.ID, e.Received, before, after)
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,6 +16,14 @@ import (
 func TestFake(t *testing.T) {
 	t.Parallel()
 	mailboxtest.TestSource(t, harness(func(s mailbox.Session) mailbox.Session { return s }))
+}
+
+func TestFakeThatRemoves(t *testing.T) {
+	t.Parallel()
+	mailboxtest.TestSource(t, mailboxtest.Harness{Removes: true, New: func(testing.TB) (mailbox.Source, func(string)) {
+		s := &mailboxtest.Source{Removes: true}
+		return s, func(raw string) { s.DeliverAt(raw, time.Now()) }
+	}})
 }
 
 func harness(change func(mailbox.Session) mailbox.Session) mailboxtest.Harness {
@@ -113,6 +122,15 @@ func TestRulesFind(t *testing.T) {
 		"it goes on": {"SRC-7", func(s *session) {
 			s.list = func(ctx context.Context, after string, limit int) ([]mailbox.Entry, error) {
 				return s.Session.List(context.WithoutCancel(ctx), after, limit)
+			}
+		}},
+		"when it was written": {"SRC-9", func(s *session) {
+			s.list = func(ctx context.Context, after string, limit int) ([]mailbox.Entry, error) {
+				all, err := s.Session.List(ctx, after, limit)
+				for i := range all {
+					all[i].Received = time.Now().AddDate(-1, 0, 0)
+				}
+				return all, err
 			}
 		}},
 		"dots are lost": {"SRC-8", func(s *session) {
