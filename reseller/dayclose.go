@@ -56,19 +56,22 @@ func (m *Manager) Close(ctx context.Context, until billing.Date) (CloseReport, e
 		if stuck[d.Seller] || r.today(m.clock.Now()).Compare(d.Day) <= 0 {
 			continue
 		}
-		bills, err := m.closeDay(ctx, r, d.Day)
-		if err != nil {
-			if ctx.Err() != nil {
-				return report, err
+		for closed := (billing.Date{}); closed.Before(d.Day); {
+			var bills int
+			closed, bills, err = m.closeDay(ctx, r, d.Day)
+			if err != nil {
+				if ctx.Err() != nil {
+					return report, err
+				}
+				stuck[d.Seller] = true // its days go one after the other
+				failed = append(failed, fmt.Errorf("reseller.Close: day %s of seller %s: %w", d.Day, d.Seller, err))
+				break
 			}
-			stuck[d.Seller] = true // its days go one after the other
-			failed = append(failed, fmt.Errorf("reseller.Close: day %s of seller %s: %w", d.Day, d.Seller, err))
-			continue
-		}
-		if bills >= 0 {
-			report.Days++
-			report.Bills += int64(bills)
-			report.Documents++
+			if bills >= 0 {
+				report.Days++
+				report.Bills += int64(bills)
+				report.Documents++
+			}
 		}
 	}
 	for id := range stuck {
@@ -184,11 +187,12 @@ func (m *Manager) openDays(ctx context.Context, until billing.Date) (days []Open
 	}
 }
 
-// closeDay closes one day of one reseller and returns how many bills that made; -1 if
-// it was closed already.
-func (m *Manager) closeDay(ctx context.Context, r resellerOf, day billing.Date) (bills int, err error) {
+// closeDay closes a day of one reseller, or an open day before it that has got shadows since
+// the days were listed, and returns which, and how many bills that made; -1 if the day was
+// closed already.
+func (m *Manager) closeDay(ctx context.Context, r resellerOf, until billing.Date) (day billing.Date, bills int, err error) {
 	err = m.update(ctx, func(ctx context.Context, tx storage.Tx, rows Rows) error {
-		bills = -1
+		day, bills = until, -1
 		if err := m.hold(ctx, tx, r.seller.Double); err != nil {
 			return err
 		}
@@ -198,6 +202,14 @@ func (m *Manager) closeDay(ctx context.Context, r resellerOf, day billing.Date) 
 		}
 		if !books.Through.Before(day) {
 			return nil
+		}
+		for found := true; found; {
+			var before billing.Date
+			if before, found, err = openDay(ctx, rows, r.seller.ID, books, day.AddDays(-1)); err != nil {
+				return err
+			} else if found {
+				day = before
+			}
 		}
 		sums, err := rows.Sums(ctx, r.seller.ID, day)
 		if err != nil {
@@ -226,7 +238,22 @@ func (m *Manager) closeDay(ctx context.Context, r resellerOf, day billing.Date) 
 		}
 		return rows.Write(ctx, b)
 	})
-	return bills, err
+	return day, bills, err
+}
+
+// openDay returns a day, not the first, up to one that has shadows and is not closed.
+func openDay(ctx context.Context, rows Rows, id billing.SellerID, books Books, until billing.Date) (day billing.Date, found bool, err error) {
+	q := ShadowQuery{Seller: id, Until: until}
+	if !books.Through.IsZero() {
+		if q.Since = books.Through.AddDays(1); until.Before(q.Since) {
+			return day, false, nil
+		}
+	}
+	open, err := rows.Shadows(ctx, q, ShadowID{}, 1)
+	if err != nil || len(open) == 0 {
+		return day, false, err
+	}
+	return open[0].Day, true, nil
 }
 
 // hold locks a reseller's double: nobody writes shadows for it meanwhile.
@@ -271,12 +298,7 @@ func (m *Manager) passDays(ctx context.Context, r resellerOf, until billing.Date
 			return nil
 		}
 		// A shadow may have been written since the days were listed: its day stays open.
-		q := ShadowQuery{Seller: id, Until: through}
-		if !now.Through.IsZero() {
-			q.Since = now.Through.AddDays(1)
-		}
-		open, err := rows.Shadows(ctx, q, ShadowID{}, 1)
-		if err != nil || len(open) > 0 {
+		if _, open, err := openDay(ctx, rows, id, now, through); err != nil || open {
 			return err
 		}
 		return rows.Write(ctx, &Batch{Books: []Books{{Seller: id, Through: through}}})

@@ -1,6 +1,8 @@
 package reseller_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,6 +11,8 @@ import (
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/reseller"
+	"github.com/tierhost/tierhost/storage"
+	"github.com/tierhost/tierhost/storage/memory"
 )
 
 func TestAClosedDayNeverChanges(t *testing.T) {
@@ -38,6 +42,48 @@ func TestAClosedDayNeverChanges(t *testing.T) {
 	}
 	require.Equal(t, before, s.account(acme.ID))
 	s.sound()
+}
+
+// What is dated back while days are being closed is billed with its day, not passed over.
+func TestADayThatComesLateIsNotPassedOver(t *testing.T) {
+	t.Parallel()
+	store := &between{Store: memory.New()}
+	s := newShopOn(t, store, 1)
+	s.enroll("acme", "host")
+	alice := s.signup("acme", "alice")
+	s.to(1, 3) // the second is closed; then nothing runs for a week
+	s.clock.Set(time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC))
+	s.do(billing.SetQuantity{Request: billing.Request{On: billing.NewDate(2026, 1, 9)}, Account: alice, Resource: "traffic", Quantity: decimal.NewFromInt(2)})
+	var late []int
+	store.update = func() {
+		for _, day := range []int{9, 7, 5} { // a customer of each
+			if len(late) < 3 {
+				late = append(late, day)
+				_, err := s.e.Do(s.ctx, billing.Signup{Request: billing.Request{On: billing.NewDate(2026, 1, day)}, Seller: "acme", Name: fmt.Sprint("late", day), Plan: "home"})
+				require.NoError(t, err)
+			}
+		}
+	}
+	report, err := s.m.Close(s.ctx, billing.NewDate(2026, 1, 9))
+	require.NoError(t, err)
+	require.Equal(t, []int{9, 7, 5}, late)
+	require.Equal(t, int64(3), report.Days)
+	require.Equal(t, []string{"2026-01-01 account 1.00", "2026-01-05 account 1.00", "2026-01-07 account 1.00", "2026-01-09 account 1.00", "2026-01-09 traffic 1.00"}, s.bills("acme"))
+	s.sound()
+}
+
+// between is a store that does something before the next transaction that writes.
+type between struct {
+	reseller.Store
+	update func()
+}
+
+func (b *between) Update(ctx context.Context, fn func(ctx context.Context, tx storage.Tx) error) error {
+	if do := b.update; do != nil {
+		b.update = nil
+		do()
+	}
+	return b.Store.Update(ctx, fn)
 }
 
 func TestADayIsClosedWhenItIsOverEverywhere(t *testing.T) {
