@@ -116,7 +116,7 @@ type Cancel struct {
 	Request
 	Account AccountID
 	// Leaving: the customer goes on in another account, see [Leaver]. A later Cancel
-	// without it only cancels.
+	// without it only cancels. ErrNoPeriod for what would be closed at once.
 	Leaving bool
 }
 

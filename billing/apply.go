@@ -377,6 +377,9 @@ func (b *book) cancel(x Cancel, day Date) (*Refusal, error) {
 		return b.refuse(ErrHasCustomers, "", "a reseller is closed when its customers are"), nil
 	}
 	if b.acct.Lapsed || !b.acct.TrialEnds.IsZero() {
+		if x.Leaving {
+			return b.refuse(ErrNoPeriod, "", "it would be closed at once"), nil
+		}
 		return nil, b.closeAccount(day)
 	}
 	b.acct.Cancelling, b.acct.Leaving = true, x.Leaving
@@ -423,6 +426,12 @@ func (b *book) resumeAction(x Resume, day Date) (*Refusal, error) {
 	}
 	if b.cause == 0 && !MayResume(x.By.Role, a.Suspension.Reason) {
 		return b.refuse(ErrMayNotResume, "", "it is suspended for the reason "+string(a.Suspension.Reason)), nil
+	}
+	if b.cause != 0 && a.tried() && !b.plan().terms.Trial.Convert {
+		// Its seller wakes up, and nobody has said that it buys what it has tried.
+		a.Suspension = Suspension{Reason: ReasonTrial, By: Actor{Role: RoleTrial}, On: day}
+		b.event(AccountSuspended{Account: a.ID, Reason: ReasonTrial, On: day})
+		return nil, nil
 	}
 	b.event(AccountResumed{Account: a.ID, On: day})
 	switch {

@@ -11,6 +11,10 @@ import (
 // as that can be done; until then only money is booked on it.
 var ErrAccountLeaving = code(tierhost.KindPrecondition, "account_leaving")
 
+// ErrNoPeriod: a lapsed account, or one in a trial, has no period at whose end its customer
+// could go on elsewhere.
+var ErrNoPeriod = code(tierhost.KindPrecondition, "no_period")
+
 // Leaver is a [Hook] that has accounts go on elsewhere: what closes such an account and
 // what opens the one that follows it are one transaction, whoever comes to the end of
 // its period first, an action, a run or [Engine.CatchUp]. Package reseller's hook is

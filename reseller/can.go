@@ -51,6 +51,8 @@ func Why(actor Actor, action Action, subject Subject) error {
 		return ErrNotYours
 	case roles&role == 0:
 		return ErrRoleMayNot
+	case action == ActionLimits && subject.Account == 0 && role&hosts == 0:
+		return ErrNotYours // those above bound a shop: they ask of its account with them
 	case action == ActionResume:
 		if !mayResume(role, subject.SuspendedFor) {
 			return billing.ErrMayNotResume

@@ -28,6 +28,9 @@ const Customers billing.ResourceID = ""
 // buys, in the same transaction, at every level above the customer
 // (billing.ErrOverLimit). A bound below what is held takes nothing away, it stops
 // growth. It waits for transactions that work on the reseller's customers.
+//
+// Who may do it says [Can] with [ActionLimits] of the account that the reseller has at its
+// parent: nobody but the host bounds a shop of its own.
 func (m *Manager) SetLimit(ctx context.Context, seller billing.SellerID, resource billing.ResourceID, most *decimal.Decimal) error {
 	if most != nil && (most.Sign() < 0 || most.Exponent() < -18 || most.NumDigits() > 30) {
 		var is tierhost.Issues

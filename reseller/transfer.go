@@ -72,7 +72,9 @@ func (m *Manager) Transfer(ctx context.Context, x TransferRequest) (Transfer, er
 		if err := m.takes(ctx, engine, &out); err != nil {
 			return err
 		}
-		if _, err := engine.Do(ctx, billing.Cancel{Request: billing.Request{By: x.By}, Account: a.ID, Leaving: true}); err != nil {
+		if _, err := engine.Do(ctx, billing.Cancel{Request: billing.Request{By: x.By}, Account: a.ID, Leaving: true}); errors.Is(err, billing.ErrNoPeriod) {
+			return fmt.Errorf("reseller: account %d: %w", a.ID, ErrNotTransferable) // its period ended meanwhile
+		} else if err != nil {
 			return err
 		}
 		if out.Requested, err = m.In(tx).today(ctx, a.Seller); err != nil {

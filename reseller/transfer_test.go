@@ -1,13 +1,16 @@
 package reseller_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost/billing"
 	"github.com/tierhost/tierhost/reseller"
+	"github.com/tierhost/tierhost/storage"
 )
 
 func TestTransfer(t *testing.T) {
@@ -93,4 +96,27 @@ func TestATransferIsTakenBack(t *testing.T) {
 	s.to(2, 3)
 	require.Equal(t, billing.Active, s.account(alice).Status)
 	require.Empty(t, s.shadows("bit"))
+}
+
+// In the host's transaction the end of a period may come with the transfer itself: an account
+// that has lapsed by it stays as it is.
+func TestATransferInATransactionClosesNobody(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 1)
+	s.enroll("acme", "host")
+	s.enroll("bit", "host")
+	alice := s.signup("acme", "alice")
+	s.do(billing.Suspend{Account: s.account(alice).Above[0]})
+	s.clock.Set(time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC)) // its period has ended, and nothing has run
+	before := s.account(alice)
+	require.False(t, before.Lapsed)
+	err := s.store.Update(s.ctx, func(ctx context.Context, tx storage.Tx) error {
+		_, err := s.m.In(tx).Transfer(ctx, reseller.TransferRequest{Account: alice, To: "bit", Plan: "home"})
+		return err
+	})
+	require.ErrorIs(t, err, reseller.ErrNotTransferable)
+	require.Equal(t, before, s.account(alice))
+	_, err = s.m.Transfer(s.ctx, reseller.TransferRequest{Account: alice, To: "bit", Plan: "home"})
+	require.ErrorIs(t, err, reseller.ErrNotTransferable)
+	require.Equal(t, billing.Suspended, s.account(alice).Status)
 }

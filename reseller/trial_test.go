@@ -1,6 +1,7 @@
 package reseller_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -190,4 +191,45 @@ func TestTrialsMayBeFreeForResellers(t *testing.T) {
 	s.do(billing.Convert{Account: id})
 	require.Equal(t, []string{"2026-01-11 ann recurring account 1 31.00", "2026-01-11 ann setup mailbox 45 4.50", "2026-01-11 ann recurring mailbox 45 279.00"}, s.shadows("acme"))
 	s.sound()
+}
+
+// A trial that ended while the reseller slept is not bought by the reseller's waking up: it
+// is suspended at its end, as ever, and is bought by whoever says so. One that goes on goes on.
+func TestAResellerThatWakesBuysNobodysTrial(t *testing.T) {
+	t.Parallel()
+	for _, convert := range []bool{false, true} {
+		t.Run(fmt.Sprint(convert), func(t *testing.T) {
+			t.Parallel()
+			s := trialShop(t, billing.Trial{Convert: convert})
+			ann := s.tryOut("ann")
+			s.to(1, 20)
+			bob := s.tryOut("bob")
+			double := s.account(ann).Above[0]
+			s.do(billing.Suspend{Account: double})
+			s.to(2, 5) // ann's ended on 31 January
+			require.Equal(t, billing.ReasonReseller, s.account(ann).Suspension.Reason)
+			owed := s.shadows("acme")
+			s.do(billing.Resume{Account: double})
+			require.Equal(t, billing.Active, s.account(bob).Status)
+			require.False(t, s.account(bob).TrialEnds.IsZero())
+			a := s.account(ann)
+			if convert {
+				require.Equal(t, billing.Active, a.Status)
+				require.True(t, a.TrialEnds.IsZero())
+				s.sound()
+				return
+			}
+			require.Equal(t, billing.Suspended, a.Status)
+			require.Equal(t, billing.ReasonTrial, a.Suspension.Reason)
+			require.Zero(t, a.Suspension.Cause)
+			require.Equal(t, owed, s.shadows("acme"))
+			// It sleeps and wakes up again: ann is not its to wake.
+			s.do(billing.Suspend{Account: double})
+			s.do(billing.Resume{Account: double})
+			require.Equal(t, billing.ReasonTrial, s.account(ann).Suspension.Reason)
+			s.do(billing.Convert{Account: ann})
+			require.Equal(t, billing.Active, s.account(ann).Status)
+			s.sound()
+		})
+	}
 }
