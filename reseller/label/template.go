@@ -155,7 +155,11 @@ func (l *Look) parse(name, short string) (all []*body, err error) {
 	for _, t := range parsed.Templates() {
 		if t.Tree != nil {
 			if tooDeep(t.Root, 0, 0) {
-				issues.Add(name, "too_deep", "in template %.80q, more than %d ranges or %d branches lie within each other", t.Name(), maxRanges, maxDepth)
+				issues.Add(name, "too_deep", "in template %.80q, more than %d ranges or %d branches, calls or fields lie within each other", t.Name(), maxRanges, maxDepth)
+				return nil, issues.Err()
+			}
+			if method := costly(t.Root); method != "" {
+				issues.Add(name, "invalid_template", "in template %.80q: %s is not for templates", t.Name(), method)
 				return nil, issues.Err()
 			}
 			all = append(all, &body{tree: t.Tree, file: name, layer: i, own: !l.files.layers[i].Inherited, named: t.Name() == short})
@@ -222,11 +226,35 @@ func tooDeep(n parse.Node, depth, ranges int) bool {
 	case *parse.ListNode:
 		return slices.ContainsFunc(n.Nodes, func(x parse.Node) bool { return tooDeep(x, depth, ranges) })
 	case *parse.IfNode:
-		return within(ranges, n.List, n.ElseList)
+		return deepPipe(n.Pipe, 0) || within(ranges, n.List, n.ElseList)
 	case *parse.WithNode:
-		return within(ranges, n.List, n.ElseList)
+		return deepPipe(n.Pipe, 0) || within(ranges, n.List, n.ElseList)
 	case *parse.RangeNode:
-		return within(ranges+1, n.List) || within(ranges, n.ElseList)
+		return deepPipe(n.Pipe, 0) || within(ranges+1, n.List) || within(ranges, n.ElseList)
+	case *parse.ActionNode:
+		return deepPipe(n.Pipe, 0)
+	case *parse.TemplateNode:
+		return deepPipe(n.Pipe, 0)
+	}
+	return false
+}
+
+// deepPipe is tooDeep for calls within each other and fields of fields.
+func deepPipe(n parse.Node, depth int) bool {
+	if depth > maxDepth {
+		return true
+	}
+	switch n := n.(type) {
+	case *parse.PipeNode:
+		return n != nil && slices.ContainsFunc(n.Cmds, func(c *parse.CommandNode) bool {
+			return slices.ContainsFunc(c.Args, func(a parse.Node) bool { return deepPipe(a, depth+1) })
+		})
+	case *parse.ChainNode:
+		return len(n.Field) > maxDepth || deepPipe(n.Node, depth+1)
+	case *parse.FieldNode:
+		return len(n.Ident) > maxDepth
+	case *parse.VariableNode:
+		return len(n.Ident) > maxDepth
 	}
 	return false
 }
@@ -285,40 +313,6 @@ func measure(tree *parse.Tree) {
 		}
 		list.Nodes = slices.Insert(list.Nodes, 0, parse.Node(countNode(n)))
 	})
-}
-
-// callWeight is what including a template costs besides: templates that include
-// themselves take memory.
-const callWeight = 16
-
-// weight counts the nodes of a list without those of what it repeats.
-func weight(list *parse.ListNode) int {
-	n := 1
-	for _, x := range list.Nodes {
-		n++
-		switch x := x.(type) {
-		case *parse.TextNode:
-			n += len(x.Text) / 1024
-		case *parse.ActionNode:
-			n += len(x.Pipe.Cmds)
-		case *parse.IfNode:
-			n += branches(x.List, x.ElseList)
-		case *parse.WithNode:
-			n += branches(x.List, x.ElseList)
-		case *parse.RangeNode:
-			n += branches(x.ElseList)
-		}
-	}
-	return n
-}
-
-func branches(lists ...*parse.ListNode) (n int) {
-	for _, list := range lists {
-		if list != nil {
-			n += weight(list)
-		}
-	}
-	return n
 }
 
 // The functions that are put into templates. No template can have such names.

@@ -160,6 +160,9 @@ func TestUntrustedTemplates(t *testing.T) {
 		"escapes":            {`{{$x := "\\\\\\\\"}}{{range 60}}{{$x = js $x}}{{end}}`, "output_too_large"},
 		"escapes of URLs":    {`{{$x := "%%%%"}}{{range 60}}{{$x = print (urlquery $x) (urlquery $x)}}{{end}}`, "output_too_large"},
 		"much copying":       {`{{$x := printf "%0900d" 1}}{{range 9}}{{$x = print $x $x}}{{end}}{{range 900000}}{{$y := print $x "x"}}{{end}}`, "too_many_steps"},
+		"calls in a loop":    {`{{range 50000}}{{$x := and` + strings.Repeat(` (len "a")`, 40) + `}}{{end}}`, "too_many_steps"},
+		"a condition":        {`{{range 50000}}{{if and` + strings.Repeat(` (len "a")`, 40) + `}}{{end}}{{end}}`, "too_many_steps"},
+		"fields in a loop":   {`{{range 50000}}{{$x := $.Brand.Company.Name` + strings.Repeat(` | len | print`, 10) + `}}{{end}}`, "too_many_steps"},
 		"a text with a verb": {`{{$x := printf "%0900d" 1}}{{range 12}}{{$x = print $x $x}}{{end}}{{$y := .Text "many" $x}}`, "output_too_large"},
 	}
 	mine := map[string]string{"texts/en.json": `{"many":"` + strings.Repeat("%[1]s", 1000) + `"}`}
@@ -199,7 +202,28 @@ func TestUntrustedNesting(t *testing.T) {
 		require.Equal(t, []string{"templates/a." + ext + " invalid_template"}, issues(t, err))
 		_, err = own(t, label.LookOptions{}, map[string]string{"templates/a." + ext: strings.Repeat("{{range 2}}", 6) + strings.Repeat("{{if 1}}", 50) + strings.Repeat("{{end}}", 56)}, nil)
 		require.NoError(t, err)
+		for _, long := range []string{strings.Repeat(".Brand", 200), "$" + strings.Repeat(".Brand", 200), "(print)" + strings.Repeat(".Brand", 200),
+			strings.Repeat("(len ", 200) + `"a"` + strings.Repeat(")", 200)} {
+			_, err = own(t, label.LookOptions{}, map[string]string{name(ext): "{{if 1}}{{" + long + "}}{{end}}"}, nil)
+			require.Equal(t, []string{name(ext) + " too_deep"}, issues(t, err), long)
+		}
 	}
+}
+
+func name(ext string) string { return "templates/a." + ext }
+
+// Templates cannot call what works through a whole brand, wherever they name it.
+func TestTemplatesCallNothingCostly(t *testing.T) {
+	t.Parallel()
+	for _, x := range []string{"{{.Brand.Normal}}", "{{$b := .Brand}}{{$b.Clone.Host}}", "{{with .Brand}}{{if .Validate}}{{end}}{{end}}", `{{template "b" (.Brand).Clone}}{{define "b"}}{{end}}`,
+		"{{range 3}}{{else}}{{print 1 ($.Brand.Validate)}}{{end}}"} {
+		for _, ext := range []string{"html", "txt"} {
+			_, err := own(t, label.LookOptions{}, map[string]string{name(ext): x}, nil)
+			require.Equal(t, []string{name(ext) + " invalid_template"}, issues(t, err), x)
+		}
+	}
+	_, err := own(t, label.LookOptions{}, map[string]string{name("txt"): `{{.Brand.Host}}{{.Brand.Company.Name}}`}, nil)
+	require.NoError(t, err)
 }
 
 // What a context ends is ended.
