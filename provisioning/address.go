@@ -107,6 +107,10 @@ func (e *NoAddressError) Unwrap() error { return ErrNoAddress }
 // rested longest first. Shared addresses are all brought into use, and then the one with
 // the fewest owners is chosen.
 //
+// An address that several pools have belongs to the one that handed it out last. When that
+// is removed, or does not have it any more, another hands it out where it has nothing else;
+// it looks through its first 4,096 addresses for such.
+//
 // It is safe whoever else allocates at the same time: no two owners get one address,
 // unless it is shared.
 //
@@ -217,6 +221,9 @@ func takeFrom(ctx context.Context, rows Rows, id PoolID, a *Address, counts *Poo
 	if err != nil {
 		return false, err
 	}
+	if found, err := takeStray(ctx, rows, p, free, a, most, &n); found || err != nil {
+		return found, err
+	}
 	if sum := total(free); counts.Total > math.MaxInt64-sum {
 		counts.Total = math.MaxInt64
 	} else {
@@ -261,6 +268,56 @@ func takeFresh(
 			return false, err
 		}
 	}
+}
+
+// strayMost is how many addresses of a pool are looked through for strays each time.
+const strayMost = 64 * freshBatch
+
+// takeStray takes the first address of the pool that another was the last to hand out, which
+// is gone or does not have it any more, or adds such addresses to the count.
+func takeStray(
+	ctx context.Context, rows Rows, p Pool, free []AddressRange, a *Address, most int64, n *AddressCount,
+) (bool, error) {
+	others := map[PoolID][]AddressRange{p.ID: free}
+	var cursor netip.Addr
+	for range strayMost / freshBatch {
+		next := following(free, cursor, freshBatch)
+		if len(next) == 0 {
+			return false, nil
+		}
+		cursor = next[len(next)-1]
+		states, err := rows.AddressStates(ctx, p.Network, next)
+		if err != nil {
+			return false, err
+		}
+		slices.SortFunc(states, func(a, b AddressState) int { return slices.Index(next, a.Addr) - slices.Index(next, b.Addr) })
+		for _, s := range states {
+			has, known := others[s.Pool]
+			if !known {
+				other, err := rows.Pool(ctx, s.Pool)
+				if err != nil && !errors.Is(err, storage.ErrNotFound) {
+					return false, err
+				}
+				has = other.free()
+				others[s.Pool] = has
+			}
+			switch {
+			case slices.ContainsFunc(has, func(r AddressRange) bool { return r.Contains(s.Addr) }):
+			case s.Owners > 0:
+				n.Held++
+			case s.Free.After(a.Since):
+				if n.Resting++; n.Rested.IsZero() || s.Free.Before(n.Rested) {
+					n.Rested = s.Free
+				}
+			default:
+				a.Addr = s.Addr
+				if found, err := rows.TakeAddress(ctx, *a, most); found || err != nil {
+					return found, err
+				}
+			}
+		}
+	}
+	return false, nil
 }
 
 // takeListed takes the first of the addresses listed that is still in the pool.

@@ -209,6 +209,61 @@ func TestChangedPool(t *testing.T) {
 	require.Equal(t, "192.0.2.2", s.address(dedicated, "e"))
 }
 
+// Addresses whose pool was removed, or gave them up, are handed out by the pool that has them
+// now, when they have rested and nobody has them.
+func TestAddressesOfAnotherPool(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		// give takes the addresses 192.0.2.1-2 from the pool p.
+		give func(s *shop, p provisioning.Pool)
+	}{
+		{"the pool was removed", func(s *shop, p provisioning.Pool) {
+			s.release(dedicated, "b")
+			require.NoError(s.t, s.RemovePool(s.t.Context(), p.ID, p.Version))
+		}},
+		{"the range has moved", func(s *shop, p provisioning.Pool) {
+			p.Ranges = ranges(s.t, "192.0.2.3")
+			s.pool(p)
+			s.release(dedicated, "b")
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, provisioning.Options{Rest: time.Hour})
+			s.web(2, 1)
+			ctx := t.Context()
+			p := s.pool(provisioning.Pool{ID: "p", Server: "s1", Kind: dedicated, Ranges: ranges(t, "192.0.2.1-192.0.2.2")})
+			s.address(dedicated, "a")
+			s.address(dedicated, "b")
+			s.release(dedicated, "a")
+			s.clock.Advance(time.Minute)
+			q := s.pool(provisioning.Pool{ID: "q", Server: "s2", Kind: shared, Most: 1, Ranges: ranges(t, "192.0.2.1-192.0.2.2")})
+			none := func(owner string) provisioning.PoolCounts {
+				t.Helper()
+				_, err := s.AllocateAddress(ctx, "s2", shared, owner)
+				none, ok := errors.AsType[*provisioning.NoAddressError](err)
+				require.True(t, ok, "%v", err)
+				return none.Counts
+			}
+			require.Equal(t, provisioning.PoolCounts{Total: 2}, none("x"), "they are the other pool's")
+			c.give(s, p)
+			require.Equal(t, provisioning.PoolCounts{Total: 2, Resting: 2, Rested: noon.Add(time.Hour)}, none("x"))
+			s.clock.Set(noon.Add(time.Hour))
+			a, err := s.AllocateAddress(ctx, "s2", shared, "x")
+			require.NoError(t, err)
+			require.Equal(t, "192.0.2.1 of q", fmt.Sprint(a.Addr, " of ", a.Pool))
+			require.Equal(t, provisioning.PoolCounts{Total: 2, Held: 1, Resting: 1, Rested: noon.Add(time.Hour + time.Minute)}, none("y"))
+			s.clock.Advance(time.Minute)
+			a, err = s.AllocateAddress(ctx, "s2", shared, "y")
+			require.NoError(t, err)
+			require.Equal(t, "192.0.2.2 of q", fmt.Sprint(a.Addr, " of ", a.Pool))
+			require.Equal(t, provisioning.PoolCounts{Total: 2, Held: 2}, none("z"))
+			require.ErrorIs(t, s.RemovePool(ctx, q.ID, q.Version), provisioning.ErrInUse, "they are its own now")
+		})
+	}
+}
+
 // Two servers share a network: no address has two owners, whatever pool it is from. The
 // same private addresses elsewhere are others.
 func TestPoolsThatOverlap(t *testing.T) {

@@ -136,8 +136,8 @@ func (m *Manager) password(ctx context.Context, s *Service) (secret.Text, error)
 }
 
 // heartbeat renews the lease of a task while its call runs, if that may take longer than
-// the lease. When the lease is lost it has the call cancelled. The function returned ends
-// it and waits for that.
+// the lease. When the lease is lost, or the call is not wanted any more, it has the call
+// cancelled. The function returned ends it and waits for that.
 func (m *Manager) heartbeat(ctx context.Context, t *task, cancel context.CancelFunc) (stop func()) {
 	o := m.opt.Work
 	if o.timeout(t.verb()) < o.Lease {
@@ -157,11 +157,11 @@ func (m *Manager) heartbeat(ctx context.Context, t *task, cancel context.CancelF
 				return
 			case <-tick.C:
 			}
-			switch held, err := m.renew(ctx, t); {
-			case err == nil && held:
+			switch wanted, err := m.renew(ctx, t); {
+			case err == nil && wanted:
 				renewed = m.now()
 			case err == nil || m.now().Sub(renewed) >= o.Lease:
-				cancel() // another worker may have the service, or will have it
+				cancel() // another worker may have the service, or will have it, or waits for the end
 				return
 			}
 		}
@@ -172,19 +172,23 @@ func (m *Manager) heartbeat(ctx context.Context, t *task, cancel context.CancelF
 	}
 }
 
-// renew extends the lease of a task, and reports whether it still has it.
-func (m *Manager) renew(ctx context.Context, t *task) (held bool, err error) {
+// renew extends the lease of a task, and reports whether its call is still wanted: it has the
+// lease, and is no copy or comparison for a service of which something else was asked since,
+// such as its suspension, which would wait for hours.
+func (m *Manager) renew(ctx context.Context, t *task) (wanted bool, err error) {
+	op := t.service.Operation
 	err = m.transact(ctx, func(ctx context.Context, u *unit) error {
-		held = false
+		wanted = false
 		s, err := u.service(ctx, t.service.ID)
 		if err != nil {
 			return err
 		}
-		if s.Lease.Token != t.lease.Token {
+		outdated := (op.Verb == VerbCopy || op.Verb == VerbVerify) && s.Generation != op.Generation
+		if s.Lease.Token != t.lease.Token || outdated {
 			u.clear()
 			return nil
 		}
-		held = true
+		wanted = true
 		s.Lease.Until = u.now.Add(m.opt.Work.Lease)
 		until := s.Lease
 		if err := u.flush(ctx); err != nil {
@@ -198,5 +202,5 @@ func (m *Manager) renew(ctx context.Context, t *task) (held bool, err error) {
 		g.enter(until, u.now, m.opt.Work.Concurrency)
 		return u.rows.PutGate(ctx, g)
 	})
-	return held, err
+	return wanted, err
 }

@@ -160,6 +160,58 @@ func told[E provisioning.EventData](all []provisioning.EventData) (n int) {
 	return n
 }
 
+// A suspension or resumption that stops half-way, as where the web server is broken, is done
+// again, later and later: what is half there is not lost. Where nothing is there it is.
+func TestHalfTurned(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		verb  provisioning.Verb
+		gone  bool
+		verbs string
+		phase provisioning.Phase
+	}{
+		{provisioning.VerbSuspend, false, "suspend read suspend read suspend read suspend read suspend read suspend read", provisioning.PhaseSuspended},
+		{provisioning.VerbResume, false, "resume read resume read resume read resume read resume read resume read", provisioning.PhaseActive},
+		{provisioning.VerbSuspend, true, "suspend read ensure read suspend read", provisioning.PhaseSuspended},
+		{provisioning.VerbResume, true, "resume read ensure read", provisioning.PhaseActive},
+	} {
+		t.Run(fmt.Sprint(c.verb, " gone ", c.gone), func(t *testing.T) {
+			t.Parallel()
+			w := hire(t, 1, 10)
+			id, ctx, seen := w.made("shop"), t.Context(), 0
+			turn := w.Resume
+			if c.verb == provisioning.VerbResume {
+				_, err := w.Suspend(ctx, id, "unpaid", "")
+				require.NoError(t, err)
+				w.work()
+			} else {
+				turn = func(ctx context.Context, id provisioning.ServiceID, reason string) (provisioning.Service, error) {
+					return w.Suspend(ctx, id, reason, "")
+				}
+			}
+			whole, _ := w.driver.Thing("s1", "web", "shop")
+			half := whole
+			half.Partial = true
+			broken := tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectPartial, errors.New("the web server does not run"))
+			if c.gone {
+				w.driver.Next(c.verb, fake.Fault{Before: broken, Meanwhile: func(context.Context) { w.driver.Delete("s1", "web", "shop") }})
+			} else {
+				for range 5 {
+					w.driver.Next(c.verb, fake.Fault{Before: broken, Meanwhile: func(context.Context) { w.driver.Put("s1", half) }})
+				}
+				w.driver.Next(c.verb, fake.Fault{Meanwhile: func(context.Context) { w.driver.Put("s1", whole) }})
+			}
+			w.verbs(&seen)
+			_, err := turn(ctx, id, "unpaid")
+			require.NoError(t, err)
+			w.days(1)
+			require.Equal(t, c.verbs, w.verbs(&seen))
+			require.Nil(t, w.phase(id, c.phase).Failure)
+			require.Equal(t, c.gone, told[provisioning.ServiceMissing](w.events()) > 0)
+		})
+	}
+}
+
 // A thing that does not stay is made again three times, and then left to a person.
 func TestKeepsVanishing(t *testing.T) {
 	t.Parallel()

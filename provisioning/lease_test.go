@@ -2,6 +2,7 @@ package provisioning_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,6 +167,62 @@ func TestLongCallsKeepTheirLease(t *testing.T) {
 		require.Equal(t, "ensure read", w.verbs(new(int)))
 		w.phase(id, provisioning.PhaseActive)
 	})
+}
+
+// What is asked for while content is copied does not wait for the end of the copy, which may
+// take hours: it is broken off when the lease is renewed.
+func TestCopiesGiveWay(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []provisioning.Verb{provisioning.VerbCopy, provisioning.VerbVerify} {
+		for name, c := range map[string]struct {
+			ask   func(ctx context.Context, m *provisioning.Manager, id provisioning.ServiceID) error
+			phase provisioning.Phase
+		}{
+			"suspend": {func(ctx context.Context, m *provisioning.Manager, id provisioning.ServiceID) error {
+				_, err := m.Suspend(ctx, id, "abuse", "")
+				return err
+			}, provisioning.PhaseSuspended},
+			"remove": {func(ctx context.Context, m *provisioning.Manager, id provisioning.ServiceID) error {
+				_, err := m.Remove(ctx, provisioning.RemoveRequest{Service: id, Reason: "cancelled", Now: true})
+				return err
+			}, provisioning.PhaseRemoved},
+		} {
+			t.Run(fmt.Sprint(verb, " ", name), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					w := hire(t, 2, 10, func(o *provisioning.Options) { o.Clock = tierhost.SystemClock() })
+					id := w.order("shop").Services[0].ID
+					w.work()
+					w.phase(id, provisioning.PhaseActive)
+					other, took := w.another(), time.Duration(0)
+					w.driver.Next(verb, fake.Fault{Meanwhile: func(ctx context.Context) {
+						require.NoError(t, c.ask(t.Context(), other, id))
+						asked := time.Now()
+						select {
+						case <-ctx.Done():
+						case <-time.After(5 * time.Hour):
+						}
+						took = time.Since(asked)
+					}})
+					_, err := w.Move(t.Context(), provisioning.MoveRequest{Service: id})
+					require.NoError(t, err)
+					w.work()
+					require.Positive(t, took)
+					require.Less(t, took, time.Minute)
+					for range 100 { // the old place has its grace
+						time.Sleep(time.Hour)
+						w.work()
+					}
+					s := w.phase(id, c.phase)
+					for _, on := range []provisioning.ServerID{"s1", "s2"} {
+						thing, there := w.thing(on, "shop")
+						require.Equal(t, on == s.Server, there, on)
+						require.Equal(t, there, thing.Suspended, on)
+					}
+				})
+			})
+		}
+	}
 }
 
 // Several workers in several processes do everything once.

@@ -215,11 +215,14 @@ func (s *Service) saw(op *Operation, c made, now time.Time, p patience, v *verdi
 			s.Move.Presence = want
 			s.done()
 			return
-		case !there && !here: // the new place of a move is gone
-			s.again(now, v)
-			return
-		case !there && (!op.Acted || op.Checks >= checksAfterSuccess):
+		case obs.Presence == Partial && !op.Acted:
+			// The call that has failed may have got half-way: it is done again.
+		case there || op.Acted && op.Checks < checksAfterSuccess:
+		case here:
 			s.lost(obs, now, v)
+			return
+		default: // the new place of a move is gone
+			s.again(now, v)
 			return
 		}
 	}

@@ -125,7 +125,7 @@ func (p *Pool) free() []AddressRange { return without(p.Ranges, p.Exclude) }
 
 // PutPool makes or changes a pool and returns it as it is kept. p.Version is the version
 // that was read, 0 for a new pool. Addresses that have an owner stay with it, also those
-// that are no longer in the pool, which are not handed out again.
+// that are no longer in the pool, which are not handed out again from it.
 //
 // It fails with a [*tierhost.Invalid] that lists all faults, among them a change of what
 // does not change, with [ErrNoServer], and with [ErrStale] if the pool has another version

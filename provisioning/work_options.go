@@ -16,7 +16,8 @@ type WorkOptions struct {
 	Sealer secret.Sealer
 
 	// Timeout is how long a call of a driver may take; 0: one minute. CopyTimeout is the
-	// same for copying content and comparing it; 0: six hours.
+	// same for copying content and comparing it, which ends earlier when something else is
+	// asked for, such as a suspension; 0: six hours.
 	Timeout, CopyTimeout time.Duration
 	// ScanTimeout is how long the list of a server, or its samples, may take; 0: ten
 	// minutes.

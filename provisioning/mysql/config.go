@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -26,7 +27,8 @@ type Config struct {
 	// Plain leaves connections by TCP without encryption: for the loopback interface.
 	Plain bool `json:"plain,omitempty"`
 	// From is where customers log in from, as the host part of an account; "": "%",
-	// anywhere.
+	// anywhere. If it changes, the next Ensure of each database makes another account
+	// beside the one before, with the same password.
 	From string `json:"from,omitempty"`
 	// PublicHost and PublicPort are where customers find the server; "", 0: Host, Port.
 	PublicHost string `json:"public_host,omitempty"`
@@ -38,7 +40,7 @@ func configOf(on provisioning.Place) (Config, error) {
 	c, err := database.ReadConfig(on, 3306, "root", func(c *Config) database.Reach {
 		return database.Reach{Host: &c.Host, Port: &c.Port, User: &c.User, PublicHost: &c.PublicHost, PublicPort: &c.PublicPort}
 	})
-	if err == nil && c.From == "" {
+	if c.From = strings.ToLower(c.From); c.From == "" { // as the server keeps it
 		c.From = "%"
 	}
 	return c, err

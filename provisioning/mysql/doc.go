@@ -9,7 +9,8 @@
 // A service is a database and an account, both called as the service is. The account has
 // all privileges on the database and none elsewhere, and logs in from where Config.From
 // says. Other accounts of that name, which staff may have made for other hosts, are
-// suspended, resumed and removed with it.
+// suspended, resumed and removed with it, and have its password; they keep the privileges
+// that staff gave them.
 //
 // A [Spec] has the limit of sessions and the default collation. How many bytes a database
 // has is not limited, as MariaDB cannot do that, but measured: see [MeterBytes].

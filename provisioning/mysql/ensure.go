@@ -56,31 +56,60 @@ func (s *session) Ensure(ctx context.Context, c provisioning.Call, want Spec, no
 
 // account makes or changes the account, and adds a new one to the state.
 func (s *session) account(ctx context.Context, c provisioning.Call, want Spec, now *state) error {
-	limit := ""
-	if want.Connections != nil && !same(now.spec().Connections, want.Connections) {
-		limit = fmt.Sprintf(" WITH MAX_USER_CONNECTIONS %d", max(*want.Connections, 0))
-	}
-	if !slices.ContainsFunc(now.accounts, func(a account) bool { return a.host == s.config.From }) {
-		password, err := s.driver.password(c)
+	others, is := *now, now.spec().Connections
+	if !slices.ContainsFunc(now.accounts, s.own) {
+		identified, password, err := s.identity(ctx, c, *now)
 		if err != nil {
 			return err
 		}
+		connections := want.Connections
+		if connections == nil {
+			connections = is
+		}
 		// Locked until it has its privileges.
-		if err := s.exec(ctx, "CREATE USER ?@?"+identified+limit+" ACCOUNT LOCK", now.name, s.config.From, password); err != nil {
+		if err := s.exec(ctx, "CREATE USER ?@?"+identified+limit(connections)+" ACCOUNT LOCK", now.name, s.config.From, password); err != nil {
 			return err
 		}
 		now.accounts = append(now.accounts, account{host: s.config.From, locked: true})
-		return nil
 	}
 	if c.Password.Reveal() != "" {
-		if err := s.identify(ctx, *now, c.Password); err != nil {
+		if err := s.identify(ctx, others, c.Password); err != nil {
 			return err
 		}
 	}
-	if limit == "" {
+	if len(others.accounts) == 0 || same(is, want.Connections) {
 		return nil
 	}
-	return s.exec(ctx, "ALTER USER "+now.users()+limit, now.userArgs()...)
+	return s.exec(ctx, "ALTER USER "+others.users()+limit(want.Connections), others.userArgs()...)
+}
+
+// own reports whether an account is the one that the driver makes.
+func (s *session) own(a account) bool { return a.host == s.config.From }
+
+func limit(connections *int) string {
+	if connections == nil {
+		return ""
+	}
+	return fmt.Sprintf(" WITH MAX_USER_CONNECTIONS %d", max(*connections, 0))
+}
+
+// identity is how a new account is identified: by the call's password; else as another of the
+// name is, for its customer logs in by that, and the server may prefer the new one; else by
+// what nobody knows.
+func (s *session) identity(ctx context.Context, c provisioning.Call, now state) (clause, password string, err error) {
+	if i := slices.IndexFunc(now.accounts, func(a account) bool { return a.granted || a.bare }); i >= 0 && c.Password.Reveal() == "" {
+		var plugin string
+		const query = `SELECT coalesce(JSON_VALUE(Priv, '$.plugin'), ''), coalesce(JSON_VALUE(Priv, '$.authentication_string'), '')
+			FROM mysql.global_priv WHERE User = ? AND Host = ?`
+		if err := s.conn.QueryRowContext(ctx, query, now.name, now.accounts[i].host).Scan(&plugin, &password); err != nil {
+			return "", "", s.failed(ctx, err, false)
+		}
+		if plugin != "" && password != "" {
+			return " IDENTIFIED VIA " + quote(plugin) + " USING ?", password, nil
+		}
+	}
+	password, err = s.driver.password(c)
+	return identified, password, err
 }
 
 // Identify sets the password of the accounts.

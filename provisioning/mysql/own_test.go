@@ -100,6 +100,102 @@ func TestAccountsOfStaff(t *testing.T) {
 	require.Empty(t, left)
 }
 
+// What staff has allowed an account of its own the driver does not extend.
+func TestAccountsOfStaffKeepTheirPrivileges(t *testing.T) {
+	t.Parallel()
+	w, d, ctx := start(t), mysql.New(mysql.Options{}), t.Context()
+	c := w.call("s1", "one")
+	_, err := d.Ensure(ctx, c)
+	require.NoError(t, err)
+	require.NoError(t, w.run(ctx, "CREATE TABLE one.visits (n INT)",
+		"CREATE USER one@reader", "GRANT SELECT ON one.* TO one@reader",
+		"CREATE USER one@clerk", "GRANT SELECT ON one.visits TO one@clerk",
+		"CREATE USER one@backup", "GRANT SELECT ON *.* TO one@backup"))
+	grants := func() (all []string) {
+		t.Helper()
+		for _, host := range []string{"reader", "clerk", "backup"} {
+			rows, err := w.admin.QueryContext(ctx, "SHOW GRANTS FOR one@"+host)
+			require.NoError(t, err)
+			of, err := list(rows)
+			require.NoError(t, err)
+			all = append(all, of...)
+		}
+		return all
+	}
+	before := grants()
+	require.Len(t, before, 5)
+	password := c.Password.Reveal()
+	c.Password = secret.Text{} // it is for all of them
+	for what, do := range map[string]func(context.Context, provisioning.Call) (provisioning.Observation, error){"ensure": d.Ensure, "resume": d.Resume} {
+		_, err = d.Suspend(ctx, c)
+		require.NoError(t, err)
+		_, err = d.Resume(ctx, c)
+		require.NoError(t, err)
+		o, err := do(ctx, c)
+		require.NoError(t, err)
+		require.Equal(t, provisioning.Present, o.Presence)
+		require.Equal(t, before, grants(), what)
+		require.NoError(t, w.use(ctx, c, password))
+	}
+}
+
+// A server whose customers come from elsewhere now: they log in as before, with the limits
+// there are, also where the change comes during a suspension. How its hosts are written does
+// not matter, for the server keeps them in lower case.
+func TestFromElsewhere(t *testing.T) {
+	t.Parallel()
+	w, d, ctx := start(t), mysql.New(mysql.Options{}), t.Context()
+	from := func(c provisioning.Call, host string) provisioning.Call {
+		config, err := json.Marshal(mysql.Config{Host: w.server.Socket(), From: host})
+		require.NoError(t, err)
+		c.Server.Config = config
+		return c
+	}
+	for name, suspended := range map[string]bool{"one": false, "two": true} {
+		c := from(w.call("s-"+provisioning.ServiceID(name), name), "%.Example.COM")
+		c.Spec = json.RawMessage(`{"connections":5}`)
+		for range 2 {
+			_, err := d.Ensure(ctx, c)
+			require.NoError(t, err)
+		}
+		if suspended {
+			_, err := d.Suspend(ctx, c)
+			require.NoError(t, err)
+		}
+		c = from(c, "LocalHost")
+		password := c.Password.Reveal()
+		c.Password = secret.Text{} // which its customer may have changed
+		for range 2 {
+			o, err := d.Ensure(ctx, c)
+			require.NoError(t, err)
+			require.True(t, o.Matches)
+		}
+		if suspended {
+			require.ErrorIs(t, w.use(ctx, c, password), provisioningtest.ErrRefused)
+			_, err := d.Resume(ctx, c)
+			require.NoError(t, err)
+		}
+		require.NoError(t, w.use(ctx, c, password))
+		var account string
+		require.NoError(t, w.admin.QueryRowContext(ctx, "SHOW CREATE USER "+name+"@localhost").Scan(&account))
+		require.Contains(t, account, "MAX_USER_CONNECTIONS 5")
+		// A new password and a new limit are for all of them.
+		c = from(c, "127.0.0.1")
+		c.Password, c.Spec = secret.New("new"), json.RawMessage(`{"connections":6}`)
+		_, err := d.Ensure(ctx, c)
+		require.NoError(t, err)
+		require.NoError(t, w.use(ctx, c, "new"))
+		for _, host := range []string{"localhost", "127.0.0.1", "%.example.com"} {
+			require.NoError(t, w.admin.QueryRowContext(ctx, "SHOW CREATE USER "+name+"@'"+host+"'").Scan(&account))
+			require.Contains(t, account, "MAX_USER_CONNECTIONS 6", host)
+		}
+		require.NoError(t, d.Remove(ctx, c))
+		left, err := w.left(ctx, name)
+		require.NoError(t, err)
+		require.Empty(t, left)
+	}
+}
+
 // Staff hands a database over by a row, as the documentation says.
 func TestHandedOver(t *testing.T) {
 	t.Parallel()

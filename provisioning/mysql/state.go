@@ -46,6 +46,7 @@ type account struct {
 	locked  bool
 	limit   int // of connections; 0: none
 	granted bool
+	bare    bool // it has no privilege anywhere
 }
 
 // columns selects a state, one row for each account.
@@ -53,7 +54,11 @@ const columns = `SELECT n.name, b.service, b.suspended, d.DEFAULT_COLLATION_NAME
 	coalesce(JSON_VALUE(p.Priv, '$.account_locked'), 'false') IN ('true', '1'),
 	coalesce(JSON_VALUE(p.Priv, '$.max_user_connections'), 0),
 	coalesce(JSON_VALUE(p.Priv, '$.is_role'), 'false') IN ('true', '1'),
-	g.Select_priv = 'Y' AND g.Insert_priv = 'Y' AND g.Create_priv = 'Y' AND g.Drop_priv = 'Y' AND g.Alter_priv = 'Y'
+	g.Select_priv = 'Y' AND g.Insert_priv = 'Y' AND g.Create_priv = 'Y' AND g.Drop_priv = 'Y' AND g.Alter_priv = 'Y',
+	coalesce(JSON_VALUE(p.Priv, '$.access'), 0) = 0 AND NOT EXISTS (SELECT 1 FROM mysql.db x WHERE x.User = p.User AND x.Host = p.Host)
+	AND NOT EXISTS (SELECT 1 FROM mysql.tables_priv x WHERE x.User = p.User AND x.Host = p.Host)
+	AND NOT EXISTS (SELECT 1 FROM mysql.columns_priv x WHERE x.User = p.User AND x.Host = p.Host)
+	AND NOT EXISTS (SELECT 1 FROM mysql.procs_priv x WHERE x.User = p.User AND x.Host = p.Host)
 	FROM {names} n
 	LEFT JOIN {table} b ON b.name = {name}
 	LEFT JOIN information_schema.SCHEMATA d ON {base}
@@ -102,7 +107,7 @@ func (s *session) states(ctx context.Context, query string, args ...any) ([]stat
 		var suspended, granted sql.NullBool
 		var a account
 		var role bool
-		if err := rows.Scan(&name, &service, &suspended, &collation, &host, &a.locked, &a.limit, &role, &granted); err != nil {
+		if err := rows.Scan(&name, &service, &suspended, &collation, &host, &a.locked, &a.limit, &role, &granted, &a.bare); err != nil {
 			return nil, s.failed(ctx, err, false)
 		}
 		if len(all) == 0 || all[len(all)-1].name != name {

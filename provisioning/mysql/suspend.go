@@ -45,13 +45,15 @@ func (s *session) shut(ctx context.Context, now state) error {
 	return s.expel(ctx, now.name)
 }
 
-// admit gives the privileges and unlocks the accounts.
+// admit gives the privileges and unlocks the accounts. Of those of staff only what shut has
+// left gets them: one that is locked and has none. What staff has allowed is all the others
+// have.
 func (s *session) admit(ctx context.Context, now state) error {
 	if !now.hasBase && len(now.accounts) == 0 {
 		return nil // there is only the row
 	}
 	for _, a := range now.accounts {
-		if a.granted {
+		if a.granted || !s.own(a) && !(a.locked && a.bare) {
 			continue
 		}
 		if err := s.exec(ctx, "GRANT ALL PRIVILEGES ON "+quote(pattern(now.name))+".* TO ?@?", now.name, a.host); err != nil {

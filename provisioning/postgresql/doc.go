@@ -31,9 +31,11 @@
 // # Removal
 //
 // The database is dropped while others use it. What the role owns in databases of other
-// services is handed to these; then the role is dropped. It fails with
-// tierhost.KindConflict as long as a prepared transaction or a replication slot holds the
-// database.
+// services is handed to these, and what it owns in any other database is dropped; then the
+// role is. It fails with tierhost.KindConflict as long as a prepared transaction or a
+// replication slot holds the database, something of others depends on what is to be
+// dropped, or the role of another service's database is missing, for which nobody can take
+// over ([CodeNoHeir]).
 //
 // # Passwords
 //
@@ -51,8 +53,10 @@
 //	REVOKE ALL ON DATABASE postgres FROM PUBLIC;
 //	REVOKE ALL ON DATABASE template1 FROM PUBLIC;
 //
-// for who gets into the administrator's database can take the locks of the driver there,
-// and pg_hba.conf has to ask customers for "scram-sha-256".
+// and the same for every other database of the server that is not the driver's: who gets
+// into the administrator's database can take the locks of the driver there, and what a
+// customer makes in a database of staff is lost when the customer goes. pg_hba.conf has to
+// ask customers for "scram-sha-256".
 //
 // # What it cannot do
 //

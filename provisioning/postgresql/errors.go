@@ -16,6 +16,7 @@ const (
 	CodeMissing   = database.CodeMissing   // there is nothing of that name
 	CodeBadConfig = database.CodeBadConfig // the place's Config cannot be read
 	CodeNoAdmin   = "no_admin"             // the administrator is not one
+	CodeNoHeir    = "no_heir"              // what it has in another service's database nobody can take over
 )
 
 // failed returns an error of the server or of the connection. The effect is that of the

@@ -32,9 +32,7 @@ func TestRemoveKeepsWhatIsInTheDatabasesOfOthers(t *testing.T) {
 		_, err := d.Ensure(ctx, c)
 		require.NoError(t, err)
 	}
-	// The guest has a table in the host's database, and one in the administrator's.
 	w.exec(t, "host", `GRANT CONNECT ON DATABASE host TO "guest's"; GRANT ALL ON SCHEMA public TO "guest's"; SET ROLE "guest's"; CREATE TABLE lent AS SELECT 7 AS n`)
-	w.exec(t, "postgres", `GRANT CREATE ON SCHEMA public TO "guest's"; SET ROLE "guest's"; CREATE TABLE stray AS SELECT 1 AS n`)
 
 	require.NoError(t, d.Remove(ctx, guest))
 	left, err := w.left(ctx, "guest's")
@@ -46,7 +44,63 @@ func TestRemoveKeepsWhatIsInTheDatabasesOfOthers(t *testing.T) {
 	var n int
 	require.NoError(t, conn.QueryRow(ctx, "UPDATE lent SET n = n + 1 RETURNING n").Scan(&n), "the host owns it now")
 	require.Equal(t, 8, n)
-	w.exec(t, "postgres", "DROP TABLE stray")
+}
+
+// As long as the host's own role is lost, nobody can have what the guest has there.
+func TestRemoveWaitsForTheOwnerOfAnothersDatabase(t *testing.T) {
+	t.Parallel()
+	w, d, ctx := start(t), postgresql.New(postgresql.Options{}), t.Context()
+	host, guest := w.call("s1", "host"), w.call("s2", "guest")
+	for _, c := range []provisioning.Call{host, guest} {
+		_, err := d.Ensure(ctx, c)
+		require.NoError(t, err)
+	}
+	w.exec(t, "host", "GRANT ALL ON SCHEMA public TO guest; SET ROLE guest; CREATE TABLE lent AS SELECT 7 AS n")
+	w.exec(t, "host", "REASSIGN OWNED BY host TO postgres; DROP OWNED BY host; DROP ROLE host")
+
+	err := d.Remove(ctx, guest)
+	require.ErrorIs(t, err, tierhost.ErrConflict)
+	require.Equal(t, postgresql.CodeNoHeir, tierhost.CodeOf(err))
+	require.Equal(t, tierhost.EffectPartial, tierhost.EffectOf(err), "its own database is gone")
+
+	_, err = d.Ensure(ctx, host)
+	require.NoError(t, err)
+	require.NoError(t, d.Remove(ctx, guest))
+	conn, err := w.login(ctx, "host", "host", "password of host")
+	require.NoError(t, err)
+	defer conn.Close(ctx)
+	var n int
+	require.NoError(t, conn.QueryRow(ctx, "SELECT n FROM lent").Scan(&n), "the host owns it now")
+	require.Equal(t, 7, n)
+}
+
+// What a customer has made in a database that is no customer's goes with the customer. It
+// becomes nobody's: what is the administrator's runs with the rights of a superuser.
+func TestRemoveMakesNothingTheAdministrators(t *testing.T) {
+	t.Parallel()
+	w, d, ctx := start(t), postgresql.New(postgresql.Options{}), t.Context()
+	c := w.call("s1", "ann")
+	_, err := d.Ensure(ctx, c)
+	require.NoError(t, err)
+	w.exec(t, "postgres", "CREATE DATABASE staff")
+	for _, database := range []string{"postgres", "staff"} {
+		w.exec(t, database, `GRANT CREATE ON SCHEMA public TO ann; SET ROLE ann; CREATE TABLE stray AS SELECT 1 AS n;
+			CREATE FUNCTION whoami() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text'`)
+	}
+	w.exec(t, "staff", "CREATE VIEW report AS SELECT n FROM stray")
+
+	// Something of staff's hangs on it: staff decides.
+	err = d.Remove(ctx, c)
+	require.ErrorIs(t, err, tierhost.ErrConflict)
+	w.exec(t, "staff", "DROP VIEW report")
+	require.NoError(t, d.Remove(ctx, c))
+	left, err := w.left(ctx, "ann")
+	require.NoError(t, err)
+	require.Empty(t, left)
+	for _, database := range []string{"postgres", "staff"} {
+		require.ErrorContains(t, w.run(ctx, database, "SELECT whoami()"), "does not exist", database)
+		require.ErrorContains(t, w.run(ctx, database, "SELECT n FROM stray"), "does not exist", database)
+	}
 }
 
 // Staff hands a database over by comments, as the documentation says.

@@ -2,7 +2,11 @@ package postgresql
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/provisioning"
 )
 
@@ -28,34 +32,35 @@ func (s *session) Remove(ctx context.Context, c provisioning.Call, now state) er
 	return s.expel(ctx, name, now.role) // where another had let it in
 }
 
-// disown hands what the role has in databases of others to these others, and drops its
-// privileges there: it may have been let in by a customer who goes on paying.
+// disown hands what the role has in databases of other services to these, who may have let
+// it in and go on paying, and drops its privileges there. In all other databases what it has
+// is dropped: nothing of a customer's may become the administrator's, as its functions would
+// run with a superuser's rights. What hangs on it keeps it, and the removal fails.
 func (s *session) disown(ctx context.Context, on provisioning.Place, name string, role uint32) error {
-	rows, err := s.conn.Query(ctx, `SELECT DISTINCT coalesce(d.datname, current_database()), coalesce(o.rolname, '')
+	rows, err := s.conn.Query(ctx, `SELECT DISTINCT coalesce(d.datname, current_database()), coalesce(shobj_description(d.oid, 'pg_database'), ''), coalesce(o.rolname, '')
 		FROM pg_shdepend s LEFT JOIN pg_database d ON d.oid = s.dbid
-		LEFT JOIN pg_roles o ON o.rolname = d.datname AND shobj_description(o.oid, 'pg_authid') = shobj_description(d.oid, 'pg_database')
+		LEFT JOIN pg_roles o ON o.rolname = d.datname AND NOT o.rolsuper AND shobj_description(o.oid, 'pg_authid') = shobj_description(d.oid, 'pg_database')
 		WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = $1`, role)
 	if err != nil {
 		return s.failed(ctx, err, false)
 	}
-	heirs := map[string]string{}
-	var database, heir string
-	for rows.Next() {
-		if err := rows.Scan(&database, &heir); err != nil {
-			rows.Close()
-			return s.failed(ctx, err, false)
-		}
-		heirs[database] = heir
+	places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Database, Mark, Heir string }])
+	if err != nil {
+		return s.failed(ctx, err, false)
 	}
-	if rows.Err() != nil {
-		return s.failed(ctx, rows.Err(), false)
-	}
-	for database, heir := range heirs {
-		to := "CURRENT_USER"
-		if heir != "" {
-			to = quote(heir)
+	for _, at := range places {
+		statements := []string{"DROP OWNED BY " + quote(name)}
+		if _, marked := owner(at.Mark); marked {
+			if at.Heir == "" {
+				e := &tierhost.Error{Kind: tierhost.KindConflict, Code: CodeNoHeir, Err: fmt.Errorf("%q has something in the database %q, whose own role is missing", name, at.Database)}
+				if s.changed {
+					e.Effect = tierhost.EffectPartial
+				}
+				return e
+			}
+			statements = []string{"REASSIGN OWNED BY " + quote(name) + " TO " + quote(at.Heir), statements[0]}
 		}
-		if err := s.within(ctx, on, database, "REASSIGN OWNED BY "+quote(name)+" TO "+to, "DROP OWNED BY "+quote(name)); err != nil {
+		if err := s.within(ctx, on, at.Database, statements...); err != nil {
 			return err
 		}
 	}

@@ -87,7 +87,8 @@ type Site struct {
 	// Left lists whatever the server has of a name: users, databases, files, bookkeeping.
 	Left func(ctx context.Context, name string) ([]string, error)
 	// Halves are ways to leave the thing of a call half made, as the driver might when it
-	// is killed in Ensure or Remove, by what they leave. Rules ENS-4, REM-3 and OWN-3.
+	// is killed in Ensure or Remove, by what they leave. Rules ENS-4, REM-3, OWN-3
+	// and USE-4.
 	Halves map[string]func(ctx context.Context, c provisioning.Call) error
 	// Foreign makes a thing such as the driver would, with content, that carries no ID of
 	// a service. Rule OWN-2.
@@ -192,7 +193,7 @@ var needs = map[string]func(Features) bool{
 	"PWD-1": passwords, "PWD-2": passwords, "PWD-3": passwords, "PWD-4": passwords,
 	"LIS-1": lists, "LIS-2": lists,
 	"SPC-1": checksSpecs, "SPC-2": checksSpecs,
-	"USE-1": measures, "USE-2": measures, "USE-3": measures,
+	"USE-1": measures, "USE-2": measures, "USE-3": measures, "USE-4": measures,
 	"MOV-1": moves, "MOV-2": moves, "MOV-3": moves, "MOV-4": moves,
 }
 

@@ -3,6 +3,7 @@ package provisioningtest_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -66,7 +67,7 @@ func TestBareSite(t *testing.T) {
 	}
 	report = conformance.Record(t, h, provisioningtest.DriverRules())
 	for _, id := range []string{"ENS-4", "ENS-6", "ISO-1", "SUS-3", "REM-3", "REM-5", "OWN-2", "OWN-3", "SEC-2", "CUT-1", "CUT-2", "CUT-3", "CUT-4", "CUT-5", "CTX-2",
-		"PRB-2", "USE-2", "USE-3", "MOV-1", "MOV-2", "MOV-3", "MOV-4"} {
+		"PRB-2", "USE-2", "USE-3", "USE-4", "MOV-1", "MOV-2", "MOV-3", "MOV-4"} {
 		if len(report.Failed[id]) == 0 {
 			t.Errorf("rule %s passes without what it needs", id)
 		}
@@ -539,6 +540,22 @@ var mutants = []struct {
 		d.suspend = func(ctx context.Context, c provisioning.Call) (provisioning.Observation, error) {
 			d.on(c, func(s *server) { or(s.users[c.Service.Name]).requests = 0 })
 			return d.model.Suspend(ctx, c)
+		}
+	})},
+	{"stops measuring at halves", "USE-4", around(func(d *changed) {
+		d.usage = func(ctx context.Context, on provisioning.Place) iter.Seq2[provisioning.Sample, error] {
+			half := false
+			d.on(provisioning.Call{Server: on}, func(s *server) {
+				for name := range s.users {
+					half = half || s.boxes[name] == nil
+				}
+			})
+			if !half {
+				return d.model.Usage(ctx, on, "box", time.Time{})
+			}
+			return func(yield func(provisioning.Sample, error) bool) {
+				yield(provisioning.Sample{}, errors.New("a user has no box"))
+			}
 		}
 	})},
 	{"tells the password in errors", "SEC-1", around(func(d *changed) {

@@ -85,6 +85,20 @@ func usageRules() []DriverRule {
 				}
 			},
 		},
+		{
+			ID: "USE-4", Name: "halves",
+			Text: "What is there by half keeps Usage from nothing that is there as a whole.",
+			Why:  "One removal that was cut off would leave everybody on the server unmeasured.",
+			Check: func(t *conformance.T, h DriverHarness) {
+				s := begin(t, h)
+				s.need(len(s.Halves) > 0, "Halves")
+				c, _ := s.make(s.call())
+				for _, what := range slices.Sorted(maps.Keys(s.Halves)) {
+					t.OK(s.Halves[what](t.Context(), s.call()), "make half: %s", what)
+					t.Equal(slices.Sorted(maps.Keys(s.usage(c))), slices.Sorted(maps.Keys(h.Features.Meters)), "the meters of a thing beside a half")
+				}
+			},
+		},
 	}
 }
 

@@ -208,6 +208,21 @@ func TestBadConfigurationIsTakenBack(t *testing.T) {
 	o, err := d.Suspend(ctx, ann)
 	require.NoError(t, err)
 	require.Equal(t, provisioning.Suspended, o.Presence)
+
+	// As long as nginx is broken a resumption changes nothing.
+	require.NoError(t, os.WriteFile(broken, []byte("oops;\n"), 0o600))
+	_, err = d.Resume(ctx, ann)
+	require.Equal(t, "nginx_broken", tierhost.CodeOf(err), "%v", err)
+	require.Equal(t, tierhost.EffectNone, tierhost.EffectOf(err))
+	o, err = d.Read(ctx, ann)
+	require.NoError(t, err)
+	require.Equal(t, provisioning.Suspended, o.Presence)
+	require.ErrorIs(t, m.use(ctx, ann, password), provisioningtest.ErrRefused)
+	require.NoError(t, os.Remove(broken))
+	o, err = d.Resume(ctx, ann)
+	require.NoError(t, err)
+	require.Equal(t, provisioning.Present, o.Presence)
+	require.NoError(t, m.use(ctx, ann, password))
 }
 
 // killer is an access on which the n-th of the programs that scripts change things with

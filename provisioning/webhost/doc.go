@@ -61,7 +61,8 @@
 // Removal takes home, site, logs, the files in [Options.Scratch] and [Options.Spools], and
 // the user. There is no archive; grace is the manager's. Whatever a user may have elsewhere
 // would be the next one's with its number. The number of a user that was lost (deleted by hand)
-// goes to no other account: the next Ensure makes the user again as the owner of its home.
+// goes to no other account: the next Ensure makes the user again as the owner of its home. What it
+// left running or in [Options.Scratch] goes with the removal, unless somebody has its number.
 //
 // # What customers see
 //

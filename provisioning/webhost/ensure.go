@@ -110,13 +110,18 @@ func (s *session) ensure(ctx context.Context, st state, r record, old Spec, pass
 	if err := s.serve(ctx, st, r); err != nil {
 		return err
 	}
+	r.Made = true
+	if err := s.put(ctx, st, r); err != nil {
+		return err
+	}
+	// Last: another may have them as soon as they are given up, and the record must not name
+	// them then. If this is cut off the next Ensure finds claims that are not in the spec.
 	if gone := without(append(slices.Clone(old.Domains), st.domains...), r.Spec.Domains); len(gone) > 0 {
 		if _, err := s.do(ctx, "domains", "", append([]string{opt.Paths.State, name, "release"}, gone...)); err != nil {
 			return err
 		}
 	}
-	r.Made = true
-	return s.put(ctx, st, r)
+	return nil
 }
 
 // claim claims the domains that the account does not have yet. If another comes first, a

@@ -36,6 +36,8 @@ func (d *Driver) Remove(ctx context.Context, c provisioning.Call) error {
 		if err := s.lock(ctx, st); err != nil {
 			return err
 		}
+	} else if r.UID > 0 { // it was lost: what it left has its number
+		uid, gid = strconv.Itoa(r.UID), strconv.Itoa(r.UID)
 	}
 	if err := s.site(ctx, st, ""); err != nil {
 		return err

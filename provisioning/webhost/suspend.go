@@ -64,10 +64,11 @@ func (d *Driver) Resume(ctx context.Context, c provisioning.Call) (provisioning.
 		if !st.record.Suspended {
 			return nil // who was locked out by staff stays so
 		}
-		if err := s.unlock(ctx, st.name); err != nil {
+		// First what nginx may refuse: then nothing has changed.
+		if err := s.serve(ctx, st, r); err != nil {
 			return err
 		}
-		if err := s.serve(ctx, st, r); err != nil {
+		if err := s.unlock(ctx, st.name); err != nil {
 			return err
 		}
 		return s.put(ctx, st, r)

@@ -1,8 +1,19 @@
 # remove.sh STATE HOMES LOGS NAME UID GID SPOOL... -- SCRATCH...
-# Removes what belongs to a user, and the user. UID is empty if there is no user.
+# Removes what belongs to a user, and the user. UID is empty if its number is not known. What
+# a user that was lost left running, or in SCRATCH, goes too, unless somebody has its number.
 set -eu
 state=$1 homes=$2 logs=$3 name=$4 uid=$5 gid=$6
 shift 6
+if [ -n "$uid" ] && ! getent passwd "$name" >/dev/null; then
+  exec 9>"$state/users.lock"
+  flock -w 60 9 || exit 75
+  if getent passwd "$uid" >/dev/null; then
+    uid=''
+  else
+    setpriv --reuid="$uid" --regid="$gid" --clear-groups kill -KILL -- -1 2>/dev/null || [ $? -eq 1 ]
+  fi
+  exec 9>&-
+fi
 rm -rf --one-file-system "${homes:?}/${name:?}" "$homes/.tierhost-$name"
 while [ "$1" != -- ]; do
   rm -rf --one-file-system "${1:?}/${name:?}"
