@@ -60,5 +60,6 @@
 // # Goroutines
 //
 // [Server.Run] and its parts, [Server.Serve] and [Server.Notify], run until their context
-// ends; nothing else runs.
+// ends; nothing else runs. A message at which the server panics is not answered and is logged;
+// it does not end the process.
 package primary
