@@ -222,6 +222,18 @@ example.org.                 300 IN NS  NS2.Example.NET.
 	}
 }
 
+// A record that others have and that cannot be read here stops its zone; the server is well.
+func TestUnreadableRecord(t *testing.T) {
+	t.Parallel()
+	a := zone("example.org", 1, 0)
+	bind := daemon.BIND(t, daemon.Setup{Key: daemonKey, Zones: map[string]string{"example.org": text(a) + `example.org. 300 IN CAA 0 issue "` + strings.Repeat("x", 300) + "\"\n"}})
+	_, err := driver(t).Fetch(t.Context(), place(t, bind.Addr(), "update-key"), "example.org")
+	require.Equal(t, "unreadable_record", tierhost.CodeOf(err), "%v", err)
+	require.Equal(t, tierhost.KindPrecondition, tierhost.KindOf(err))
+	require.Equal(t, tierhost.EffectNone, tierhost.EffectOf(err))
+	require.ErrorContains(t, err, "example.org CAA")
+}
+
 // The same with Knot, whose zones are in its configuration.
 func TestKnot(t *testing.T) {
 	t.Parallel()
