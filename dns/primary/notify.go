@@ -330,6 +330,9 @@ func (t *target) answer(msg []byte) {
 	}
 	t.land(n)
 	t.lastError = nil
+	if n.again { // the next message is the first of another change
+		n.tries = 1
+	}
 	wait := time.Duration(0)
 	code := h.Rcode()
 	if code != wire.RcodeNoError {

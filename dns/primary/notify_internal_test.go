@@ -144,6 +144,22 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A peer that has refused a change often is not told the later for it of the next.
+func TestRefusedChangeDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	const zone = "a.example"
+	b := newBench(t)
+	b.change(t, zone)
+	for range 3 {
+		b.answer(b.next(t, zone), wire.RcodeNotAuth)
+	}
+	id := b.next(t, zone)
+	b.change(t, zone)
+	b.answer(id, wire.RcodeNotAuth)
+	b.pass(b.s.opt.NotifyRetry)
+	require.Len(t, b.sent(t), 1)
+}
+
 // A change of the catalog while the one before is on its way is told when a peer that asks
 // gets it: there is one revision a second.
 func TestCatalogBurst(t *testing.T) {
