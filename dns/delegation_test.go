@@ -69,6 +69,7 @@ func TestCapabilities(t *testing.T) {
 	records := readRecords(t, baseRecords+"@ 60 ALIAS x.example.net.\nlong 60 TXT aaaaaaaaaaaa\nx 60 CAA 0 issue ca.example", "example.com")
 	require.NoError(t, dns.Capabilities{Alias: true}.Check(records))
 	require.Equal(t, "records[3] unsupported_type", codes(t, dns.Capabilities{}.Check(records)))
+	require.Equal(t, "records[5] unsupported_type", codes(t, dns.Capabilities{Alias: true, Except: []dns.Type{dns.TypeCAA, dns.TypeHTTPS}}.Check(records)))
 	require.Equal(t, "records too_many_records; records[3] unsupported_type; records[4] text_too_long; records[5] unsupported_type",
 		codes(t, dns.Capabilities{MaxRecords: 5, MaxText: 10, Types: []dns.Type{dns.TypeA, dns.TypeTXT}}.Check(records)))
 }

@@ -127,6 +127,8 @@ type Capabilities struct {
 	// Types are the types of records that can be published, SOA and NS aside; nil: all
 	// but ALIAS.
 	Types []Type
+	// Except are types that cannot be published, whatever Types says.
+	Except []Type
 	// Alias: records of type ALIAS can be published.
 	Alias bool
 	// MaxRecords bounds a zone, MaxText the octets of a TXT; 0: no bound of its own.
@@ -145,7 +147,7 @@ func (c Capabilities) Check(records []Record) error {
 	for i, r := range records {
 		t := r.Type()
 		switch text, isText := r.Data.(TXT); {
-		case t == TypeALIAS && !c.Alias, c.Types != nil && t != TypeSOA && t != TypeNS && t != TypeALIAS && !slices.Contains(c.Types, t):
+		case t == TypeALIAS && !c.Alias, slices.Contains(c.Except, t), c.Types != nil && t != TypeSOA && t != TypeNS && t != TypeALIAS && !slices.Contains(c.Types, t):
 			issues.Add(tierhost.Path("records", i), "unsupported_type", "the server cannot publish records of type %s", t)
 		case isText && c.MaxText > 0 && len(text.Text) > c.MaxText:
 			issues.Add(tierhost.Path("records", i), "text_too_long", "the server takes texts of at most %d octets, this has %d", c.MaxText, len(text.Text))

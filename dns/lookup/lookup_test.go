@@ -11,6 +11,7 @@ import (
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/dns"
+	"github.com/tierhost/tierhost/dns/dnstest/daemon"
 	"github.com/tierhost/tierhost/dns/lookup"
 	"github.com/tierhost/tierhost/dns/primary"
 )
@@ -89,6 +90,29 @@ func TestDelegation(t *testing.T) {
 			require.Equal(t, c.want, got)
 		})
 	}
+}
+
+// A server that has a zone and the one above, which does not delegate it, says NXDOMAIN to
+// the question for DS, as BIND does: there is none.
+func TestZoneThatNothingDelegates(t *testing.T) {
+	t.Parallel()
+	zones := map[string]string{}
+	for name, text := range map[dns.Name]string{"registry.example": registry, "plain.registry.example": here} {
+		records, err := dns.ReadZone(strings.NewReader("$TTL 300\n"+text), dns.ReadOptions{Origin: name})
+		require.NoError(t, err)
+		var b strings.Builder
+		for _, r := range records {
+			b.WriteString(r.String() + "\n")
+		}
+		zones[string(name)] = b.String()
+	}
+	bind := daemon.BIND(t, daemon.Setup{Key: daemon.Key{Name: "k", Secret: "c2l4dGVlbiBieXRlcyBvciBtb3JlIGFyZSBuZWVkZWQ="}, Zones: zones})
+	addr := netip.MustParseAddrPort(bind.Addr())
+	r, err := lookup.New(lookup.Options{Servers: []netip.AddrPort{addr}, Port: addr.Port()})
+	require.NoError(t, err)
+	got, err := r.Delegation(t.Context(), "plain.registry.example")
+	require.NoError(t, err)
+	require.Equal(t, dns.Delegation{Hosts: []dns.DelegatedHost{{Name: "ns1.registry.example"}, {Name: "ns2.registry.example"}}}, got)
 }
 
 // What a customer is told to set at the registrar.

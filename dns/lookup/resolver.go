@@ -202,7 +202,8 @@ func (r *Resolver) delegationAt(ctx context.Context, server netip.AddrPort, zone
 	if a, err = r.query(ctx, server, 0, zone, dns.TypeDS); err != nil {
 		return d, err
 	}
-	if a.rcode != wire.RcodeNoError {
+	// Where it has the zone itself, the one above need not have the name at all.
+	if a.rcode != wire.RcodeNoError && a.rcode != wire.RcodeNXDomain {
 		return d, fmt.Errorf("it says %s about the DS of %s", wire.RcodeText(a.rcode), zone)
 	}
 	for _, record := range a.answers {

@@ -9,7 +9,9 @@
 // Apply.
 //
 // Records that are disabled in PowerDNS are not published, and so are not seen here. Comments
-// stay as they are.
+// stay as they are. Types that PowerDNS knows by mnemonics and package dns does not, such as
+// HINFO, CERT, URI and its own LUA, it does not take by number: they are refused, and a zone
+// that has some cannot be read.
 //
 // [Config] is what dns.Place.Config holds. API keys are given to [New] by name; they are
 // sent in a header and are in no error.

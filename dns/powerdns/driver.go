@@ -3,6 +3,7 @@ package powerdns
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"math/rand/v2"
 	"net/http"
@@ -64,12 +65,15 @@ func New(opt Options) *Driver {
 }
 
 // Capabilities tells what the API can do: whole zones at once, made and removed, but
-// without a condition.
+// without a condition, and without the types that PowerDNS knows and [dns.Type.Known] does
+// not: it does not take them by number.
 func (d *Driver) Capabilities() dns.Capabilities {
-	return dns.Capabilities{Atomic: dns.AtomicZone, Creates: true, Alias: d.alias}
+	return dns.Capabilities{Atomic: dns.AtomicZone, Creates: true, Alias: d.alias, Except: namedTypes()}
 }
 
-// Fetch implements [dns.NameServer].
+// Fetch implements [dns.NameServer]. A zone with a record of a type that is not known here
+// (HINFO, LOC, LUA and others that the API has by mnemonics), or that cannot be read, is
+// refused with [tierhost.KindPrecondition] and code "unreadable_record".
 func (d *Driver) Fetch(ctx context.Context, at dns.Place, zone dns.Name) (dns.Published, error) {
 	c, err := d.client(at)
 	if err != nil {
@@ -89,7 +93,9 @@ func (c *client) fetch(ctx context.Context, zone dns.Name) (dns.Published, error
 	}
 	p := dns.Published{Present: true}
 	if p.Records, err = z.records(); err != nil {
-		return dns.Published{}, tierhost.Fail(tierhost.KindUnavailable, tierhost.EffectNone, err)
+		// Not unavailable: it is the zone that is at fault, not the server.
+		return dns.Published{}, &tierhost.Error{Kind: tierhost.KindPrecondition, Code: "unreadable_record", Effect: tierhost.EffectNone,
+			Err: fmt.Errorf("a record of %s cannot be read: %w", zone, err)}
 	}
 	for _, r := range p.Records {
 		if soa, ok := r.Data.(dns.SOA); ok && r.Name == zone {

@@ -2,6 +2,7 @@ package powerdns
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tierhost/tierhost/dns"
 )
@@ -28,6 +29,13 @@ type rrsetJSON struct {
 type recordJSON struct {
 	Content  string `json:"content"`
 	Disabled bool   `json:"disabled"`
+}
+
+// namedTypes are the types that PowerDNS knows by mnemonics, as far as a zone may hold them
+// otherwise: HINFO, RP, AFSDB, KX, CERT, DHCID, SMIMEA, OPENPGPKEY, EUI48, EUI64, URI, and its
+// own LUA, which is code that it runs.
+func namedTypes() []dns.Type {
+	return []dns.Type{13, 17, 18, 36, 37, 49, 53, 61, 108, 109, 256, 65402}
 }
 
 // typeName is the mnemonic as PowerDNS reads it: by number where it may not know it.
@@ -67,24 +75,28 @@ func drop(key dns.Key) rrsetJSON {
 	return rrsetJSON{Name: key.Name.FQDN(), Type: typeName(key.Type), ChangeType: "DELETE"}
 }
 
-// records reads what is published of a zone.
+// records reads what is published of a zone, without what a signer made.
 func (z *zoneJSON) records() (all []dns.Record, err error) {
 	for _, set := range z.RRsets {
+		if set.Records == nil {
+			continue
+		}
+		published := slices.DeleteFunc(*set.Records, func(r recordJSON) bool { return r.Disabled })
+		if len(published) == 0 {
+			continue
+		}
 		name, err := dns.ParseAnyName(set.Name, dns.Root)
 		if err != nil {
 			return nil, err
 		}
 		t, err := dns.ParseType(set.Type)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if set.Records == nil {
+		if t.Signing() {
 			continue
 		}
-		for _, r := range *set.Records {
-			if r.Disabled {
-				continue
-			}
+		for _, r := range published {
 			data, err := dns.ParseRData(t, r.Content, dns.Root)
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", name, t, err)

@@ -171,17 +171,23 @@ func (r *reply) put(z *snapshot, set int, p place, offset int) (n int) {
 // maxChain bounds how many aliases are followed in one answer.
 const maxChain = 8
 
-// resolve answers from a zone whose name is that of the question from label zoneLabel on.
-func (r *reply) resolve(z *snapshot, zoneLabel int) {
+// resolve answers from a zone. At the target of an alias it begins anew with the zone of s
+// that is nearest to it (RFC 1034, 4.3.2).
+func (r *reply) resolve(s *Server, from answering) {
 	q := r.q
 	r.aa = true
 	p := place{q.name, wire.HeaderLen}
-	labels, at, count := &q.labels, zoneLabel, q.count
+	labels, count := &q.labels, q.count
+	z, at := from.zone, from.label
 	var own [128]uint8
-	seen := [maxChain + 1]int{} // sets of aliases; 0, the first set of the apex, is none
+	var seen [maxChain + 1]alias
 	for hop := 0; ; hop++ {
-		found := z.lookup(p.name, labels, at, count, q.rtype)
 		apex := int(labels[at])
+		if from.covered {
+			r.negative(z, p, apex)
+			return
+		}
+		found := z.lookup(p.name, labels, at, count, q.rtype)
 		switch found.kind {
 		case foundNothing:
 			r.rcode = wire.RcodeNXDomain
@@ -199,12 +205,12 @@ func (r *reply) resolve(z *snapshot, zoneLabel int) {
 			}
 		default:
 			node := found.node
-			if alias := z.set(node, wire.TypeCNAME); alias >= 0 && q.rtype != wire.TypeCNAME && q.rtype != wire.TypeANY {
-				if slices.Contains(seen[:hop], alias) {
+			if set := z.set(node, wire.TypeCNAME); set >= 0 && q.rtype != wire.TypeCNAME && q.rtype != wire.TypeANY {
+				if slices.Contains(seen[:hop], alias{z, set}) {
 					return // a circle
 				}
-				seen[hop] = alias
-				r.answers += r.put(z, alias, p, 0)
+				seen[hop] = alias{z, set}
+				r.answers += r.put(z, set, p, 0)
 				break
 			}
 			set := z.set(node, q.rtype)
@@ -228,10 +234,19 @@ func (r *reply) resolve(z *snapshot, zoneLabel int) {
 		if count = split(p.name, labels); count < 0 {
 			return
 		}
-		if at = below(p.name, labels, count, z.name); at < 0 {
-			return // out of the zone: the client goes on
+		if from = s.find(p.name, labels, count, q.rtype); from.zone == nil {
+			return // out of our zones: the client goes on
+		}
+		if at = from.label; from.zone.name != z.name { // else that revision which was begun with
+			z = from.zone
 		}
 	}
+}
+
+// alias is one that was followed.
+type alias struct {
+	zone *snapshot
+	set  int
 }
 
 // lastName returns the target of the alias at the end of the message.
@@ -328,6 +343,11 @@ func (z *snapshot) lookup(name []byte, labels *[128]uint8, zoneLabel, count int,
 		return found{node: node}
 	}
 	return found{kind: foundNothing}
+}
+
+// delegates reports whether a name, or one above it in the zone, is delegated.
+func (z *snapshot) delegates(name []byte, labels *[128]uint8, zoneLabel, count int) bool {
+	return z.cuts && z.lookup(name, labels, zoneLabel, count, typeNS).kind == foundCut
 }
 
 // negative adds the SOA, with the TTL for negative answers.

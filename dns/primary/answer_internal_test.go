@@ -1,15 +1,38 @@
 package primary
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net/netip"
 	"testing"
 
 	miekg "github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tierhost/tierhost/dns"
 	"github.com/tierhost/tierhost/dns/internal/wire"
 )
+
+// What a message of a stranger breaks, if there is such a one, is that message.
+func TestQuestionThatPanics(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s, err := New(Options{Public: true, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	require.NoError(t, err)
+	s.zones["\x01e\x00"] = &zone{now: &snapshot{}} // such as none is made
+	var q question
+	var name [wire.MaxName]byte
+	for range 2 {
+		answer, transfer := s.hear(nil, wire.Query(nil, 1, 0, []byte("\x01e\x00"), wire.TypeSOA), &q, name[:], &client{from: netip.MustParseAddr("192.0.2.1")})
+		require.Nil(t, answer)
+		require.False(t, transfer)
+		require.True(t, s.mu.TryLock(), "a lock was kept")
+		s.mu.Unlock()
+	}
+	require.Contains(t, log.String(), "panicked")
+	require.Contains(t, log.String(), "from=192.0.2.1")
+}
 
 // FuzzAnswer: whatever comes in, the server goes on, and what it answers is a message.
 func FuzzAnswer(f *testing.F) {

@@ -142,6 +142,49 @@ func TestAnswersAboveAndBelow(t *testing.T) {
 	}
 }
 
+// Where all servers have a zone and the one above nothing delegates it: then nothing of the
+// zone above is said of names in it, neither at the end of an alias (RFC 1034, 4.3.2) nor to
+// a question for DS. So answers NSD.
+func TestAnswersOfZonesThatNothingDelegates(t *testing.T) {
+	t.Parallel()
+	s, addr := start(t, primary.Options{Public: true, Rate: -1})
+	setup := daemon.Setup{Key: daemon.Key{Name: "k", Secret: keySecret}, Zones: map[string]string{}}
+	for name, records := range map[dns.Name][]dns.Record{
+		"example.org": zone(t, "example.org", 7, "* 60 A 192.0.2.1", "www 60 CNAME child", "deep 60 CNAME www.child", "none 60 CNAME nothing.child",
+			"twice 60 CNAME www", "tree 60 DNAME child", "own 60 CNAME wild", "up 60 CNAME up.child", "out 60 CNAME www.example.net.", "circle 60 CNAME circle.child", "cut 60 NS ns1.cut", "ns1.cut 60 A 192.0.2.53"),
+		"child.example.org": zone(t, "child.example.org", 3, "@ 60 A 192.0.2.79", "www 60 A 192.0.2.80", "up 60 CNAME www.example.org.",
+			"circle 60 CNAME b", "b 60 CNAME circle"),
+		"example.net":            zone(t, "example.net", 3, "www 60 A 192.0.2.82"),
+		"grand.tree.example.org": zone(t, "grand.tree.example.org", 3, "@ 60 A 192.0.2.81"),
+	} {
+		put(t, s, name, nil, records)
+		setup.Zones[string(name)] = fileOf(records)
+	}
+	nsd := daemon.NSD(t, setup)
+	client := miekg.Client{Timeout: 5 * time.Second}
+	for _, name := range []string{"www", "deep", "none", "twice", "tree", "x.tree", "www.tree", "own", "up", "out", "circle", "child", "www.child", "nothing.child", "cut", "x.cut", "nothing"} {
+		for _, rrtype := range []uint16{miekg.TypeA, miekg.TypeTXT, miekg.TypeDS} {
+			t.Run(name+"/"+miekg.TypeToString[rrtype], func(t *testing.T) {
+				ask := func(addr string) string {
+					m := new(miekg.Msg).SetQuestion(name+".example.org.", rrtype)
+					m.RecursionDesired = false
+					answer, _, err := client.Exchange(m, addr)
+					require.NoError(t, err)
+					return essence(answer)
+				}
+				require.Equal(t, ask(nsd.Addr()), ask(addr))
+			})
+		}
+	}
+	// NSD has no zones below a DNAME.
+	for rrtype, want := range map[uint16]int{miekg.TypeA: 1, miekg.TypeDS: 0} {
+		answer, _, err := client.Exchange(new(miekg.Msg).SetQuestion("grand.tree.example.org.", rrtype), addr)
+		require.NoError(t, err)
+		require.Equal(t, miekg.RcodeSuccess, answer.Rcode)
+		require.Len(t, answer.Answer, want)
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	s, addr := start(t, primary.Options{Public: true, Rate: -1, Catalog: "catalog.invalid"})

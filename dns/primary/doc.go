@@ -51,13 +51,15 @@
 // # Answers
 //
 // With [Options].Public everybody's questions are answered: wildcards by RFC 4592, chains of
-// aliases within the zone, DNAME, delegations with their addresses, negative answers with
-// the SOA, EDNS, at most 1232 octets over UDP, one set for ANY (RFC 8482). Everything that
+// aliases through all its zones (RFC 1034, 4.3.2), DNAME, delegations with their addresses,
+// negative answers with the SOA, EDNS, at most 1232 octets over UDP, one set for ANY (RFC
+// 8482). A zone need not be delegated by the one above, if that is here too. Everything that
 // is not of its zones is refused. Answers over UDP are bounded per network
 // ([Options].Rate). Zones are not signed; a zone that needs DNSSEC is signed by a secondary.
 //
 // # Goroutines
 //
 // [Server.Run] and its parts, [Server.Serve] and [Server.Notify], run until their context
-// ends; nothing else runs.
+// ends; nothing else runs. A message at which the server panics is not answered and is logged;
+// it does not end the process.
 package primary

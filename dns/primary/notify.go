@@ -48,7 +48,10 @@ type notice struct {
 	tries  int
 	due    time.Duration // when it is sent, or sent again
 	flying bool
-	again  bool // it has changed once more since it was sent
+	// shown is when a peer that asks gets the last change: not before does one know of it
+	// that was told.
+	shown time.Duration
+	again bool // it is told once more: it was sent before the last change, or before it shows
 }
 
 const (
@@ -71,19 +74,23 @@ func newNotifier(s *Server) (*notifier, error) {
 	return n, nil
 }
 
-// add queues a zone for all addresses. It is sent after wait; an urgent one before others.
+// add queues a zone for all addresses. It is sent after wait, when the change shows; an
+// urgent one before others.
 func (n *notifier) add(zone string, wait time.Duration, urgent bool) {
 	for _, t := range n.targets {
 		t.mu.Lock()
-		switch old := t.byZone[zone]; {
-		case old == nil:
-			t.byZone[zone] = &notice{zone: zone, due: t.now + wait, urgent: urgent}
-			t.queue(t.byZone[zone])
-		case old.flying:
-			old.again = true
+		shown, n := t.now+wait, t.byZone[zone]
+		switch {
+		case n == nil:
+			n = &notice{zone: zone, due: shown, urgent: urgent}
+			t.byZone[zone] = n
+			t.queue(n)
+		case n.flying:
+			n.again = true
 		default:
-			old.tries, old.due = 0, min(old.due, t.now+wait)
+			n.tries, n.due = 0, min(n.due, shown)
 		}
+		n.shown = max(n.shown, shown)
 		t.mu.Unlock()
 		select {
 		case t.wake <- struct{}{}:
@@ -235,9 +242,9 @@ func (t *target) due() (msgs [][]byte) {
 	return msgs
 }
 
-// retry is how long is waited after so many tries.
-func (t *target) retry(tries int) time.Duration {
-	return min(t.s.opt.NotifyRetry<<min(tries, 10), maxRetry)
+// retry is how long is waited after a message before which there were so many.
+func (t *target) retry(before int) time.Duration {
+	return min(min(t.s.opt.NotifyRetry, maxRetry)<<min(before, 10), maxRetry)
 }
 
 // land takes a notice from those on their way.
@@ -255,7 +262,7 @@ func (t *target) message(n *notice) []byte {
 				break
 			}
 		}
-		t.byID[n.id], n.flying, n.again = n, true, false
+		t.byID[n.id], n.flying, n.again = n, true, n.shown > t.now
 	}
 	if t.alive {
 		n.due = t.now + t.retry(n.tries)
@@ -313,28 +320,33 @@ func (t *target) answer(msg []byte) {
 	}
 	if !t.alive { // it is back, and has missed all this
 		t.alive = true
-		for _, waiting := range t.order {
-			waiting.tries, waiting.due = 0, min(waiting.due, t.now)
+		for _, missed := range t.byZone {
+			if missed.flying {
+				missed.tries = 1
+			} else {
+				missed.tries, missed.due = 0, min(missed.due, t.now)
+			}
 		}
 	}
 	t.land(n)
 	t.lastError = nil
-	switch code := h.Rcode(); {
-	case code != wire.RcodeNoError:
+	if n.again { // the next message is the first of another change
+		n.tries = 1
+	}
+	wait := time.Duration(0)
+	code := h.Rcode()
+	if code != wire.RcodeNoError {
 		name, _, _ := dns.ParseWireName([]byte(n.zone))
 		t.lastError = fmt.Errorf("%s says %s to NOTIFY for %s", t.addr, wire.RcodeText(code), name)
-		if n.again {
-			n.tries = 0
-		}
-		if n.tries >= notifyTries {
-			delete(t.byZone, n.zone)
-			break
-		}
-		// It may not have the zone yet, or not read the catalog: it is told again.
-		n.due = t.now + t.retry(n.tries-1)
-		t.queue(n)
+		wait = t.retry(n.tries - 1)
+	}
+	switch {
 	case n.again:
-		n.due, n.tries = t.now, 0
+		n.due, n.tries = max(t.now+wait, n.shown), 0
+		t.queue(n)
+	case code != wire.RcodeNoError && n.tries < notifyTries:
+		// It may not have the zone yet, or not read the catalog: it is told again.
+		n.due = t.now + wait
 		t.queue(n)
 	default:
 		delete(t.byZone, n.zone)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -109,7 +110,7 @@ func (s *Server) servePackets(conn *net.UDPConn) error {
 			continue
 		}
 		c := client{from: from.Addr()}
-		answer, _ := s.answer(out, in[:n], &q, name[:], &c)
+		answer, _ := s.hear(out, in[:n], &q, name[:], &c)
 		if answer == nil {
 			continue
 		}
@@ -125,6 +126,17 @@ func (s *Server) servePackets(conn *net.UDPConn) error {
 		}
 		_, _ = conn.WriteToUDPAddrPort(answer, from)
 	}
+}
+
+// hear is answer, but to a message at which that panics there is none: the process does other
+// things than to answer strangers.
+func (s *Server) hear(b, msg []byte, q *question, nameBuf []byte, c *client) (out []byte, transfer bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.complain("a question is not answered: the server has panicked", "from", c.from, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	return s.answer(b, msg, q, nameBuf, c)
 }
 
 // truncated cuts an answer to its question; nil: it has none that was understood.
@@ -267,7 +279,7 @@ func (s *Server) serveStream(ctx context.Context, conn net.Conn, from netip.Addr
 			return
 		}
 		c := client{from: from, stream: true}
-		answer, transfer := s.answer((*out)[2:2], msg, &q, name[:], &c)
+		answer, transfer := s.hear((*out)[2:2], msg, &q, name[:], &c)
 		switch {
 		case transfer:
 			select {

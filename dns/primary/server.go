@@ -62,23 +62,40 @@ func New(opt Options) (*Server, error) {
 	return s, nil
 }
 
-// find returns the zone that a question is about: that with the longest name that the
-// question's ends with, and the label at which it begins. A question for DS at a zone's own
-// name is for the zone above, if that is here too (RFC 4035, 3.1.4.1).
-func (s *Server) find(q *question) (found *zone, label int) {
+// answering is the zone that answers for a name.
+type answering struct {
+	zone  *snapshot // nil: there is none
+	label int       // of the name, with which the zone's begins
+	// covered: another zone is at the name, and what this one has there is not seen.
+	covered bool
+}
+
+// find returns the zone that answers for a name: the nearest, but for DS at a zone's own name
+// that above, if it is here too (RFC 4035, 3.1.4.1). There it has none, whatever else it has,
+// unless it delegates the name.
+func (s *Server) find(name []byte, labels *[128]uint8, count int, rtype uint16) answering {
+	a := s.nearest(name, labels, 0, count)
+	if a.zone == nil || a.label > 0 || rtype != typeDS {
+		return a
+	}
+	above := s.nearest(name, labels, 1, count)
+	if above.zone == nil {
+		return a
+	}
+	above.covered = !above.zone.delegates(name, labels, above.label, count)
+	return above
+}
+
+// nearest returns the zone with the longest name with which a name ends, from a label on.
+func (s *Server) nearest(name []byte, labels *[128]uint8, first, count int) answering {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for i := range q.count + 1 {
-		z := s.zones[string(q.name[q.labels[i]:])]
-		switch {
-		case z == nil:
-		case i == 0 && q.rtype == typeDS:
-			found = z
-		default:
-			return z, i
+	for i := first; i <= count; i++ {
+		if z := s.zones[string(name[labels[i]:])]; z != nil {
+			return answering{zone: z.now, label: i}
 		}
 	}
-	return found, 0
+	return answering{}
 }
 
 // allowed reports whether a client is a peer.
@@ -165,18 +182,18 @@ func (s *Server) reply(r *reply, c *client) (transfer bool) {
 	}
 	if s.catalog != nil && s.catalog.has(q) {
 		if z := s.catalog.zone(); peer && z != nil {
-			r.resolve(z.now, q.count-s.catalog.labels)
+			r.resolve(s, answering{zone: z.now, label: q.count - s.catalog.labels})
 			return false
 		}
 		r.rcode = wire.RcodeRefused
 		return false
 	}
-	z, label := s.find(q)
-	if z == nil {
+	from := s.find(q.name, &q.labels, q.count, q.rtype)
+	if from.zone == nil {
 		r.rcode = wire.RcodeRefused
 		return false
 	}
-	r.resolve(z.now, label)
+	r.resolve(s, from)
 	return false
 }
 

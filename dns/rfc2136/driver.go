@@ -126,8 +126,12 @@ func (d *Driver) session(at dns.Place, zone dns.Name) (*session, error) {
 	return s, err
 }
 
-// unreachable is the failure of an exchange that changes nothing.
+// unreachable is the failure of an exchange that changes nothing. That a record cannot be read
+// is the fault of its zone, not of the server.
 func unreachable(err error) error {
+	if _, unreadable := errors.AsType[*tierhost.Invalid](err); unreadable {
+		return &tierhost.Error{Kind: tierhost.KindPrecondition, Code: "unreadable_record", Effect: tierhost.EffectNone, Err: err}
+	}
 	return tierhost.Fail(exchangeKind(err), tierhost.EffectNone, err)
 }
 
@@ -153,7 +157,8 @@ func (s *session) says(code int) error {
 }
 
 // Fetch transfers the zone (AXFR). That the server says NOTAUTH, and nothing against the
-// key, means that it does not have the zone.
+// key, means that it does not have the zone. One with a record that cannot be read is refused
+// with [tierhost.KindPrecondition] and code "unreadable_record".
 func (d *Driver) Fetch(ctx context.Context, at dns.Place, zone dns.Name) (dns.Published, error) {
 	s, err := d.session(at, zone)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -182,6 +183,55 @@ func change(name dns.Name, from, to []dns.Record) dns.Change {
 		c.Expect = dns.Expect{Present: true, Serial: from[0].Data.(dns.SOA).Serial}
 	}
 	return c
+}
+
+// What others wrote in another way than we would, such as texts in strings of other lengths, is
+// replaced: nothing of it stays beside what is wanted.
+func TestForeignSpelling(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("k", 300)
+	a := zone("example.org", 1, 0)
+	spelled := text(a) + `
+mail._domainkey.example.org. 300 IN TXT "v=DKIM1; " "p=` + long[:100] + `" "` + long[100:] + `"
+other.example.org.           300 IN TXT "a" "b"
+other.example.org.           300 IN TXT "kept"
+example.org.                 300 IN CAA 0 ISSUE "old.example"
+mx.example.org.              300 IN MX  10 Mail.Example.ORG.
+mail.example.org.            300 IN A   192.0.2.1
+example.org.                 300 IN NS  NS2.Example.NET.
+`
+	for server, begin := range map[string]func(testing.TB, daemon.Setup) *daemon.Server{"BIND": daemon.BIND, "Knot": daemon.Knot} {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			s := begin(t, daemon.Setup{Key: daemonKey, Zones: map[string]string{"example.org": spelled}})
+			d, at := driver(t), place(t, s.Addr(), "update-key")
+			p, err := d.Fetch(t.Context(), at, "example.org")
+			require.NoError(t, err)
+			b := append(zone("example.org", 2, 0),
+				dns.Record{Name: "mail._domainkey.example.org", TTL: 300, Data: dns.TXT{Text: "v=DKIM1; p=" + strings.Repeat("n", 300)}},
+				dns.Record{Name: "other.example.org", TTL: 300, Data: dns.TXT{Text: "kept"}},
+				dns.Record{Name: "example.org", TTL: 300, Data: dns.CAA{Tag: "issue", Value: "new.example"}},
+				dns.Record{Name: "mail.example.org", TTL: 300, Data: dns.A{Addr: netip.MustParseAddr("192.0.2.1")}},
+				dns.Record{Name: "mx.example.org", TTL: 300, Data: dns.MX{Preference: 20, Host: "mail.example.org"}},
+			)
+			require.NoError(t, d.Apply(t.Context(), at, change("example.org", p.Records, b)))
+			p, err = dnstest.Transfer(t.Context(), s.Addr(), "example.org", asKey)
+			require.NoError(t, err)
+			require.Equal(t, text(dns.Sorted(b)), text(dns.Sorted(p.Records)))
+		})
+	}
+}
+
+// A record that others have and that cannot be read here stops its zone; the server is well.
+func TestUnreadableRecord(t *testing.T) {
+	t.Parallel()
+	a := zone("example.org", 1, 0)
+	bind := daemon.BIND(t, daemon.Setup{Key: daemonKey, Zones: map[string]string{"example.org": text(a) + `example.org. 300 IN CAA 0 issue "` + strings.Repeat("x", 300) + "\"\n"}})
+	_, err := driver(t).Fetch(t.Context(), place(t, bind.Addr(), "update-key"), "example.org")
+	require.Equal(t, "unreadable_record", tierhost.CodeOf(err), "%v", err)
+	require.Equal(t, tierhost.KindPrecondition, tierhost.KindOf(err))
+	require.Equal(t, tierhost.EffectNone, tierhost.EffectOf(err))
+	require.ErrorContains(t, err, "example.org CAA")
 }
 
 // The same with Knot, whose zones are in its configuration.

@@ -118,7 +118,9 @@ func readRecord(msg []byte, off int) (r dns.Record, next int, err error) {
 		return r, 0, errTransfer
 	}
 	r.TTL = rr.TTL
-	r.Data, err = dns.ParseWireRData(dns.Type(rr.Type), b)
+	if r.Data, err = dns.ParseWireRData(dns.Type(rr.Type), b); err != nil {
+		err = fmt.Errorf("%s %s: %w", r.Name, dns.Type(rr.Type), err)
+	}
 	return r, rr.End, err
 }
 

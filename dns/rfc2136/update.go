@@ -41,9 +41,12 @@ func (m *message) drop(key dns.Key) {
 	m.updates++
 }
 
-// update writes the message of a change. In it a server ignores an alias beside other
-// records and other records beside an alias (RFC 2136, 3.4.2.2), and the removal of the
-// last name server, so removals come first, but those of name servers last.
+// update writes the message of a change. Sets are removed whole and added whole: a record is
+// removed by itself only where the server has the very octets, and what others wrote as
+// other octets (a text in other strings) would stay. In an update a server ignores an alias
+// beside other records and other records beside an alias (RFC 2136, 3.4.2.2), so removals
+// come first; but it ignores the removal of all name servers of the zone too, so those that
+// go are removed one by one, last.
 func (s *session) update(c dns.Change, now dns.Record) ([]byte, error) {
 	m := &message{b: wire.Query(nil, uint16(rand.Uint32()), wire.OpUpdate<<11, s.zone, wire.TypeSOA)}
 	m.add(now, wire.ClassIN, 0) // the prerequisite: the SOA is exactly this
@@ -51,12 +54,8 @@ func (s *session) update(c dns.Change, now dns.Record) ([]byte, error) {
 	var soa []dns.Record
 	apexNS := func(step dns.SetChange) bool { return step.Key() == dns.Key{Name: c.Zone, Type: dns.TypeNS} }
 	for _, step := range c.Steps {
-		switch {
-		case step.Key().Type == dns.TypeSOA || apexNS(step) || len(step.Before.Data) == 0:
-		case len(step.After.Data) == 0 || step.Before.TTL != step.After.TTL:
-			m.drop(step.Before.Key())
-		default:
-			m.without(step)
+		if step.Key().Type != dns.TypeSOA && !apexNS(step) && len(step.Before.Data) > 0 {
+			m.drop(step.Key())
 		}
 	}
 	for _, step := range c.Steps {
@@ -64,11 +63,8 @@ func (s *session) update(c dns.Change, now dns.Record) ([]byte, error) {
 			soa = step.After.Records()
 			continue
 		}
-		whole := len(step.Before.Data) == 0 || step.Before.TTL != step.After.TTL
 		for _, r := range step.After.Records() {
-			if whole || !slices.Contains(step.Before.Data, r.Data) {
-				m.add(r, wire.ClassIN, r.TTL)
-			}
+			m.add(r, wire.ClassIN, r.TTL)
 		}
 	}
 	for _, step := range c.Steps {
