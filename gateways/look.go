@@ -92,6 +92,7 @@ func (u *unit) unheard(p *Payment, a *Attempt, w *work) {
 	}
 	if w.due {
 		a.Looks++
+		a.Vain++
 		a.Unheard++
 	}
 	known := a.Known || a.Reference != "" && page.IsZero()
@@ -143,11 +144,15 @@ func (u *unit) unknown(ctx context.Context, p *Payment, a *Attempt, failed error
 		a.State = AttemptUnknown
 	}
 	a.Failure = shortened(failed.Error())
+	if w.due {
+		a.Vain++
+	}
 	u.lookLater(ctx, p, a, w)
 }
 
-// lookLater has an attempt looked up later, or parks the payment. Only looks that were due
-// count: a customer who loads a page again and again must not have it given up.
+// lookLater has an attempt looked up later, or parks the payment after too many looks in
+// vain, one after the other. Only looks that were due count: a customer who loads a page
+// again and again must not have it given up.
 func (u *unit) lookLater(ctx context.Context, p *Payment, a *Attempt, w *work) {
 	if w.due || !w.look && !w.again {
 		a.Looks++
@@ -158,8 +163,8 @@ func (u *unit) lookLater(ctx context.Context, p *Payment, a *Attempt, w *work) {
 		return // the provider will tell
 	case !able.Finds:
 		u.park(p, ParkLost, a.ID, fmt.Sprintf("%s: the answer was lost, and this provider cannot be asked: %s", a.ID, a.Failure))
-	case a.Looks > u.m.opt.Give && a.State != AttemptPending:
-		u.park(p, ParkLost, a.ID, fmt.Sprintf("%s: looked up %d times: %s", a.ID, a.Looks-1, a.Failure))
+	case a.Vain >= u.m.opt.Give:
+		u.park(p, ParkLost, a.ID, fmt.Sprintf("%s: looked up %d times in vain: %s", a.ID, a.Vain, a.Failure))
 	case w.look && !w.due && !p.Due.IsZero(): // it is due as it was
 	default:
 		if due := u.now.Add(u.m.patience(max(a.Looks, 1))); p.Due.IsZero() || due.Before(p.Due) {

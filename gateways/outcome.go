@@ -182,7 +182,7 @@ func (u *unit) charged(ctx context.Context, p *Payment, a *Attempt) (*Instrument
 // answered keeps what a provider has said.
 func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i *Instrument, w *work) error {
 	r.Card = knownCard(r.Card)
-	a.Unheard = 0
+	a.Unheard, a.Vain = 0, 0
 	switch a.State {
 	case AttemptApproved, AttemptSuspense:
 		switch {

@@ -99,7 +99,8 @@ type Attempt struct {
 	Called time.Time `json:"called,omitzero"`
 	// Until is when a customer can no longer make it on the provider's page.
 	Until time.Time `json:"until,omitzero"`
-	Looks int       `json:"looks,omitempty"` // how often its outcome was looked for in vain
+	Looks int       `json:"looks,omitempty"` // how often its outcome was looked for, and was not known yet
+	Vain  int       `json:"vain,omitempty"`  // looks of these that the provider has not answered, since it last did
 	Late  int       `json:"late,omitempty"`  // looks that are left after nobody has paid in time
 	// Known: the provider has told of it once. Unheard is how often it has said since, or
 	// from the beginning, that it has never heard of it.
