@@ -39,7 +39,8 @@
 // payment is parked, and staff decides by [Manager.Resolve]. A refund that comes back and an
 // authorization that runs out are undone, and what a bank takes back is lost: by a notice of
 // the provider's, or by [Manager.EnterDispute]. [Manager.Capture],
-// [Manager.Void] and [Manager.Refund] never move more than there is. [Manager.ChargeLog] has
+// [Manager.Void] and [Manager.Refund] never move more than there is. [Manager.Cancel] ends
+// what waits to be tried again: the host calls it when an invoice is paid otherwise. [Manager.ChargeLog] has
 // what was said to the provider and its answers, without secrets.
 //
 // # Pages and notifications

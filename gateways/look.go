@@ -29,7 +29,7 @@ const (
 // what is authorized is let go when it has run out, and a page that was given up is looked
 // up once more.
 func (u *unit) watch(ctx context.Context, p *Payment) {
-	if p.ever(AttemptApproved) || p.ever(AttemptSuspense) {
+	if p.ever(AttemptApproved) || p.ever(AttemptSuspense) || !p.Canceled.IsZero() {
 		p.Again = time.Time{}
 	}
 	if a := p.next(); a != nil {

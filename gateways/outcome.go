@@ -390,7 +390,7 @@ func (u *unit) declined(p *Payment, a *Attempt, i *Instrument) {
 	if i != nil {
 		was := i.Blocked
 		again := i.declined(a.Decline, u.now, u.m.opt.Retry)
-		if !p.Present {
+		if !p.Present && p.Canceled.IsZero() {
 			p.Again, e.Again = again, again
 		}
 		if i.Blocked != "" && was == "" {

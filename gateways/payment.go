@@ -54,6 +54,8 @@ type Payment struct {
 
 	// Again is when it is tried again; zero: never.
 	Again time.Time `json:"again,omitzero"`
+	// Canceled is when the host has ended it: it is never tried again.
+	Canceled time.Time `json:"canceled,omitzero"`
 	// Due is when something is to be done or looked up; zero: nothing is.
 	Due   time.Time `json:"due,omitzero"`
 	Lease Lease     `json:"lease,omitzero"`
