@@ -16,8 +16,8 @@ const (
 	unheardAttempts = 2
 )
 
-// How often a page that was given up is looked up once more: after the first time, and
-// after the last.
+// How often a page that was given up, or on which a card was declined, is looked up once
+// more: after the first time, and after the last.
 const (
 	lateLooks = 2
 	lateFirst = time.Hour
@@ -58,18 +58,23 @@ func (u *unit) watch(ctx context.Context, p *Payment) {
 	}
 }
 
-// late returns the attempt on a page that was given up and is looked up once more, and
-// when; or nil: a customer may have paid at the last moment, and the notification be lost.
+// late returns the attempt on a page that was given up, or on which a card was declined, and
+// is looked up once more, and when; or nil: a customer may have paid at the last moment, or
+// with another card, and the notification be lost.
 func (p *Payment) late() (*Attempt, time.Time) {
 	if p.open() != nil || p.ever(AttemptApproved) || p.ever(AttemptSuspense) {
 		return nil, time.Time{}
 	}
 	for i := range p.Attempts {
-		if a := &p.Attempts[i]; a.State == AttemptFailed && a.Late > 0 {
-			if a.Late == lateLooks {
-				return a, a.Ended.Add(lateFirst)
+		if a := &p.Attempts[i]; (a.State == AttemptFailed || a.State == AttemptDeclined) && a.Late > 0 {
+			over := a.Ended
+			if a.Until.After(over) {
+				over = a.Until
 			}
-			return a, a.Ended.Add(lateLast)
+			if a.Late == lateLooks {
+				return a, over.Add(lateFirst)
+			}
+			return a, over.Add(lateLast)
 		}
 	}
 	return nil, time.Time{}

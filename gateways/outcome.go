@@ -383,6 +383,9 @@ func (u *unit) declined(p *Payment, a *Attempt, i *Instrument) {
 		return // another attempt has worked: nobody has to know
 	}
 	p.Action = nil
+	if p.Instrument == "" && !a.Until.IsZero() && !u.gone(a.Until) {
+		a.Late = lateLooks // the page takes another card
+	}
 	e := PaymentDeclined{
 		Payment: p.ID, Customer: p.Customer, Purpose: p.Purpose, Amount: p.Amount, Instrument: p.Instrument, Card: p.Card,
 		Code: a.Decline.Code, Hard: a.Decline.Hard,
