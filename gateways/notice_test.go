@@ -203,3 +203,103 @@ func TestReloadsDoNotCount(t *testing.T) {
 	}
 	require.Equal(t, map[string]int64{"pending": 1, "approved": 1}, got)
 }
+
+// unsignedWorld is a world whose first provider does not sign, and what has it tell of a
+// payment.
+func unsignedWorld(t *testing.T, a *asked, change ...func(o *gateways.Options)) (*world, func(p gateways.Payment)) {
+	t.Helper()
+	s := &scripted{}
+	w := newWorld(t, append(change, func(o *gateways.Options) {
+		a.Provider = o.Gateways["first"].(*fake.Provider)
+		s.Provider = a.Provider
+		o.Gateways["first"] = unsignedGateway{a, s}
+	})...)
+	return w, func(p gateways.Payment) {
+		t.Helper()
+		s.notices = []gateways.Notice{{Operation: p.Attempts[0].ID, Unsigned: true}}
+		_, err := w.Notified(t.Context(), "first", gateways.Incoming{})
+		require.NoError(t, err)
+	}
+}
+
+type unsignedGateway struct {
+	*asked
+	tells *scripted
+}
+
+func (g unsignedGateway) Notices(ctx context.Context, at gateways.Place, in gateways.Incoming, now time.Time) ([]gateways.Notice, error) {
+	return g.tells.Notices(ctx, at, in, now)
+}
+
+// What is not signed has one place in the inbox. A notice that comes while the one before is
+// worked on, or after it was parked, is a new reason to look: it was answered.
+func TestUnsignedComesAgain(t *testing.T) {
+	t.Parallel()
+	t.Run("while it is worked on", func(t *testing.T) {
+		t.Parallel()
+		a := &asked{}
+		w, tell := unsignedWorld(t, a)
+		p := w.checkout("1")
+		a.answer = func(r gateways.Result) gateways.Result {
+			if a.answer = nil; r.Outcome == gateways.Pending { // this is what the provider says; then it is paid, and told
+				w.first.Pay(p.Attempts[0].ID)
+				tell(p)
+			}
+			return r
+		}
+		tell(p)
+		require.Equal(t, gateways.PhaseAction, w.now(p).Phase)
+		in := w.inbox(gateways.NoticeQuery{Seller: "shop"})
+		require.Len(t, in, 1)
+		require.Zero(t, in[0].Done)
+		require.Equal(t, w.clock.Now().Add(time.Minute), in[0].Due)
+		w.stepNotices(time.Minute)
+		require.Equal(t, gateways.PhasePaid, w.now(p).Phase)
+		in = w.inbox(gateways.NoticeQuery{Seller: "shop"})
+		require.Equal(t, gateways.NoticeDone, in[0].State)
+		require.NotZero(t, in[0].Done)
+		w.balanced()
+	})
+	t.Run("after it was parked", func(t *testing.T) {
+		t.Parallel()
+		a := &asked{}
+		w, tell := unsignedWorld(t, a, func(o *gateways.Options) { o.Give = 3 })
+		p := w.charge("1", func(q *gateways.ChargeRequest) { q.Later = true })
+		w.first.SetDown(true)
+		tell(p)
+		for range 5 {
+			w.work(7 * time.Hour)
+		}
+		require.Equal(t, gateways.NoticeParked, w.inbox(gateways.NoticeQuery{Seller: "shop"})[0].State)
+		w.first.SetDown(false)
+		tell(p)
+		in := w.inbox(gateways.NoticeQuery{Seller: "shop"})
+		require.Len(t, in, 1)
+		require.Equal(t, gateways.NoticeReceived, in[0].State)
+		require.Zero(t, in[0].Tries)
+		require.Equal(t, w.clock.Now(), in[0].Due)
+		w.work(0)
+		require.Equal(t, gateways.NoticeDone, w.inbox(gateways.NoticeQuery{Seller: "shop"})[0].State)
+	})
+	t.Run("many at once", func(t *testing.T) {
+		t.Parallel()
+		a := &asked{}
+		w, tell := unsignedWorld(t, a)
+		p := w.checkout("1")
+		for range 20 {
+			tell(p)
+		}
+		require.Equal(t, 1, w.looks(), "not at each word of anybody")
+		w.stepNotices(time.Minute)
+		require.Equal(t, 2, w.looks())
+	})
+}
+
+// stepNotices lets time pass and works on one notice.
+func (w *world) stepNotices(passes time.Duration) {
+	w.t.Helper()
+	w.clock.Advance(passes)
+	worked, err := w.Step(w.t.Context())
+	require.NoError(w.t, err)
+	require.True(w.t, worked)
+}
