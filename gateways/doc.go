@@ -30,7 +30,8 @@
 //   - approved: it is booked in the same transaction;
 //   - declined softly: it is tried again as [RetryRules] say, and other payments with the
 //     instrument wait; declined hard, or too often: the instrument is blocked until
-//     [Manager.Reset];
+//     [Manager.Reset]; declined as its issuer wants to ask the customer ([DeclineAsk]): the
+//     customer is told, and pays with it while present;
 //   - pending: the customer or a bank has to do something;
 //   - failed before it had an effect: another account is asked, or it is tried again;
 //   - unknown: it is looked up by [Manager.Step], and never repeated blindly.

@@ -189,7 +189,7 @@ const (
 	DeclineLimit       = "limit"
 	DeclineIssuer      = "issuer_unavailable"
 	DeclineRestricted  = "not_permitted"
-	DeclineAsk         = "ask_customer" // only with the customer present
+	DeclineAsk         = "ask_customer" // only with the customer present; not tried again without, and no fault of the card
 	DeclineUnspecified = "declined"
 )
 
