@@ -90,6 +90,10 @@ func (m *Manager) attend(ctx context.Context, in Inbound) (now Inbound, err erro
 			return nil
 		}
 		now.Version++
+		if errors.Is(failed, errElsewhere) { // which is no try: another process has it
+			now.Failure, now.Due = shortened(failed.Error()), u.now.Add(m.patience(1))
+			return u.rows.PutNotice(ctx, now)
+		}
 		now.Tries++
 		now.Payment, now.Failure = payment, ""
 		switch {

@@ -303,3 +303,38 @@ func (w *world) stepNotices(passes time.Duration) {
 	require.NoError(w.t, err)
 	require.True(w.t, worked)
 }
+
+// A process that has not got the gateway leaves a notice to another one: its tries are not
+// used up.
+func TestNoticeWithoutTheGateway(t *testing.T) {
+	t.Parallel()
+	for name, forget := range map[string]bool{"of a payment": false, "of an instrument": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, tell := newScripted(t)
+			about := gateways.OperationID("")
+			if forget {
+				i, err := w.Register(t.Context(), gateways.RegisterRequest{Seller: "shop", Customer: "anna", Account: "first", Return: "https://panel.shop.example/"})
+				require.NoError(t, err)
+				about = gateways.OperationID(i.ID)
+			} else {
+				about = w.checkout("1").Attempts[0].ID
+			}
+			w.first.SetDown(true)
+			tell(gateways.Notice{Event: "e1", Operation: about})
+			tries := w.inbox(gateways.NoticeQuery{Seller: "shop"})[0].Tries
+			require.Equal(t, 1, tries)
+			other, err := gateways.New(w.store, gateways.Options{Clock: w.clock, Give: 3})
+			require.NoError(t, err)
+			for range 10 {
+				w.clock.Advance(7 * time.Hour)
+				_, err := other.Step(t.Context())
+				require.NoError(t, err)
+			}
+			in := w.inbox(gateways.NoticeQuery{Seller: "shop"})[0]
+			require.Equal(t, gateways.NoticeReceived, in.State)
+			require.Equal(t, tries, in.Tries)
+			require.True(t, in.Due.After(w.clock.Now()))
+		})
+	}
+}
