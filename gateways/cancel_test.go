@@ -13,16 +13,6 @@ import (
 
 var softDecline = &gateways.Decline{Code: gateways.DeclineFunds}
 
-// attempts counts how often the first provider was asked to pay.
-func (w *world) attempts() (n int) {
-	for _, c := range w.first.Calls() {
-		if c.Method == "do" {
-			n++
-		}
-	}
-	return n
-}
-
 // What waits to be tried again is not, once the host has canceled it: the customer has paid
 // otherwise.
 func TestCancelWhatWaits(t *testing.T) {
@@ -40,7 +30,7 @@ func TestCancelWhatWaits(t *testing.T) {
 			w.first.Script(c.script...)
 			p := w.charge("1")
 			require.Equal(t, gateways.PhaseWaiting, p.Phase)
-			asked := w.attempts()
+			asked := w.calls("do")
 			p, err := w.Cancel(t.Context(), p.ID)
 			require.NoError(t, err)
 			require.Equal(t, c.ends, p.Phase)
@@ -52,7 +42,7 @@ func TestCancelWhatWaits(t *testing.T) {
 			require.NoError(t, err, "it is canceled")
 			require.Equal(t, version, p.Version)
 			w.work(100 * time.Hour)
-			require.Equal(t, asked, w.attempts(), "it is not charged")
+			require.Equal(t, asked, w.calls("do"), "it is not charged")
 			require.Equal(t, c.ends, w.now(p).Phase)
 			w.balanced()
 		})
@@ -90,9 +80,9 @@ func TestCanceledAndToldLater(t *testing.T) {
 	require.Equal(t, gateways.AttemptDeclined, got.Attempts[0].State)
 	require.Zero(t, got.Again)
 	require.Equal(t, gateways.PhaseDeclined, got.Phase)
-	asked := w.attempts()
+	asked := w.calls("do")
 	w.work(100 * time.Hour)
-	require.Equal(t, asked, w.attempts())
+	require.Equal(t, asked, w.calls("do"))
 }
 
 // Money that moves, or may, is not canceled.

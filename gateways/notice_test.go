@@ -51,9 +51,12 @@ func (w *world) inbox(q gateways.NoticeQuery) (all []gateways.Inbound) {
 }
 
 // looks counts how often the first provider was asked what became of something.
-func (w *world) looks() (n int) {
+func (w *world) looks() int { return w.calls("find") }
+
+// calls counts the calls of the first provider, by their method.
+func (w *world) calls(method string) (n int) {
 	for _, c := range w.first.Calls() {
-		if c.Method == "find" {
+		if c.Method == method {
 			n++
 		}
 	}
