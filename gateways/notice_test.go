@@ -311,12 +311,12 @@ func (w *world) stepNotices(passes time.Duration) {
 // used up.
 func TestNoticeWithoutTheGateway(t *testing.T) {
 	t.Parallel()
-	for name, forget := range map[string]bool{"of a payment": false, "of an instrument": true} {
+	for name, instrument := range map[string]bool{"of a payment": false, "of an instrument": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, tell := newScripted(t)
-			about := gateways.OperationID("")
-			if forget {
+			var about gateways.OperationID
+			if instrument {
 				i, err := w.Register(t.Context(), gateways.RegisterRequest{Seller: "shop", Customer: "anna", Account: "first", Return: "https://panel.shop.example/"})
 				require.NoError(t, err)
 				about = gateways.OperationID(i.ID)
@@ -338,6 +338,10 @@ func TestNoticeWithoutTheGateway(t *testing.T) {
 			require.Equal(t, gateways.NoticeReceived, in.State)
 			require.Equal(t, tries, in.Tries)
 			require.True(t, in.Due.After(w.clock.Now()))
+			if i, err := w.Instrument(t.Context(), gateways.InstrumentID(about)); instrument {
+				require.NoError(t, err)
+				require.NotContains(t, i.Handover.Failure, "no gateway")
+			}
 		})
 	}
 }

@@ -177,6 +177,9 @@ func (m *Manager) registered(ctx context.Context, id InstrumentID, account Accou
 		token, card, err = vault.Kept(ctx, at, k)
 		return err
 	})
+	if errors.Is(failed, errElsewhere) { // which says nothing about the instrument
+		return i, failed
+	}
 	tape.Hide(token.Value.Reveal())
 	var kept KeptToken
 	given, used, unfit := failed == nil, false, false
