@@ -80,6 +80,11 @@ func (p *Payment) late() (*Attempt, time.Time) {
 	return nil, time.Time{}
 }
 
+// payable reports whether an attempt is on a page that a customer can pay on still.
+func (u *unit) payable(p *Payment, a *Attempt) bool {
+	return a.paying() && p.Instrument == "" && !a.Until.IsZero() && !u.gone(a.Until)
+}
+
 // gone reports whether what a customer could do until then is over: what was paid at the
 // last moment may be on its way to where the provider looks.
 func (u *unit) gone(until time.Time) bool {

@@ -200,8 +200,9 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 		// A refund in suspense is not booked, and was not made after all.
 		p.release(func(h Parking) bool { return h.Operation == a.ID })
 	case AttemptFailed:
-		if r.Outcome == Pending && r.Action != nil && u.gone(a.Until) && !r.Expires.After(a.Until) {
-			return nil // nobody has paid since
+		// Nobody has paid since: a page that was given up, or that staff has ended, is there still.
+		if r.Outcome == Pending && r.Action != nil && (p.Instrument == "" || u.gone(a.Until)) && !r.Expires.After(a.Until) {
+			return nil
 		}
 	case AttemptUndone:
 		return nil // what was sent back does not go out again; a late notice tells of before
@@ -383,7 +384,7 @@ func (u *unit) declined(p *Payment, a *Attempt, i *Instrument) {
 		return // another attempt has worked: nobody has to know
 	}
 	p.Action = nil
-	if p.Instrument == "" && !a.Until.IsZero() && !u.gone(a.Until) {
+	if u.payable(p, a) {
 		a.Late = lateLooks // the page takes another card
 	}
 	e := PaymentDeclined{

@@ -166,6 +166,9 @@ func (u *unit) resolve(ctx context.Context, p *Payment, a *Attempt, moved money.
 		}
 		if a.paying() {
 			p.Action = nil
+			if u.payable(p, a) {
+				a.Late = lateLooks
+			}
 			if again && p.Instrument != "" && !p.Present {
 				p.Again = u.now
 			}

@@ -103,7 +103,7 @@ type Attempt struct {
 	Until time.Time `json:"until,omitzero"`
 	Looks int       `json:"looks,omitempty"` // how often its outcome was looked for, and was not known yet
 	Vain  int       `json:"vain,omitempty"`  // looks of these that the provider has not answered, since it last did
-	Late  int       `json:"late,omitempty"`  // looks that are left after nobody has paid in time, or a card was declined on a page
+	Late  int       `json:"late,omitempty"`  // looks that are left at a page that was given up, declined or ended by staff
 	// Known: the provider has told of it once. Unheard is how often it has said since, or
 	// from the beginning, that it has never heard of it.
 	Known     bool    `json:"known,omitempty"`

@@ -123,4 +123,22 @@ func TestResolvePending(t *testing.T) {
 		w.tell()
 		w.balanced()
 	})
+	t.Run("a page was not paid", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		p := w.checkout("1")
+		id := p.Attempts[0].ID
+		p, err := w.Resolve(t.Context(), p.ID, id, money.Money{}, "eva")
+		require.NoError(t, err)
+		require.Equal(t, gateways.PhaseFailed, p.Phase)
+		_, err = w.Settle(t.Context(), "first", id, "")
+		require.NoError(t, err)
+		require.Equal(t, gateways.PhaseFailed, w.now(p).Phase, "that the page is there still changes nothing")
+		w.first.Pay(id) // all the same, and the notification is lost
+		_, err = w.first.Notifications("first", "https://api.shop.example/pay/first", signingKey)
+		require.NoError(t, err)
+		w.work(26 * time.Hour)
+		require.Equal(t, gateways.PhasePaid, w.now(p).Phase)
+		w.balanced()
+	})
 }
