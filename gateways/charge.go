@@ -293,7 +293,7 @@ func (m *Manager) operation(ctx context.Context, w *work) (Operation, error) {
 	p, a := &w.payment, w.payment.attempt(w.attempt)
 	o := Operation{
 		ID: a.ID, Verb: a.Verb, Payment: p.ID, Amount: a.Amount, Present: p.Present, Card: p.Card, Number: p.Number, Text: p.Text, Begun: a.Begun,
-		Reference: p.Reference,
+		Reference: p.Reference, Over: w.look && !a.State.Open(),
 	}
 	if of := p.attempt(a.Of); of != nil && of.paying() && of.Reference != "" {
 		o.Reference = of.Reference

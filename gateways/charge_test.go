@@ -1,6 +1,7 @@
 package gateways_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -240,4 +241,49 @@ func TestSellersAreApart(t *testing.T) {
 	require.ErrorIs(t, err, gateways.ErrNoAccount)
 	taken, _ := w.first.Moved("first", euro())
 	require.Zero(t, taken)
+}
+
+// A card whose issuer wants to ask the customer is neither tried again without the customer
+// nor counted as declined: the customer pays with it, present.
+func TestAsksTheCustomer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for n := range 5 {
+		w.first.Script(fake.Script{Decline: &gateways.Decline{Code: gateways.DeclineAsk}})
+		p := w.charge(fmt.Sprint("renewal", n))
+		require.Equal(t, gateways.PhaseDeclined, p.Phase)
+		require.Zero(t, p.Again)
+		require.Zero(t, p.Due)
+	}
+	i, err := w.Instrument(t.Context(), w.card.ID)
+	require.NoError(t, err)
+	require.Zero(t, i.Failures)
+	require.Zero(t, i.Waits)
+	require.Empty(t, i.Blocked)
+	for _, e := range w.events() {
+		if d, err := gateways.DecodeEvent(e); err == nil && e.Type == "gateways.payment.declined" {
+			require.Equal(t, gateways.DeclineAsk, d.(gateways.PaymentDeclined).Code)
+			require.False(t, d.(gateways.PaymentDeclined).Hard)
+			require.Zero(t, d.(gateways.PaymentDeclined).Again)
+		}
+	}
+	p := w.charge("present", func(q *gateways.ChargeRequest) { q.Present = true })
+	require.Equal(t, gateways.PhasePaid, p.Phase)
+	w.balanced()
+}
+
+// What an issuer asks for does not make up for soft declines before it: those are waited for
+// still.
+func TestAsksTheCustomerOfACardThatWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.first.Script(fake.Script{Decline: &gateways.Decline{Code: gateways.DeclineFunds}}, fake.Script{Decline: &gateways.Decline{Code: gateways.DeclineAsk}})
+	p := w.charge("1")
+	before, err := w.Instrument(t.Context(), w.card.ID)
+	require.NoError(t, err)
+	w.work(25 * time.Hour)
+	require.Equal(t, gateways.PhaseDeclined, w.now(p).Phase)
+	after, err := w.Instrument(t.Context(), w.card.ID)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
 }

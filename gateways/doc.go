@@ -30,7 +30,8 @@
 //   - approved: it is booked in the same transaction;
 //   - declined softly: it is tried again as [RetryRules] say, and other payments with the
 //     instrument wait; declined hard, or too often: the instrument is blocked until
-//     [Manager.Reset];
+//     [Manager.Reset]; declined as its issuer wants to ask the customer ([DeclineAsk]): the
+//     customer is told, and pays with it while present;
 //   - pending: the customer or a bank has to do something;
 //   - failed before it had an effect: another account is asked, or it is tried again;
 //   - unknown: it is looked up by [Manager.Step], and never repeated blindly.
@@ -39,7 +40,8 @@
 // payment is parked, and staff decides by [Manager.Resolve]. A refund that comes back and an
 // authorization that runs out are undone, and what a bank takes back is lost: by a notice of
 // the provider's, or by [Manager.EnterDispute]. [Manager.Capture],
-// [Manager.Void] and [Manager.Refund] never move more than there is. [Manager.ChargeLog] has
+// [Manager.Void] and [Manager.Refund] never move more than there is. [Manager.Cancel] ends
+// what waits to be tried again: the host calls it when an invoice is paid otherwise. [Manager.ChargeLog] has
 // what was said to the provider and its answers, without secrets.
 //
 // # Pages and notifications

@@ -21,6 +21,8 @@ type PaymentChanged struct {
 
 // PaymentDeclined is the event "gateways.payment.declined": an attempt was declined. The
 // customer is to be told, not only staff. Again is when it is tried again; zero: never.
+// Code [DeclineAsk] says that the card's issuer wants to ask the customer, who is to come and
+// pay: by a charge of the same instrument with Present, or on a page.
 type PaymentDeclined struct {
 	Payment    PaymentID    `json:"payment"`
 	Customer   string       `json:"customer"`

@@ -113,6 +113,9 @@ type Operation struct {
 	// and Text what it is for.
 	Number string
 	Text   string
+	// Over, for Find: it was approved, declined or given up before, and the customer may have
+	// paid otherwise since. Find then tells what has become of it, and completes nothing.
+	Over bool
 	// Begun is when the operation was made, for providers that search by time.
 	Begun time.Time
 	// Tape records what is said to the provider and what it answers; nil: nothing does.
@@ -189,7 +192,7 @@ const (
 	DeclineLimit       = "limit"
 	DeclineIssuer      = "issuer_unavailable"
 	DeclineRestricted  = "not_permitted"
-	DeclineAsk         = "ask_customer" // only with the customer present
+	DeclineAsk         = "ask_customer" // only with the customer present; not tried again without, and no fault of the card
 	DeclineUnspecified = "declined"
 )
 

@@ -34,12 +34,23 @@ func (u *unit) receive(ctx context.Context, account AccountID, n Notice) (*Inbou
 		return nil, err
 	case !n.Unsigned && old.Done.IsZero() && old.State != NoticeParked:
 		return &old, nil
-	case !n.Unsigned, old.Done.IsZero():
+	case !n.Unsigned:
 		return nil, nil
 	}
 	// What is not signed is looked at again, but not at each word of anybody.
 	old.Version++
-	old.Kind, old.State, old.Notice, old.Tries, old.Failure = n.Kind, NoticeReceived, n, 0, ""
+	switch {
+	case !old.Done.IsZero():
+	case old.State == NoticeParked: // by the worker, which looks later and later
+		old.Kind, old.State, old.Notice, old.Tries, old.Failure, old.Due = n.Kind, NoticeReceived, n, 0, "", u.now
+		return nil, u.rows.PutNotice(ctx, old)
+	case old.Again:
+		return nil, nil
+	default: // whoever is at work on it may have asked already
+		old.Again = true
+		return nil, u.rows.PutNotice(ctx, old)
+	}
+	old.Kind, old.State, old.Notice, old.Tries, old.Failure, old.Again = n.Kind, NoticeReceived, n, 0, "", false
 	next := old.Done.Add(u.m.opt.Look)
 	old.Done, old.Due = time.Time{}, u.now.Add(u.m.opt.Lease)
 	if u.now.Before(next) {
@@ -79,9 +90,15 @@ func (m *Manager) attend(ctx context.Context, in Inbound) (now Inbound, err erro
 			return nil
 		}
 		now.Version++
+		if errors.Is(failed, errElsewhere) { // which is no try: another process has it
+			now.Failure, now.Due = shortened(failed.Error()), u.now.Add(m.patience(1))
+			return u.rows.PutNotice(ctx, now)
+		}
 		now.Tries++
 		now.Payment, now.Failure = payment, ""
 		switch {
+		case failed == nil && now.Again:
+			now.Again, now.Tries, now.Due = false, 0, u.now.Add(m.opt.Look)
 		case failed == nil:
 			now.State, now.Done, now.Due = NoticeDone, u.now, time.Time{}
 		case errors.Is(failed, ErrNoPayment) && now.Tries >= 3 && !now.Notice.lost():
@@ -180,6 +197,7 @@ func (m *Manager) stepNotice(ctx context.Context) (worked bool, err error) {
 			return err
 		}
 		in[0].Version++
+		in[0].Again = false
 		in[0].Due = u.now.Add(m.opt.Lease) // nobody else's until then
 		return u.rows.PutNotice(ctx, in[0])
 	})

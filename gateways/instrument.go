@@ -121,8 +121,12 @@ func (r RetryRules) withDefaults() RetryRules {
 }
 
 // declined changes the instrument by a decline, and reports when it is to be tried again;
-// zero: never, it is blocked.
+// zero: never, it is blocked, or its issuer wants to ask the customer. Then it is good, and
+// nothing waits for it.
 func (i *Instrument) declined(d Decline, now time.Time, r RetryRules) time.Time {
+	if d.Code == DeclineAsk && !d.Hard {
+		return time.Time{}
+	}
 	i.Failures++
 	switch {
 	case d.Hard:

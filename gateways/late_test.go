@@ -187,3 +187,63 @@ func TestExpiredWithoutTheGateway(t *testing.T) {
 	require.Equal(t, gateways.PhaseAuthorized, got.Phase)
 	require.Zero(t, got.Lease)
 }
+
+// A page on which one card was declined can still be paid with another one: it is looked for
+// twice when its time is over, should the notification be lost.
+func TestPaidAfterADecline(t *testing.T) {
+	t.Parallel()
+	begin := func(t *testing.T) (*world, gateways.Payment) {
+		w, a := newAsked(t)
+		p := w.checkout("1")
+		a.answer = func(r gateways.Result) gateways.Result {
+			if r.Outcome == gateways.Pending { // the first card was refused
+				r.Outcome, r.Action, r.Decline = gateways.Declined, nil, gateways.Decline{Code: gateways.DeclineFunds}
+			}
+			return r
+		}
+		w.work(time.Hour)
+		require.Equal(t, gateways.PhaseDeclined, w.now(p).Phase)
+		return w, p
+	}
+	for name, days := range map[string]time.Duration{"the first look": 0, "the last look": 26 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, p := begin(t)
+			w.work(days)
+			w.first.Pay(p.Attempts[0].ID)
+			_, err := w.first.Notifications("first", "https://api.shop.example/pay/first", signingKey)
+			require.NoError(t, err)
+			w.work(26 * time.Hour)
+			w.work(26 * time.Hour)
+			require.Equal(t, gateways.PhasePaid, w.now(p).Phase)
+			w.balanced()
+		})
+	}
+	t.Run("nobody has paid", func(t *testing.T) {
+		t.Parallel()
+		w, p := begin(t)
+		looks, until := w.looks(), w.now(p).Attempts[0].Until
+		next, err := w.NextDue(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, until.Add(time.Hour), next)
+		for range 10 {
+			w.work(24 * time.Hour)
+		}
+		require.Equal(t, looks+2, w.looks())
+		require.Equal(t, gateways.PhaseDeclined, w.now(p).Phase)
+		require.Equal(t, 1, w.told("gateways.payment.declined"))
+		next, err = w.NextDue(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, next)
+	})
+	t.Run("a card that is charged", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.first.Script(fake.Script{Action: true})
+		p := w.charge("1", func(q *gateways.ChargeRequest) { q.Present = true })
+		w.first.Complete(p.Attempts[0].ID, &gateways.Decline{Code: gateways.DeclineFunds})
+		w.work(time.Hour)
+		require.Equal(t, gateways.PhaseDeclined, w.now(p).Phase)
+		require.Zero(t, w.now(p).Due, "there is no other card")
+	})
+}

@@ -16,8 +16,8 @@ const (
 	unheardAttempts = 2
 )
 
-// How often a page that was given up is looked up once more: after the first time, and
-// after the last.
+// How often a page that was given up, or on which a card was declined, is looked up once
+// more: after the first time, and after the last.
 const (
 	lateLooks = 2
 	lateFirst = time.Hour
@@ -29,7 +29,7 @@ const (
 // what is authorized is let go when it has run out, and a page that was given up is looked
 // up once more.
 func (u *unit) watch(ctx context.Context, p *Payment) {
-	if p.ever(AttemptApproved) || p.ever(AttemptSuspense) {
+	if p.ever(AttemptApproved) || p.ever(AttemptSuspense) || !p.Canceled.IsZero() {
 		p.Again = time.Time{}
 	}
 	if a := p.next(); a != nil {
@@ -58,21 +58,31 @@ func (u *unit) watch(ctx context.Context, p *Payment) {
 	}
 }
 
-// late returns the attempt on a page that was given up and is looked up once more, and
-// when; or nil: a customer may have paid at the last moment, and the notification be lost.
+// late returns the attempt on a page that was given up, or on which a card was declined, and
+// is looked up once more, and when; or nil: a customer may have paid at the last moment, or
+// with another card, and the notification be lost.
 func (p *Payment) late() (*Attempt, time.Time) {
 	if p.open() != nil || p.ever(AttemptApproved) || p.ever(AttemptSuspense) {
 		return nil, time.Time{}
 	}
 	for i := range p.Attempts {
-		if a := &p.Attempts[i]; a.State == AttemptFailed && a.Late > 0 {
-			if a.Late == lateLooks {
-				return a, a.Ended.Add(lateFirst)
+		if a := &p.Attempts[i]; (a.State == AttemptFailed || a.State == AttemptDeclined) && a.Late > 0 {
+			over := a.Ended
+			if a.Until.After(over) {
+				over = a.Until
 			}
-			return a, a.Ended.Add(lateLast)
+			if a.Late == lateLooks {
+				return a, over.Add(lateFirst)
+			}
+			return a, over.Add(lateLast)
 		}
 	}
 	return nil, time.Time{}
+}
+
+// payable reports whether an attempt is on a page that a customer can pay on still.
+func (u *unit) payable(p *Payment, a *Attempt) bool {
+	return a.paying() && p.Instrument == "" && !a.Until.IsZero() && !u.gone(a.Until)
 }
 
 // gone reports whether what a customer could do until then is over: what was paid at the
@@ -92,6 +102,7 @@ func (u *unit) unheard(p *Payment, a *Attempt, w *work) {
 	}
 	if w.due {
 		a.Looks++
+		a.Vain++
 		a.Unheard++
 	}
 	known := a.Known || a.Reference != "" && page.IsZero()
@@ -143,11 +154,15 @@ func (u *unit) unknown(ctx context.Context, p *Payment, a *Attempt, failed error
 		a.State = AttemptUnknown
 	}
 	a.Failure = shortened(failed.Error())
+	if w.due {
+		a.Vain++
+	}
 	u.lookLater(ctx, p, a, w)
 }
 
-// lookLater has an attempt looked up later, or parks the payment. Only looks that were due
-// count: a customer who loads a page again and again must not have it given up.
+// lookLater has an attempt looked up later, or parks the payment after too many looks in
+// vain, one after the other. Only looks that were due count: a customer who loads a page
+// again and again must not have it given up.
 func (u *unit) lookLater(ctx context.Context, p *Payment, a *Attempt, w *work) {
 	if w.due || !w.look && !w.again {
 		a.Looks++
@@ -158,8 +173,8 @@ func (u *unit) lookLater(ctx context.Context, p *Payment, a *Attempt, w *work) {
 		return // the provider will tell
 	case !able.Finds:
 		u.park(p, ParkLost, a.ID, fmt.Sprintf("%s: the answer was lost, and this provider cannot be asked: %s", a.ID, a.Failure))
-	case a.Looks > u.m.opt.Give && a.State != AttemptPending:
-		u.park(p, ParkLost, a.ID, fmt.Sprintf("%s: looked up %d times: %s", a.ID, a.Looks-1, a.Failure))
+	case a.Vain >= u.m.opt.Give:
+		u.park(p, ParkLost, a.ID, fmt.Sprintf("%s: looked up %d times in vain: %s", a.ID, a.Vain, a.Failure))
 	case w.look && !w.due && !p.Due.IsZero(): // it is due as it was
 	default:
 		if due := u.now.Add(u.m.patience(max(a.Looks, 1))); p.Due.IsZero() || due.Before(p.Due) {

@@ -46,6 +46,41 @@ func (m *Manager) Refund(ctx context.Context, q MoveRequest) (Payment, error) {
 	return m.move(ctx, "gateways.Refund", VerbRefund, q)
 }
 
+// Cancel has a payment never tried again that waits to be, after a soft decline or an
+// outage: a host calls it when what it is for is paid otherwise, or nothing is owed any
+// more. It is safe to repeat, and for what is declined or failed already. Should an attempt
+// that was given up have worked after all, that is kept and booked.
+//
+// It fails with [ErrNoPayment], with [ErrBusy] while an attempt is under way or what became
+// of one is not known, after which it may be paid, and with [ErrPhase] if it is paid or
+// authorized: a refund or a void is what is needed then.
+func (m *Manager) Cancel(ctx context.Context, id PaymentID) (p Payment, err error) {
+	err = m.update(ctx, func(ctx context.Context, u *unit) error {
+		if p, err = u.rows.Payment(ctx, id); err != nil {
+			return missing(ErrNoPayment, err)
+		}
+		switch a := p.open(); {
+		case !p.Canceled.IsZero():
+			return nil
+		case p.Lease.Token != "" && u.now.Before(p.Lease.Until):
+			return ErrBusy
+		case a != nil:
+			return fmt.Errorf("%w: what became of %s is not known yet", ErrBusy, a.ID)
+		case p.Phase != PhaseWaiting && !p.Phase.Over():
+			return fmt.Errorf("%w: it is %s", ErrPhase, p.Phase)
+		}
+		before := p.Phase
+		p.Canceled, p.Due = u.now, time.Time{}
+		u.watch(ctx, &p)
+		p.Phase = p.phase()
+		return u.put(ctx, &p, before)
+	})
+	if err != nil {
+		return Payment{}, tierhost.E("gateways.Cancel", 0, "", err)
+	}
+	return p, nil
+}
+
 func (m *Manager) move(ctx context.Context, op string, verb Verb, q MoveRequest) (Payment, error) {
 	var issues tierhost.Issues
 	if q.Key == "" {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -192,9 +193,11 @@ func missing(sentinel, err error) error {
 	return err
 }
 
-// unknownGateway is the error of a gateway that this process has not got.
+// errElsewhere: a gateway that this process has not got; another may.
+var errElsewhere error = tierhost.E("", tierhost.KindUnsupported, "unknown_gateway", nil)
+
 func unknownGateway(name string) error {
-	return tierhost.E("", tierhost.KindUnsupported, "unknown_gateway", errors.New("there is no gateway "+name+" here"))
+	return fmt.Errorf("%w: there is no gateway %.128q here", errElsewhere, name)
 }
 
 // place is an account as its gateway sees it. It opens the account's secret, and is not

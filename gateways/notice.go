@@ -28,6 +28,7 @@ type Inbound struct {
 	Notice  Notice      `json:"notice"`
 	Tries   int         `json:"tries,omitempty"`
 	Failure string      `json:"failure,omitempty"`
+	Again   bool        `json:"again,omitempty"` // one without a signature that came once more since the last try began
 	Due     time.Time   `json:"due,omitzero"`
 	Done    time.Time   `json:"done,omitzero"`
 	// By and Reason say who has discarded it, and why; or who has entered it, and why the
@@ -149,7 +150,7 @@ func (m *Manager) Notices(ctx context.Context, q NoticeQuery) iter.Seq2[Inbound,
 // It fails with [ErrNoNotice], and with [ErrPhase] if it is done.
 func (m *Manager) RetryNotice(ctx context.Context, account AccountID, event string) (Inbound, error) {
 	in, err := m.alterNotice(ctx, "gateways.RetryNotice", account, event, func(u *unit, n *Inbound) {
-		n.State, n.Tries, n.Due = NoticeReceived, 0, u.now.Add(m.opt.Lease)
+		n.State, n.Tries, n.Again, n.Due = NoticeReceived, 0, false, u.now.Add(m.opt.Lease)
 	})
 	if err != nil {
 		return Inbound{}, err

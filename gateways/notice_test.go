@@ -51,9 +51,12 @@ func (w *world) inbox(q gateways.NoticeQuery) (all []gateways.Inbound) {
 }
 
 // looks counts how often the first provider was asked what became of something.
-func (w *world) looks() (n int) {
+func (w *world) looks() int { return w.calls("find") }
+
+// calls counts the calls of the first provider, by their method.
+func (w *world) calls(method string) (n int) {
 	for _, c := range w.first.Calls() {
-		if c.Method == "find" {
+		if c.Method == method {
 			n++
 		}
 	}
@@ -202,4 +205,143 @@ func TestReloadsDoNotCount(t *testing.T) {
 		got[c.Outcome] += c.Number
 	}
 	require.Equal(t, map[string]int64{"pending": 1, "approved": 1}, got)
+}
+
+// unsignedWorld is a world whose first provider does not sign, and what has it tell of a
+// payment.
+func unsignedWorld(t *testing.T, a *asked, change ...func(o *gateways.Options)) (*world, func(p gateways.Payment)) {
+	t.Helper()
+	s := &scripted{}
+	w := newWorld(t, append(change, func(o *gateways.Options) {
+		a.Provider = o.Gateways["first"].(*fake.Provider)
+		s.Provider = a.Provider
+		o.Gateways["first"] = unsignedGateway{a, s}
+	})...)
+	return w, func(p gateways.Payment) {
+		t.Helper()
+		s.notices = []gateways.Notice{{Operation: p.Attempts[0].ID, Unsigned: true}}
+		_, err := w.Notified(t.Context(), "first", gateways.Incoming{})
+		require.NoError(t, err)
+	}
+}
+
+type unsignedGateway struct {
+	*asked
+	tells *scripted
+}
+
+func (g unsignedGateway) Notices(ctx context.Context, at gateways.Place, in gateways.Incoming, now time.Time) ([]gateways.Notice, error) {
+	return g.tells.Notices(ctx, at, in, now)
+}
+
+// What is not signed has one place in the inbox. A notice that comes while the one before is
+// worked on, or after it was parked, is a new reason to look: it was answered.
+func TestUnsignedComesAgain(t *testing.T) {
+	t.Parallel()
+	t.Run("while it is worked on", func(t *testing.T) {
+		t.Parallel()
+		a := &asked{}
+		w, tell := unsignedWorld(t, a)
+		p := w.checkout("1")
+		a.answer = func(r gateways.Result) gateways.Result {
+			if a.answer = nil; r.Outcome == gateways.Pending { // this is what the provider says; then it is paid, and told
+				w.first.Pay(p.Attempts[0].ID)
+				tell(p)
+			}
+			return r
+		}
+		tell(p)
+		require.Equal(t, gateways.PhaseAction, w.now(p).Phase)
+		in := w.inbox(gateways.NoticeQuery{Seller: "shop"})
+		require.Len(t, in, 1)
+		require.Zero(t, in[0].Done)
+		require.Equal(t, w.clock.Now().Add(time.Minute), in[0].Due)
+		w.stepNotices(time.Minute)
+		require.Equal(t, gateways.PhasePaid, w.now(p).Phase)
+		in = w.inbox(gateways.NoticeQuery{Seller: "shop"})
+		require.Equal(t, gateways.NoticeDone, in[0].State)
+		require.NotZero(t, in[0].Done)
+		w.balanced()
+	})
+	t.Run("after it was parked", func(t *testing.T) {
+		t.Parallel()
+		a := &asked{}
+		w, tell := unsignedWorld(t, a, func(o *gateways.Options) { o.Give = 3 })
+		p := w.charge("1", func(q *gateways.ChargeRequest) { q.Later = true })
+		w.first.SetDown(true)
+		tell(p)
+		for range 5 {
+			w.work(7 * time.Hour)
+		}
+		require.Equal(t, gateways.NoticeParked, w.inbox(gateways.NoticeQuery{Seller: "shop"})[0].State)
+		w.first.SetDown(false)
+		tell(p)
+		in := w.inbox(gateways.NoticeQuery{Seller: "shop"})
+		require.Len(t, in, 1)
+		require.Equal(t, gateways.NoticeReceived, in[0].State)
+		require.Zero(t, in[0].Tries)
+		require.Equal(t, w.clock.Now(), in[0].Due)
+		w.work(0)
+		require.Equal(t, gateways.NoticeDone, w.inbox(gateways.NoticeQuery{Seller: "shop"})[0].State)
+	})
+	t.Run("many at once", func(t *testing.T) {
+		t.Parallel()
+		a := &asked{}
+		w, tell := unsignedWorld(t, a)
+		p := w.checkout("1")
+		for range 20 {
+			tell(p)
+		}
+		require.Equal(t, 1, w.looks(), "not at each word of anybody")
+		w.stepNotices(time.Minute)
+		require.Equal(t, 2, w.looks())
+	})
+}
+
+// stepNotices lets time pass and works on one notice.
+func (w *world) stepNotices(passes time.Duration) {
+	w.t.Helper()
+	w.clock.Advance(passes)
+	worked, err := w.Step(w.t.Context())
+	require.NoError(w.t, err)
+	require.True(w.t, worked)
+}
+
+// A process that has not got the gateway leaves a notice to another one: its tries are not
+// used up.
+func TestNoticeWithoutTheGateway(t *testing.T) {
+	t.Parallel()
+	for name, instrument := range map[string]bool{"of a payment": false, "of an instrument": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, tell := newScripted(t)
+			var about gateways.OperationID
+			if instrument {
+				i, err := w.Register(t.Context(), gateways.RegisterRequest{Seller: "shop", Customer: "anna", Account: "first", Return: "https://panel.shop.example/"})
+				require.NoError(t, err)
+				about = gateways.OperationID(i.ID)
+			} else {
+				about = w.checkout("1").Attempts[0].ID
+			}
+			w.first.SetDown(true)
+			tell(gateways.Notice{Event: "e1", Operation: about})
+			tries := w.inbox(gateways.NoticeQuery{Seller: "shop"})[0].Tries
+			require.Equal(t, 1, tries)
+			other, err := gateways.New(w.store, gateways.Options{Clock: w.clock, Give: 3})
+			require.NoError(t, err)
+			for range 10 {
+				w.clock.Advance(7 * time.Hour)
+				_, err := other.Step(t.Context())
+				require.NoError(t, err)
+			}
+			in := w.inbox(gateways.NoticeQuery{Seller: "shop"})[0]
+			require.Equal(t, gateways.NoticeReceived, in.State)
+			require.Equal(t, tries, in.Tries)
+			require.True(t, in.Due.After(w.clock.Now()))
+			if i, err := w.Instrument(t.Context(), gateways.InstrumentID(about)); instrument {
+				require.NoError(t, err)
+				require.NotContains(t, i.Handover.Failure, "no gateway")
+			}
+		})
+	}
 }

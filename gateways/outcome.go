@@ -182,7 +182,7 @@ func (u *unit) charged(ctx context.Context, p *Payment, a *Attempt) (*Instrument
 // answered keeps what a provider has said.
 func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i *Instrument, w *work) error {
 	r.Card = knownCard(r.Card)
-	a.Unheard = 0
+	a.Unheard, a.Vain = 0, 0
 	switch a.State {
 	case AttemptApproved, AttemptSuspense:
 		switch {
@@ -200,8 +200,9 @@ func (u *unit) answered(ctx context.Context, p *Payment, a *Attempt, r Result, i
 		// A refund in suspense is not booked, and was not made after all.
 		p.release(func(h Parking) bool { return h.Operation == a.ID })
 	case AttemptFailed:
-		if r.Outcome == Pending && r.Action != nil && u.gone(a.Until) && !r.Expires.After(a.Until) {
-			return nil // nobody has paid since
+		// Nobody has paid since: a page that was given up, or that staff has ended, is there still.
+		if r.Outcome == Pending && r.Action != nil && (p.Instrument == "" || u.gone(a.Until)) && !r.Expires.After(a.Until) {
+			return nil
 		}
 	case AttemptUndone:
 		return nil // what was sent back does not go out again; a late notice tells of before
@@ -383,6 +384,9 @@ func (u *unit) declined(p *Payment, a *Attempt, i *Instrument) {
 		return // another attempt has worked: nobody has to know
 	}
 	p.Action = nil
+	if u.payable(p, a) {
+		a.Late = lateLooks // the page takes another card
+	}
 	e := PaymentDeclined{
 		Payment: p.ID, Customer: p.Customer, Purpose: p.Purpose, Amount: p.Amount, Instrument: p.Instrument, Card: p.Card,
 		Code: a.Decline.Code, Hard: a.Decline.Hard,
@@ -390,7 +394,7 @@ func (u *unit) declined(p *Payment, a *Attempt, i *Instrument) {
 	if i != nil {
 		was := i.Blocked
 		again := i.declined(a.Decline, u.now, u.m.opt.Retry)
-		if !p.Present {
+		if !p.Present && p.Canceled.IsZero() {
 			p.Again, e.Again = again, again
 		}
 		if i.Blocked != "" && was == "" {

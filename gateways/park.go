@@ -90,8 +90,8 @@ func (u *unit) park(p *Payment, reason string, about OperationID, text string) {
 	u.tell(p, PaymentParked{Payment: p.ID, Customer: p.Customer, Account: p.Account, Operation: about, Reason: reason, Text: text})
 }
 
-// Resolve ends what staff has looked into: a payment that is parked for an attempt goes on
-// as it would have. moved says how much the attempt has moved after all, which is then
+// Resolve ends what staff has looked into: a payment that is parked for an attempt, or of
+// which one is pending, goes on as it would have. moved says how much the attempt has moved after all, which is then
 // booked; the zero Money: nothing. What an attempt has done that is booked already, a
 // refund or an authorization, is undone if nothing has moved.
 //
@@ -101,8 +101,8 @@ func (u *unit) park(p *Payment, reason string, about OperationID, text string) {
 // attempt "" ends what is about the payment itself, once staff has seen it; moved is zero
 // then. Whatever else it is parked for stays.
 //
-// It fails with [ErrNoPayment], with [ErrPhase] if it is not parked for the attempt, with
-// [ErrTooMuch] if a void is to have given back more than there is, and with what the books
+// It fails with [ErrNoPayment], with [ErrPhase] if it is not parked for the attempt, which
+// is not pending either, with [ErrTooMuch] if a void is to have given back more than there is, and with what the books
 // say.
 func (m *Manager) Resolve(ctx context.Context, id PaymentID, attempt OperationID, moved money.Money, by string) (p Payment, err error) {
 	const op = "gateways.Resolve"
@@ -110,11 +110,12 @@ func (m *Manager) Resolve(ctx context.Context, id PaymentID, attempt OperationID
 		if p, err = u.rows.Payment(ctx, id); err != nil {
 			return missing(ErrNoPayment, err)
 		}
-		if !slices.ContainsFunc(p.parkings(), func(h Parking) bool { return h.Operation == attempt }) {
-			return fmt.Errorf("%w: it is not parked for %.64q", ErrPhase, attempt)
+		a := p.attempt(attempt)
+		parked := slices.ContainsFunc(p.parkings(), func(h Parking) bool { return h.Operation == attempt })
+		if !parked && (a == nil || a.State != AttemptPending) {
+			return fmt.Errorf("%w: it is not parked for %.64q, which is not pending", ErrPhase, attempt)
 		}
 		before, had := p.Phase, p.parkings()
-		a := p.attempt(attempt)
 		var was AttemptState
 		p.release(func(h Parking) bool { return h.Operation == attempt })
 		switch {
@@ -165,6 +166,9 @@ func (u *unit) resolve(ctx context.Context, p *Payment, a *Attempt, moved money.
 		}
 		if a.paying() {
 			p.Action = nil
+			if u.payable(p, a) {
+				a.Late = lateLooks
+			}
 			if again && p.Instrument != "" && !p.Present {
 				p.Again = u.now
 			}

@@ -54,6 +54,8 @@ type Payment struct {
 
 	// Again is when it is tried again; zero: never.
 	Again time.Time `json:"again,omitzero"`
+	// Canceled is when the host has ended it: it is never tried again.
+	Canceled time.Time `json:"canceled,omitzero"`
 	// Due is when something is to be done or looked up; zero: nothing is.
 	Due   time.Time `json:"due,omitzero"`
 	Lease Lease     `json:"lease,omitzero"`
@@ -99,8 +101,9 @@ type Attempt struct {
 	Called time.Time `json:"called,omitzero"`
 	// Until is when a customer can no longer make it on the provider's page.
 	Until time.Time `json:"until,omitzero"`
-	Looks int       `json:"looks,omitempty"` // how often its outcome was looked for in vain
-	Late  int       `json:"late,omitempty"`  // looks that are left after nobody has paid in time
+	Looks int       `json:"looks,omitempty"` // how often its outcome was looked for, and was not known yet
+	Vain  int       `json:"vain,omitempty"`  // looks of these that the provider has not answered, since it last did
+	Late  int       `json:"late,omitempty"`  // looks that are left at a page that was given up, declined or ended by staff
 	// Known: the provider has told of it once. Unheard is how often it has said since, or
 	// from the beginning, that it has never heard of it.
 	Known     bool    `json:"known,omitempty"`

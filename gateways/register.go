@@ -143,8 +143,12 @@ func (q *RegisterRequest) check() error {
 // customer's return, a notification and staff may all call it, in any order and number.
 // While it has not been given, or was refused, Instrument.Handover is set.
 //
+// The provider is told to forget what can never be of use, and nothing else: if the account
+// is off, or what seals tokens cannot be reached, the next call keeps what was given.
+//
 // It fails with [ErrNoInstrument], with [ErrNoGateway] if cards of that brand do not go
-// through the account, and with what the gateway says if it cannot be asked.
+// through the account, or it is off, and with what the gateway or the sealer says if it
+// cannot be asked.
 func (m *Manager) Registered(ctx context.Context, id InstrumentID) (Instrument, error) {
 	i, err := m.registered(ctx, id, "")
 	if err != nil {
@@ -173,10 +177,17 @@ func (m *Manager) registered(ctx context.Context, id InstrumentID, account Accou
 		token, card, err = vault.Kept(ctx, at, k)
 		return err
 	})
+	if errors.Is(failed, errElsewhere) { // which says nothing about the instrument
+		return i, failed
+	}
 	tape.Hide(token.Value.Reveal())
 	var kept KeptToken
-	given, used := failed == nil, false
+	given, used, unfit := failed == nil, false, false
 	if given {
+		failed = at.unfit(token, card)
+		unfit = failed != nil
+	}
+	if given && !unfit {
 		kept, failed = m.sealed(ctx, i.ID, &at, token, card)
 	}
 	i, err = m.afterVault(ctx, id, at.ID, true, tape, func(u *unit, i *Instrument) error {
@@ -193,7 +204,7 @@ func (m *Manager) registered(ctx context.Context, id InstrumentID, account Accou
 		u.tellOf(i.Seller, "instrument/"+string(i.ID), InstrumentKept{Instrument: i.ID, Customer: i.Customer, Account: at.ID, Card: card})
 		return nil
 	})
-	if given && !used && err == nil { // the provider must not keep what is of no use
+	if given && !used && (unfit || !i.Removed.IsZero()) && err == nil { // the provider must not keep what is of no use
 		failed = errors.Join(failed, m.atVault(ctx, at, &Instrument{ID: id, Handover: &Handover{}}, tape, func(ctx context.Context, vault Vault, at Place, _ Keeping) error {
 			return vault.Forget(ctx, at, token)
 		}))
@@ -219,15 +230,25 @@ func notKept(err error) string {
 	return shortened(err.Error())
 }
 
-// sealed is a token as it is kept.
-func (m *Manager) sealed(ctx context.Context, id InstrumentID, at *Account, t Token, c Card) (KeptToken, error) {
+// unfit says why a token can never be kept: what it says is refused, or cards of its brand
+// do not go through the account.
+func (a *Account) unfit(t Token, c Card) error {
 	var issues tierhost.Issues
 	c.check(&issues, "card")
 	checkTexts(&issues, map[string]string{"token.customer": t.Customer})
 	if v := t.Value.Reveal(); v == "" || HasCardNumber(v) {
-		return KeptToken{}, ErrCardNumber
+		return ErrCardNumber
 	}
-	if err := errors.Join(issues.Err(), at.takes(c)); err != nil {
+	if _, routed := a.Brands[c.Brand]; !routed {
+		return errors.Join(issues.Err(), a.takes(c))
+	}
+	return issues.Err()
+}
+
+// sealed is a token as it is kept. It fails for reasons that pass: the account is off, or
+// what seals cannot be reached.
+func (m *Manager) sealed(ctx context.Context, id InstrumentID, at *Account, t Token, c Card) (KeptToken, error) {
+	if err := at.takes(c); err != nil {
 		return KeptToken{}, err
 	}
 	text, err := m.seal(ctx, t.Value, aboutToken(id, at.ID))

@@ -146,3 +146,42 @@ func TestRefusedTexts(t *testing.T) {
 		require.ErrorIs(t, err, tierhost.ErrInvalid, "%q", id)
 	}
 }
+
+// A card that was given is not taken away from the customer for a reason that passes.
+func TestRegisteredWhenItHasPassed(t *testing.T) {
+	t.Parallel()
+	switched := func(w *world, on bool) {
+		a, err := w.Account(t.Context(), "first")
+		require.NoError(t, err)
+		a.Active = on
+		_, err = w.PutAccount(t.Context(), a, secret.Text{})
+		require.NoError(t, err)
+	}
+	for name, hinder := range map[string]func(w *world, seals *awaySealer, begins bool){
+		"the account is off":           func(w *world, _ *awaySealer, begins bool) { switched(w, !begins) },
+		"what seals cannot be reached": func(_ *world, seals *awaySealer, begins bool) { seals.seals = begins },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var seals *awaySealer
+			w := newWorld(t, func(o *gateways.Options) {
+				seals = &awaySealer{Sealer: o.Sealer}
+				o.Sealer = seals
+			})
+			i := w.register()
+			w.first.Give(gateways.OperationID(i.ID), visa)
+			hinder(w, seals, true)
+			_, err := w.Registered(t.Context(), i.ID)
+			require.Error(t, err)
+			_, known := w.first.Card("fake_token_" + string(i.ID))
+			require.True(t, known, "the provider keeps it")
+			hinder(w, seals, false)
+			i, err = w.Registered(t.Context(), i.ID)
+			require.NoError(t, err)
+			require.Nil(t, i.Handover)
+			p, err := w.charges(i)
+			require.NoError(t, err)
+			require.Equal(t, gateways.PhasePaid, p.Phase)
+		})
+	}
+}

@@ -9,7 +9,8 @@ import (
 )
 
 // Settler books money that has moved. The host wires it to its books: package billing's
-// engine, with the settlement's ID as the key.
+// engine, with the settlement's ID as the key. What is paid otherwise the host tells the
+// manager by [Manager.Cancel], so that no payment that waits for its next try is charged.
 //
 // Settled is called in the transaction that stores the outcome: both are there, or
 // neither is. It may be called again for a settlement whose transaction was rolled back,

@@ -130,7 +130,7 @@ func (u *unit) look(ctx context.Context, p *Payment, a *Attempt) (*work, error) 
 	if a.State == AttemptIntended { // its worker has ended
 		a.State = AttemptUnknown
 	}
-	if a.State == AttemptFailed {
+	if a.State == AttemptFailed || a.State == AttemptDeclined {
 		a.Late--
 	}
 	w, err := u.lease(ctx, p, a.ID, at, nil, true)

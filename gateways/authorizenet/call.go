@@ -71,7 +71,9 @@ func (c *caller) askFor(ctx context.Context, request any, ours func(exchange.Rep
 		return nil, exchange.Refused(tierhost.KindInternal, "the request cannot be written")
 	}
 	reply, err := c.client.Do(ctx, exchange.Call{
-		Method: http.MethodPost, URL: c.url, Body: xml.Header + string(text), Header: http.Header{"Content-Type": {"text/xml"}}, Tape: c.tape, Hide: tokens, Ours: ours,
+		Method: http.MethodPost, URL: c.url, Body: xml.Header + string(text), Header: http.Header{"Content-Type": {"text/xml"}}, Tape: c.tape, Ours: ours,
+		// IDs of payment profiles, and the tokens of pages.
+		Hide: exchange.Elements("customerPaymentProfileId", "paymentProfileId", "token"),
 		// Names of accounts may be as short as nobody would hide.
 		Shown: regexp.MustCompile(`<merchantAuthentication>.*</merchantAuthentication>`).ReplaceAllLiteralString(string(text), ""),
 	})
@@ -93,15 +95,6 @@ func read(body []byte) (*response, bool) {
 	r := &response{}
 	err := xml.Unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), r)
 	return r, err == nil && (r.Result == "Ok" || r.Result == "Error")
-}
-
-// tokens are what answers hold that nobody is to keep: IDs of payment profiles, and the
-// tokens of pages.
-func tokens(reply exchange.Reply) (all []string) {
-	for _, m := range regexp.MustCompile(`<(?:customerPaymentProfileId|paymentProfileId|token)>([^<]+)<`).FindAllSubmatch(reply.Body, -1) {
-		all = append(all, string(m[1]))
-	}
-	return all
 }
 
 // code is the first message of an answer.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/url"
 	"strings"
 	"sync"
@@ -306,6 +307,14 @@ var mutants = []struct {
 			if len(m.Calls())%2 == 0 {
 				b.Reference += "_2"
 			}
+			return b, err
+		}
+	}},
+	{"has its page on the tape", "WEB-1", func(m *model) {
+		m.begin = func(ctx context.Context, at gateways.Place, c gateways.Checkout) (gateways.Begun, error) {
+			b, err := m.Provider.Begin(ctx, at, c)
+			b.Action.URL += "&ticket=00146321"
+			c.Operation.Tape.Record(gateways.Exchange{Request: "POST", Answer: "200\n" + html.EscapeString(b.Action.URL)})
 			return b, err
 		}
 	}},

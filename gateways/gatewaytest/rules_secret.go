@@ -9,7 +9,7 @@ func secretRules() []Rule {
 	return []Rule{
 		{
 			ID: "SEC-1", Name: "no secrets",
-			Text: "Neither errors, results, pages nor the tape hold the account's secret, a token or the number of a card, however a call goes.",
+			Text: "Neither errors, results, pages nor the tape hold the account's secret, a token or the number of a card, however a call goes; nor the tape what a page's address holds.",
 			Why:  "They are logged, stored and shown to staff.",
 			Check: func(t *conformance.T, h Harness) {
 				s := begin(t, h)

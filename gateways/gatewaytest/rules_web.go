@@ -2,7 +2,9 @@ package gatewaytest
 
 import (
 	"errors"
+	"html"
 	"net/url"
+	"strings"
 
 	"github.com/tierhost/tierhost"
 	"github.com/tierhost/tierhost/gateways"
@@ -32,7 +34,33 @@ func (s *site) page(o gateways.Operation) (gateways.Checkout, gateways.Begun) {
 	s.cleanTape("Begin", o.Tape)
 	s.t.OK(err, "Begin")
 	s.reachable("Begin", b.Action)
+	s.untold("Begin", o, b)
 	return c, b
+}
+
+// untold checks that no answer on the tape holds what a page's address does, beyond what we
+// have said ourselves and what the provider calls the payment.
+func (s *site) untold(what string, o gateways.Operation, b gateways.Begun) {
+	s.t.Helper()
+	u, err := url.Parse(b.Action.URL)
+	if err != nil {
+		return
+	}
+	for name, values := range u.Query() {
+		for _, v := range values {
+			if len(v) < 6 || v == b.Reference || v == string(o.ID) || v == string(o.Payment) {
+				continue
+			}
+			for _, x := range o.Tape.Exchanges() {
+				for _, as := range []string{v, url.QueryEscape(v), html.EscapeString(v)} {
+					if strings.Contains(x.Answer, as) && !strings.Contains(x.Request, as) {
+						s.t.Errorf("%s: an answer on the tape holds %s of the page's address, with which anybody could pay", what, name)
+						break
+					}
+				}
+			}
+		}
+	}
 }
 
 // reachable checks that a customer can do what an action says.

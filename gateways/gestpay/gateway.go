@@ -94,6 +94,7 @@ func (c *caller) ask(ctx context.Context, service, method string, b body) (*answ
 	got, err := c.client.Do(ctx, exchange.Call{
 		Method: http.MethodPost, URL: c.base + "/gestpay/GestPayWS/" + service + ".asmx", Body: xml.Header + string(text), Tape: c.tape,
 		Header: http.Header{"Content-Type": {"text/xml; charset=utf-8"}, "Soapaction": {`"` + namespace + method + `"`}},
+		Hide:   exchange.Elements("CryptDecryptString"), // with which anybody could pay
 		// A key may be written in ways that nobody would hide.
 		Shown: method + " " + regexp.MustCompile(`<apikey>[^<]*</apikey>`).ReplaceAllLiteralString(string(text), ""),
 	})

@@ -11,8 +11,9 @@
 // seller has to say so. [Gateway.Find] does, as what an approved order was begun for: it
 // captures or authorizes it, once, whoever asks how often. That is the one thing that a
 // look changes here. It is asked when the customer comes back, when the notification
-// CHECKOUT.ORDER.APPROVED comes, and by the manager's own looks, whichever is first. An
-// order whose customer was never told of it (the answer to Begin was lost) can take nothing.
+// CHECKOUT.ORDER.APPROVED comes, and by the manager's own looks, whichever is first. Of
+// what was declined or given up before it only reads (gateways.Operation.Over): the customer
+// may have paid otherwise, and what is approved then is never taken. An order whose customer was never told of it (the answer to Begin was lost) can take nothing.
 // One that PayPal has dropped, as it does with what nobody approves, is pending until the
 // payment's time is over.
 //

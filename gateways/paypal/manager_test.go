@@ -96,6 +96,48 @@ func TestAnAuthorizationThroughTheManager(t *testing.T) {
 	require.Equal(t, gatewaytest.Books{Taken: 700, Given: 700}, peer.bank.Books())
 }
 
+// TestWhatIsOverIsNotCompleted: a payer who approves an order that was declined or given up may
+// have paid otherwise. Nobody takes that money, whoever looks.
+func TestWhatIsOverIsNotCompleted(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(peer *peer, s *peertest.Shop, p gateways.Payment){
+		"given up": func(peer *peer, s *peertest.Shop, p gateways.Payment) {
+			for range 9 {
+				s.Work()
+			}
+			require.Equal(t, gateways.PhaseFailed, s.Now(p).Phase)
+			peer.approve(p.Attempts[0].ID)
+		},
+		"declined": func(peer *peer, s *peertest.Shop, p gateways.Payment) {
+			peer.approve(p.Attempts[0].ID) // and it stays approved
+			peer.issue = "PAYER_CANNOT_PAY"
+			s.Work()
+			require.Equal(t, gateways.PhaseDeclined, s.Now(p).Phase)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			peer := newPeer(t)
+			s := peertest.NewShop(t, peer.gateway(), peer.place(), peer.clock)
+			p := s.Pay(amount(t, "10.00", "EUR"), false)
+			end(peer, s, p)
+			phase := s.Now(p).Phase
+			_, err := s.Returned(t.Context(), "acc", url.Values{"token": {p.Reference}, "operation": {string(p.Attempts[0].ID)}})
+			require.NoError(t, err)
+			peer.send(s, "WH-1", "CHECKOUT.ORDER.APPROVED", fmt.Sprintf(`{"id":%q,"purchase_units":[{"custom_id":%q}]}`, p.Reference, p.Attempts[0].ID))
+			_, err = s.Settle(t.Context(), "acc", p.Attempts[0].ID, "")
+			require.NoError(t, err)
+			for range 10 { // the looks after its time is over
+				s.Work()
+			}
+			require.Equal(t, gatewaytest.Books{}, peer.bank.Books())
+			require.Empty(t, s.Booked)
+			require.Equal(t, phase, s.Now(p).Phase)
+			require.Zero(t, s.Now(p).Due)
+		})
+	}
+}
+
 func TestNobodyPays(t *testing.T) {
 	t.Parallel()
 	peertest.NobodyPays(t, func(t *testing.T) (gatewaytest.Site, *tierhost.TestClock) {

@@ -59,7 +59,8 @@ func (*Gateway) Returned(_ context.Context, _ gateways.Place, query url.Values) 
 	return exchange.Returned(query)
 }
 
-// settle tells what became of an order, and completes it if the payer has approved it.
+// settle tells what became of an order, and completes it if the payer has approved it, unless
+// the operation is over.
 func (c *caller) settle(ctx context.Context, o gateways.Operation, id string) (gateways.Result, error) {
 	var made order
 	path := "/v2/checkout/orders/" + url.PathEscape(id)
@@ -76,7 +77,7 @@ func (c *caller) settle(ctx context.Context, o gateways.Operation, id string) (g
 	if len(made.PurchaseUnits) != 1 || made.PurchaseUnits[0].CustomID != string(o.ID) {
 		return gateways.Result{}, gateways.ErrNoOperation
 	}
-	if made.Status == "APPROVED" {
+	if made.Status == "APPROVED" && !o.Over {
 		verb := "capture"
 		if o.Verb == gateways.VerbAuthorize {
 			verb = "authorize"
@@ -149,6 +150,9 @@ func (c *caller) result(o *order, op gateways.Operation) (gateways.Result, error
 	case "CREATED", "SAVED", "PAYER_ACTION_REQUIRED":
 		r.Action = c.action(o, "")
 	case "APPROVED": // and what was asked of it has not come to pass
+		if op.Over { // nor was it asked for: nobody waits for a bank
+			r.Action = c.action(o, "")
+		}
 	case "VOIDED":
 		r.Outcome, r.Decline = gateways.Declined, gateways.Decline{Code: gateways.DeclineUnspecified, Text: "the order is void"}
 	default:

@@ -159,16 +159,7 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 	if o.Verb != gateways.VerbCharge {
 		return gateways.Result{}, exchange.Refused(tierhost.KindUnsupported, "there is no %s", o.Verb)
 	}
-	if o.Reference != "" {
-		var found order
-		if err := g.get(ctx, o.Tape, config, key, "/rest/6.0/orders/"+url.PathEscape(o.Reference)+"/", &found, nil); err != nil {
-			return gateways.Result{}, err
-		}
-		if found.External != string(o.ID) {
-			return gateways.Result{}, gateways.ErrNoOperation
-		}
-		return found.result()
-	}
+	// One link may have been used for several orders, so the number of one is not asked for first.
 	var list orders
 	q := url.Values{"ExternalRefNo": {string(o.ID)}, "Limit": {"200"}, "Page": {"1"}, "IncludeTestOrders": {"NO"}}
 	if !at.Live {
@@ -203,10 +194,24 @@ func (g *Gateway) Find(ctx context.Context, at gateways.Place, o gateways.Operat
 	switch {
 	case found.Outcome != "":
 		return found, nil
+	case o.Reference != "":
+		return g.byNumber(ctx, o, config, key)
 	case len(list.Items) > 0:
 		return gateways.Result{}, exchange.Unclear("2Checkout has answered with other orders")
 	}
 	return gateways.Result{}, gateways.ErrNoOperation
+}
+
+// byNumber asks for an order by its number.
+func (g *Gateway) byNumber(ctx context.Context, o gateways.Operation, config Config, key Secret) (gateways.Result, error) {
+	var found order
+	if err := g.get(ctx, o.Tape, config, key, "/rest/6.0/orders/"+url.PathEscape(o.Reference)+"/", &found, nil); err != nil {
+		return gateways.Result{}, err
+	}
+	if found.External != string(o.ID) {
+		return gateways.Result{}, gateways.ErrNoOperation
+	}
+	return found.result()
 }
 
 // rank sorts what has become of several orders of one link.

@@ -197,6 +197,37 @@ func TestSeveralOrdersOfOneLink(t *testing.T) {
 	}
 }
 
+// TestAnotherOrderOfALinkIsSeen: the number of one order is known, and the customer has paid by
+// another one of the same link.
+func TestAnotherOrderOfALinkIsSeen(t *testing.T) {
+	t.Parallel()
+	order := func(number, external, status string) string {
+		return fmt.Sprintf(`{"RefNo":%q,"ExternalReference":%q,"Status":%q,"Currency":"eur","GrossPrice":10.00}`, number, external, status)
+	}
+	for name, c := range map[string]struct{ list, order, want string }{
+		"the other one was paid":      {order("60", "op-1", "CANCELED") + "," + order("61", "op-1", "COMPLETE"), order("60", "op-1", "CANCELED"), "approved 61"},
+		"the other one is under way":  {order("60", "op-1", "CANCELED") + "," + order("61", "op-1", "PENDING"), order("60", "op-1", "CANCELED"), "pending 61"},
+		"there is one":                {order("60", "op-1", "COMPLETE"), order("60", "op-1", "COMPLETE"), "approved 60"},
+		"the list has none":           {"", order("60", "op-1", "COMPLETE"), "approved 60"},
+		"the list is of other orders": {order("70", "op-2", "COMPLETE"), order("60", "op-1", "COMPLETE"), "approved 60"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/orders/60/") {
+					_, _ = io.WriteString(w, c.order)
+					return
+				}
+				_, _ = io.WriteString(w, `{"Items":[`+c.list+`]}`)
+			}))
+			t.Cleanup(s.Close)
+			r, err := twocheckout.New(twocheckout.Options{Endpoint: s.URL}).Find(t.Context(), newPeer(t).place(), gateways.Operation{ID: "op-1", Verb: gateways.VerbCharge, Reference: "60"})
+			require.NoError(t, err)
+			require.Equal(t, c.want, fmt.Sprintf("%s %s", r.Outcome, r.Reference))
+		})
+	}
+}
+
 // TestWhatStatusesMean: each status of orders that 2Checkout documents, of its interface and
 // of notifications, and others.
 func TestWhatStatusesMean(t *testing.T) {

@@ -22,7 +22,7 @@
 // or, three days after it was asked for, REFUND_FAILED, which may be told late of another. If
 // the answer was lost, the outcome is not known for three days; an order that shows nothing
 // of it then never will. A refund that fails as one before it did, and was not seen under
-// way, stays pending, and staff decides.
+// way, stays pending, and staff decides by [gateways.Manager.Resolve].
 //
 // # Amounts
 //

@@ -102,7 +102,10 @@ func (c *caller) ask(ctx context.Context, key string, s service) (*reply, error)
 		h.Set("Idempotency-Key", key)
 		note = "Idempotency-Key: " + key
 	}
-	got, err := c.client.Do(ctx, exchange.Call{Method: http.MethodPost, URL: c.url, Header: h, Body: text, Note: note, Tape: c.tape})
+	got, err := c.client.Do(ctx, exchange.Call{
+		Method: http.MethodPost, URL: c.url, Header: h, Body: text, Note: note, Tape: c.tape,
+		Hide: exchange.Elements("reference"), // the address of a page
+	})
 	switch {
 	case err != nil:
 		return nil, err

@@ -140,6 +140,22 @@ func TestOthersDataAreNotRecorded(t *testing.T) {
 	}
 }
 
+func TestElementsAreHidden(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`<a><reference id="1">https://pay.example/?key=1&amp;ticket=2</reference></a>`:            `<a><reference id="1">[redacted]</reference></a>`,
+		`<a><reference>https://pay.example/?key=1&#38;ticket=2 </reference></a>`:                  `<a><reference>[redacted] </reference></a>`,
+		`<a><x:reference><![CDATA[https://pay.example/?key=1&ticket=2]]></x:reference></a>`:       `<a><x:reference>[redacted]</x:reference></a>`,
+		`<reference>` + "\n" + `abcdef</reference>, again: abcdef`:                                `<reference>` + "\n" + `[redacted]</reference>, again: [redacted]`,
+		`<references>abcdef</references><reference/><reference>short</reference><other>a</other>`: `<references>abcdef</references><reference/><reference>short</reference><other>a</other>`,
+	} {
+		tape := &gateways.Tape{}
+		tape.Hide(exchange.Elements("other", "reference")(exchange.Reply{Body: []byte(body)})...)
+		tape.Record(gateways.Exchange{Answer: body})
+		require.Equal(t, want, tape.Exchanges()[0].Answer)
+	}
+}
+
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -122,6 +122,9 @@ func (w *World) compare(ctx context.Context) error {
 		waits := false // a provider that never decides
 		for _, a := range p.Attempts {
 			known[a.ID] = a
+			if !p.Canceled.IsZero() && a.Begun.After(p.Canceled) && (a.Verb == gateways.VerbCharge || a.Verb == gateways.VerbAuthorize) {
+				fail("%s was canceled on %s, and %s begun on %s", p.ID, p.Canceled, a.ID, a.Begun)
+			}
 			waits = waits || a.State == gateways.AttemptPending
 			if a.State == gateways.AttemptUndone {
 				w.Stats["undone "+string(a.Verb)]++

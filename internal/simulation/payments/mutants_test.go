@@ -140,6 +140,12 @@ func TestMutants(t *testing.T) {
 				p.Due = time.Time{}
 			}
 		}}), 40, []string{"and is kept", "is approved, and declined"}},
+		{"what is canceled is tried again", with(mutantRows{payment: func(p *gateways.Payment) {
+			if !p.Canceled.IsZero() && p.Phase.Over() && p.Lease.Token == "" {
+				p.Again = p.Canceled.Add(time.Hour)
+				p.Due, p.Phase = p.Again, gateways.PhaseWaiting
+			}
+		}}), 40, []string{"was canceled"}},
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()

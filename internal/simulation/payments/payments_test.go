@@ -51,7 +51,7 @@ func happened(t *testing.T, sum map[string]int) {
 			"sends a refund later",
 		},
 		"": {
-			"capture", "void", "refund", "asked again", "completed", "returned", "card reset", "notification 200", "notification 503", "notification lost", "meanwhile",
+			"capture", "void", "refund", "cancel", "asked again", "completed", "returned", "card reset", "notification 200", "notification 503", "notification lost", "meanwhile",
 			"dispute", "books closed", "refund comes back", "authorization runs out", "resolved", "looked up by staff", "notice parked",
 		},
 		"end ":    {"paid", "declined", "voided", "authorized", "failed"},

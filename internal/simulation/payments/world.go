@@ -341,10 +341,19 @@ func (w *World) any(ctx context.Context) (p gateways.Payment, found bool) {
 	return all[w.rnd.IntN(len(all))], true
 }
 
-// move captures, voids or gives back.
+// move captures, voids or gives back, or cancels what waits.
 func (w *World) move(ctx context.Context) {
 	p, found := w.any(ctx)
 	if !found {
+		return
+	}
+	if p.Phase == gateways.PhaseWaiting && w.odds(3) {
+		got, err := w.m.Cancel(ctx, p.ID)
+		w.failed("cancel", err)
+		if err == nil {
+			w.happens("cancel")
+		}
+		w.opt.Trace("cancel of %s: %s, %v", p.ID, got.Phase, err)
 		return
 	}
 	w.serial++
