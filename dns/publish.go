@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -26,11 +27,13 @@ type task struct {
 	content string
 	place   Place
 	driver  NameServer
+	sent    []string // what earlier attempts have sent whose end is not known
 }
 
 // outcome is what became of a task.
 type outcome struct {
 	seen     bool // the server has told what it publishes: observed is set
+	sent     bool // a change was sent
 	observed Published
 	drift    *Published // what was found instead of what the server had taken
 	done     bool
@@ -209,6 +212,7 @@ func (u *unit) lease(ctx context.Context, p Publication, token string) (t *task,
 	if p.Operation == "" {
 		p.Operation = u.m.opt.IDs.NewID("op")
 	}
+	t.sent = slices.Clone(p.Sent)
 	if !p.Remove {
 		p.send(z.Content)
 	}
@@ -274,6 +278,17 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		m.remove(t, &o, call, fetch)
 		return o
 	}
+	publishable := func() bool {
+		err := t.driver.Capabilities().Check(t.records)
+		if err != nil {
+			o.failure = &Failure{Step: "plan", Code: "not_publishable", Text: shortened(err.Error()), Permanent: true}
+		}
+		return err == nil
+	}
+	apply := func(c Change) bool {
+		o.sent = true
+		return call("apply", func(ctx context.Context) error { return t.driver.Apply(ctx, t.place, c) })
+	}
 	// What it took from us and has no more is drift, whatever is wanted now.
 	ours := o.observed.Present && t.p.ours(o.observed.Records)
 	same := o.observed.Present && t.same(o.observed)
@@ -283,9 +298,9 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	}
 	switch {
 	case same && o.observed.Serial == t.zone.Serial:
-		o.done = !t.unfinished("apply") || call("apply", func(ctx context.Context) error {
-			return t.driver.Apply(ctx, t.place, t.repeated(o.observed))
-		})
+		// Of an attempt whose end is not known something may be missing that is not seen here,
+		// such as that a program was told to read a file.
+		o.done = len(t.sent) == 0 || publishable() && apply(t.repeated(o.observed))
 		return o
 	case same && o.observed.Serial.After(t.zone.Serial):
 		o.adopt = true
@@ -304,8 +319,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		fail(ctx, err)
 		return o
 	}
-	if err := t.driver.Capabilities().Check(t.records); err != nil {
-		o.failure = &Failure{Step: "plan", Code: "not_publishable", Text: shortened(err.Error()), Permanent: true}
+	if !publishable() {
 		return o
 	}
 	token := t.p.Approved
@@ -323,10 +337,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		fail(ctx, err)
 		return o
 	}
-	if !call("apply", func(ctx context.Context) error { return t.driver.Apply(ctx, t.place, change) }) {
-		return o
-	}
-	if !fetch("verify") {
+	if !apply(change) || !fetch("verify") {
 		return o
 	}
 	if o.observed.Present && o.observed.Serial == t.zone.Serial && t.same(o.observed) {
@@ -347,12 +358,6 @@ func (t *task) revision(s Serial) Revision {
 	return Revision{Zone: t.zone.Name, Serial: s, Records: t.records}
 }
 
-// unfinished reports whether the last attempt made a change and did not finish.
-func (t *task) unfinished(step string) bool {
-	f := t.p.Failure
-	return f != nil && f.Applied && f.Step == step
-}
-
 // repeated is the change that has led to what a server publishes.
 func (t *task) repeated(p Published) Change {
 	expect := Expect{Present: true, Serial: p.Serial}
@@ -365,24 +370,23 @@ func (t *task) same(p Published) bool {
 	return err == nil && plan.Empty()
 }
 
-// remove makes the calls that have a server serve a zone no more. Of what did not come from
+// remove makes the calls that have a server serve a zone no more: also where none is seen,
+// since an earlier attempt may have removed a file and told nobody. Of what did not come from
 // here that needs the token of the plan that shows it.
 func (m *Manager) remove(t *task, o *outcome, call func(string, func(context.Context) error) bool, fetch func(string) bool) {
-	if o.observed.Present || t.unfinished("remove") {
-		if o.observed.Present && !t.p.ours(o.observed.Records) {
-			plan, err := NewPlan(PlanInput{Server: t.p.Server, Zone: t.p.Zone, Observed: o.observed, Foreign: true})
-			if err != nil {
-				o.failure = &Failure{Step: "plan", Code: "not_planned", Text: shortened(err.Error())}
-				return
-			}
-			if plan.Allowed(t.p.Approved) != nil {
-				o.guards, o.token = plan.Guards, plan.Token()
-				return
-			}
-		}
-		if !call("remove", func(ctx context.Context) error { return t.driver.Remove(ctx, t.place, t.p.Zone) }) || !fetch("verify") {
+	if o.observed.Present && !t.p.ours(o.observed.Records) {
+		plan, err := NewPlan(PlanInput{Server: t.p.Server, Zone: t.p.Zone, Observed: o.observed, Foreign: true})
+		if err != nil {
+			o.failure = &Failure{Step: "plan", Code: "not_planned", Text: shortened(err.Error())}
 			return
 		}
+		if plan.Allowed(t.p.Approved) != nil {
+			o.guards, o.token = plan.Guards, plan.Token()
+			return
+		}
+	}
+	if !call("remove", func(ctx context.Context) error { return t.driver.Remove(ctx, t.place, t.p.Zone) }) || !fetch("verify") {
+		return
 	}
 	if o.observed.Present {
 		o.failure = &Failure{Step: "verify", Code: "not_removed", Text: "the server still serves the zone"}
