@@ -58,6 +58,9 @@ func (u *unit) conclude(ctx context.Context, t *task, o outcome) error {
 	if !o.sent {
 		p.Sent = t.sent
 	}
+	if o.took && p.Content == "" {
+		p.Content = t.content // whatever it makes of it
+	}
 	if o.done && !o.gone {
 		p.Pushed, p.Content, p.Sent = t.zone.Serial, t.content, nil
 	}

@@ -34,6 +34,7 @@ type task struct {
 type outcome struct {
 	seen     bool // the server has told what it publishes: observed is set
 	sent     bool // a change was sent
+	took     bool // and the server took it
 	observed Published
 	drift    *Published // what was found instead of what the server had taken
 	done     bool
@@ -287,7 +288,8 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	}
 	apply := func(c Change) bool {
 		o.sent = true
-		return call("apply", func(ctx context.Context) error { return t.driver.Apply(ctx, t.place, c) })
+		o.took = call("apply", func(ctx context.Context) error { return t.driver.Apply(ctx, t.place, c) })
+		return o.took
 	}
 	// What it took from us and has no more is drift, whatever is wanted now.
 	ours := o.observed.Present && t.p.ours(o.observed.Records)
@@ -311,6 +313,9 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		Foreign: t.p.Content == "" && !ours,
 	})
 	switch {
+	case errors.Is(err, ErrSerialBehind) && t.refuted(o.observed):
+		o.says("verify", "not_published", "the server took the change and publishes something else")
+		return o
 	case errors.Is(err, ErrSerialBehind):
 		o.rival = true
 		return o
@@ -344,8 +349,20 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		o.done = true
 		return o
 	}
-	o.failure = &Failure{Step: "verify", Code: "not_published", Text: "the server took the change and publishes something else"}
+	o.says("verify", "not_published", "the server took the change and publishes something else")
 	return o
+}
+
+// says notes a failure that is one of the zone and not of the server's answers.
+func (o *outcome) says(step, code, text string) {
+	o.failure, o.answered = &Failure{Step: step, Code: code, Text: shortened(text)}, true
+}
+
+// refuted reports whether a server publishes what it did right after it had taken the last
+// change: that is its own doing, and another serial would change nothing.
+func (t *task) refuted(p Published) bool {
+	f := t.p.Failure
+	return f != nil && f.Step == "verify" && f.Code == "not_published" && p.Present == t.p.Present && p.Serial == t.p.Observed
 }
 
 // woken reports whether the server has had all that is wanted, and is only looked at anew.
@@ -377,7 +394,7 @@ func (m *Manager) remove(t *task, o *outcome, call func(string, func(context.Con
 	if o.observed.Present && !t.p.ours(o.observed.Records) {
 		plan, err := NewPlan(PlanInput{Server: t.p.Server, Zone: t.p.Zone, Observed: o.observed, Foreign: true})
 		if err != nil {
-			o.failure = &Failure{Step: "plan", Code: "not_planned", Text: shortened(err.Error())}
+			o.says("plan", "not_planned", err.Error())
 			return
 		}
 		if plan.Allowed(t.p.Approved) != nil {
@@ -389,7 +406,7 @@ func (m *Manager) remove(t *task, o *outcome, call func(string, func(context.Con
 		return
 	}
 	if o.observed.Present {
-		o.failure = &Failure{Step: "verify", Code: "not_removed", Text: "the server still serves the zone"}
+		o.says("verify", "not_removed", "the server still serves the zone")
 		return
 	}
 	o.done, o.gone = true, true

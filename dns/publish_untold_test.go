@@ -101,3 +101,80 @@ func TestAServerThatWasNotToldIsTold(t *testing.T) {
 		}
 	}
 }
+
+// A server that takes changes and publishes something else is parked and told: the zone gets
+// no serial after serial, and its other servers are left alone.
+func TestAServerThatPublishesSomethingElseIsParked(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{true, false} {
+		w := open(t, dns.Options{})
+		rewrites := func(call string, at dns.ServerID, zone dns.Name) error {
+			if k := (dns.PublicationKey{Zone: zone, Server: at}); call == "apply" && at == "ns1" {
+				p := w.net.zones[k]
+				p.Records = dns.Sorted(append(p.Records[:len(p.Records):len(p.Records)], dns.Record{Name: zone, TTL: 60, Data: dns.TXT{Text: "added"}}))
+				w.net.zones[k] = p
+			}
+			return nil
+		}
+		if first {
+			w.net.after = rewrites
+		}
+		z := w.create("example.com", "42")
+		edit := func(host dns.Name) {
+			var err error
+			z, err = w.Edit(t.Context(), dns.EditRequest{Name: "example.com", Edits: []dns.Edit{add(host, addr("192.0.2.1"))}})
+			require.NoError(t, err)
+		}
+		calls := 1
+		if !first {
+			w.settle()
+			w.net.after = rewrites
+			edit("a.example.com")
+			calls++
+		}
+		w.run(5 * time.Hour)
+		p := w.status("example.com", "ns1")
+		require.Equal(t, dns.PublicationParked, p.State)
+		require.Equal(t, "verify not_published", p.Failure.Step+" "+p.Failure.Code)
+		now, err := w.Zone(t.Context(), "example.com")
+		require.NoError(t, err)
+		require.Equal(t, z.Serial, now.Serial)
+		require.Equal(t, calls, w.net.count("apply ns2 example.com"))
+		parked := 0
+		for _, e := range w.events() {
+			if c, ok := e.(dns.PublicationChanged); ok && c.To == dns.PublicationParked {
+				parked++
+				require.Equal(t, "not_published", c.Code)
+			}
+		}
+		require.Equal(t, 1, parked)
+		w.net.after = nil
+		if first { // it took the zone from here, so that nobody has to approve the next revision
+			edit("b.example.com")
+		} else {
+			require.NoError(t, w.Retry(t.Context(), "example.com", "ns1"))
+		}
+		w.settle()
+		w.published("example.com")
+	}
+}
+
+// Nor is a server asked for ever that says it has removed a zone, and serves it.
+func TestAServerThatRemovesNothingIsParked(t *testing.T) {
+	t.Parallel()
+	w := open(t, dns.Options{})
+	w.create("example.com", "42")
+	w.settle()
+	had := w.net.at("ns1", "example.com")
+	w.net.after = func(call string, at dns.ServerID, zone dns.Name) error {
+		if call == "remove" && at == "ns1" {
+			w.net.zones[dns.PublicationKey{Zone: zone, Server: at}] = had
+		}
+		return nil
+	}
+	w.remove("example.com")
+	w.run(5 * time.Hour)
+	p := w.status("example.com", "ns1")
+	require.Equal(t, dns.PublicationParked, p.State)
+	require.Equal(t, "not_removed", p.Failure.Code)
+}
