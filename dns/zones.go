@@ -68,7 +68,7 @@ func (u *unit) settings(ctx context.Context, seller string) (Settings, error) {
 // zone.
 func (u *unit) revise(ctx context.Context, z *Zone, before *Zone, by string) error {
 	moved := before != nil && !slices.EqualFunc(z.Servers, before.Servers, func(a, b ApexServer) bool { return a.Server == b.Server })
-	if moved {
+	if moved || before != nil && !slices.Equal(z.Keys, before.Keys) {
 		if err := u.cutsOf(ctx, z); err != nil {
 			return err
 		}
