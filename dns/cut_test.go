@@ -258,6 +258,37 @@ func TestCutsFollowSettings(t *testing.T) {
 	}
 }
 
+// A zone that the zone above cannot delegate as it would be is left, and told; all others are
+// brought there.
+func TestAZoneThatCannotBeDelegatedIsLeft(t *testing.T) {
+	t.Parallel()
+	w := shared(t)
+	w.create("a.example", "3", on("ns3", "ns4"))
+	w.create("site.shared.example", "2", third, on("ns3", "ns4"))
+	w.create("z.example", "3", on("ns3", "ns4"))
+	server := w.serve("ns3", func(s *dns.Server) { s.Name = "ns.shared.example" }) // of which the zone has no address
+	before, err := w.Effective(t.Context(), "shared.example")
+	require.NoError(t, err)
+	scope := dns.Scope{Server: "ns3"}
+	p, err := w.Preview(t.Context(), scope)
+	require.NoError(t, err)
+	require.Equal(t, 3, p.Zones)
+	done, err := w.Apply(t.Context(), dns.ApplyRequest{Scope: scope, Token: p.Token, Guarded: true})
+	require.NoError(t, err)
+	require.Equal(t, dns.Applied{Zones: 2, Changed: 2, Left: map[dns.Name]string{"site.shared.example": "faulty"}}, done)
+	for _, name := range []dns.Name{"a.example", "z.example"} {
+		z, err := w.Zone(t.Context(), name)
+		require.NoError(t, err)
+		require.Contains(t, []dns.Name{z.Servers[0].Name, z.Servers[1].Name}, server.Name)
+	}
+	after, err := w.Effective(t.Context(), "shared.example")
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	rest, err := w.Preview(t.Context(), scope)
+	require.NoError(t, err)
+	require.Equal(t, 1, rest.Zones, "what is left is what the next preview shows")
+}
+
 // Whatever becomes of zones that are above and below each other, each zone delegates those
 // right below it that not all of its servers have or where one of both is signed, and
 // nothing else.
