@@ -216,7 +216,10 @@ func (m *Manager) Effective(ctx context.Context, name Name) (e Effective, err er
 		if err != nil {
 			return err
 		}
-		e, err = u.render(ctx, &z)
+		s, err := u.sources(ctx, &z)
+		if err == nil {
+			e, err = render(&z, s)
+		}
 		return err
 	})
 	return e, err
