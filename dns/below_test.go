@@ -44,3 +44,50 @@ func TestNobodyShadowsWhatStandsInAnOpenZone(t *testing.T) {
 	w.remove("mine.service.example")
 	require.NoError(t, try("mine.service.example"), "a delegation that was made for it is none of what stands there")
 }
+
+// Names in a zone of their own right below are none of the zone: mail and services may lead
+// there, whether that zone is on the same servers or delegated. What is published stays good
+// when it goes.
+func TestTargetsInAZoneBelow(t *testing.T) {
+	t.Parallel()
+	mx := func(host dns.Name) dns.Record {
+		return dns.Record{Name: "example.org", TTL: 300, Data: dns.MX{Preference: 10, Host: host}}
+	}
+	for _, servers := range [][]dns.ServerID{{"ns1", "ns2"}, {"ns3", "ns4"}} {
+		w := open(t, dns.Options{})
+		w.server("ns3", "m3")
+		w.server("ns4", "m4")
+		bare := func(r *dns.ZoneRequest) { r.Bare = true }
+		w.create("example.org", "42", bare, on("ns1", "ns2"), func(r *dns.ZoneRequest) {
+			r.Custom = []dns.Record{{Name: "*.example.org", TTL: 300, Data: dns.CNAME{Target: "web.example"}}}
+		})
+		w.create("mail.example.org", "42", bare, on(servers...))
+		edit := func(edits ...dns.Edit) error {
+			_, err := w.Edit(t.Context(), dns.EditRequest{Name: "example.org", Edits: edits})
+			return err
+		}
+		srv := func(host dns.Name) dns.RData { return dns.SRV{Priority: 1, Weight: 1, Port: 143, Target: host} }
+		require.NoError(t, edit(add("example.org", mx("mail.example.org").Data), add("_imap._tcp.example.org", srv("in.mail.example.org")),
+			add("webmail.example.org", dns.CNAME{Target: "web.mail.example.org"})))
+		require.Equal(t, []string{"records[4].data.host target_is_alias"}, code(t, edit(add("example.org", mx("mail2.example.org").Data))))
+		w.settle()
+		w.published("example.org")
+		w.published("mail.example.org")
+		if servers[0] == "ns1" {
+			w.remove("mail.example.org")
+			require.NoError(t, w.Retry(t.Context(), "example.org", "ns1"))
+			w.settle()
+			w.published("example.org")
+			require.Equal(t, []string{"records[3].data.host target_is_alias", "records[5].data.target target_is_alias"},
+				code(t, edit(add("a.example.org", addr("192.0.2.1")))), "whoever changes it then is told")
+		}
+	}
+	w := open(t, dns.Options{})
+	w.create("mail.example.org", "42")
+	_, report, err := w.Import(t.Context(), dns.ImportRequest{
+		Zone: dns.ZoneRequest{Name: "example.org", Account: "42", Bare: true}, Records: []dns.Record{mx("mail.example.org"), mx("gone.example.org")},
+	})
+	require.NoError(t, err)
+	require.Len(t, report.Kept, 1)
+	require.Len(t, report.Refused, 1)
+}

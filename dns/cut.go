@@ -11,8 +11,9 @@ import (
 
 // Cut is where a zone ends because another zone here begins: what it publishes of that one.
 // It is needed where one of its name servers does not have the zone below, and would deny
-// that there is such a name, and where the zone below is signed. Where all servers have
-// both each answers for the zone below itself.
+// that there is such a name, and where one of the two is signed: resolvers want the DS, or
+// proof that there is none beside an NS (RFC 4035, 5.2). Where all servers have both, and
+// neither is signed, each answers for the zone below itself.
 type Cut struct {
 	Zone Name `json:"zone"` // the one below
 	// Records are the delegation: its NS, the addresses of those that are within it, and DS.
@@ -30,7 +31,7 @@ func (z *Zone) cut(below *Zone) (c Cut, ok bool) {
 	lacks := func(s ApexServer) bool {
 		return !slices.ContainsFunc(below.Servers, func(o ApexServer) bool { return o.Server == s.Server })
 	}
-	if len(below.Servers) == 0 || len(below.Keys) == 0 && !slices.ContainsFunc(z.Servers, lacks) {
+	if len(below.Servers) == 0 || len(z.Keys) == 0 && len(below.Keys) == 0 && !slices.ContainsFunc(z.Servers, lacks) {
 		return c, false
 	}
 	ttl := z.Timers.withDefaults().TTL
@@ -121,7 +122,8 @@ func (u *unit) below(ctx context.Context, name Name) ([]*Zone, error) {
 	return next, nil
 }
 
-// cutsOf sets what a zone that is new, or on other servers, publishes of those below it.
+// cutsOf sets what a zone that is new, on other servers, or has other keys, publishes of those
+// below it.
 func (u *unit) cutsOf(ctx context.Context, z *Zone) error {
 	below, err := u.below(ctx, z.Name)
 	if err != nil {

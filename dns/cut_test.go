@@ -150,6 +150,26 @@ func TestThirdLevelSigned(t *testing.T) {
 	require.ErrorIs(t, err, tierhost.ErrInvalid)
 }
 
+// A zone that is signed delegates what is below it wherever that is: validating resolvers want
+// proof that there is no DS, beside an NS (RFC 4035, 5.2).
+func TestBelowASignedZone(t *testing.T) {
+	t.Parallel()
+	w := shared(t)
+	w.create("old.shared.example", "2", third)
+	keys := []dns.DS{{KeyTag: 60485, Algorithm: 13, DigestType: 2, Digest: dns.Octets(strings.Repeat("\xab", 32))}}
+	delegation := []string{" 3600 IN NS ns1.host.example.", " 3600 IN NS ns2.host.example."}
+	require.Empty(t, w.delegated("shared.example", "old.shared.example"))
+	w.change(t, dns.ZoneChange{Name: "shared.example", Keys: &keys})
+	require.Equal(t, delegation, w.delegated("shared.example", "old.shared.example"))
+	w.create("new.shared.example", "2", third)
+	require.Equal(t, delegation, w.delegated("shared.example", "new.shared.example"))
+	w.create("below.new.shared.example", "2", third)
+	require.Empty(t, w.delegated("new.shared.example", "below.new.shared.example"), "the zone right above is not signed")
+	w.change(t, dns.ZoneChange{Name: "shared.example", Keys: &[]dns.DS{}})
+	require.Empty(t, w.delegated("shared.example", "old.shared.example"))
+	require.Empty(t, w.delegated("shared.example", "new.shared.example"))
+}
+
 // The nearest zone above delegates: one that comes in between takes that over, and gives it
 // back when it goes.
 func TestZonesInBetween(t *testing.T) {
@@ -238,8 +258,40 @@ func TestCutsFollowSettings(t *testing.T) {
 	}
 }
 
+// A zone that the zone above cannot delegate as it would be is left, and told; all others are
+// brought there.
+func TestAZoneThatCannotBeDelegatedIsLeft(t *testing.T) {
+	t.Parallel()
+	w := shared(t)
+	w.create("a.example", "3", on("ns3", "ns4"))
+	w.create("site.shared.example", "2", third, on("ns3", "ns4"))
+	w.create("z.example", "3", on("ns3", "ns4"))
+	server := w.serve("ns3", func(s *dns.Server) { s.Name = "ns.shared.example" }) // of which the zone has no address
+	before, err := w.Effective(t.Context(), "shared.example")
+	require.NoError(t, err)
+	scope := dns.Scope{Server: "ns3"}
+	p, err := w.Preview(t.Context(), scope)
+	require.NoError(t, err)
+	require.Equal(t, 3, p.Zones)
+	done, err := w.Apply(t.Context(), dns.ApplyRequest{Scope: scope, Token: p.Token, Guarded: true})
+	require.NoError(t, err)
+	require.Equal(t, dns.Applied{Zones: 2, Changed: 2, Left: map[dns.Name]string{"site.shared.example": "faulty"}}, done)
+	for _, name := range []dns.Name{"a.example", "z.example"} {
+		z, err := w.Zone(t.Context(), name)
+		require.NoError(t, err)
+		require.Contains(t, []dns.Name{z.Servers[0].Name, z.Servers[1].Name}, server.Name)
+	}
+	after, err := w.Effective(t.Context(), "shared.example")
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	rest, err := w.Preview(t.Context(), scope)
+	require.NoError(t, err)
+	require.Equal(t, 1, rest.Zones, "what is left is what the next preview shows")
+}
+
 // Whatever becomes of zones that are above and below each other, each zone delegates those
-// right below it that not all of its servers have, and nothing else.
+// right below it that not all of its servers have or where one of both is signed, and
+// nothing else.
 func TestCutsProperty(t *testing.T) {
 	t.Parallel()
 	names := []dns.Name{"a.example", "b.a.example", "c.a.example", "d.b.a.example", "e.d.b.a.example", "f.b.a.example"}
@@ -286,7 +338,7 @@ func TestCutsProperty(t *testing.T) {
 			missing := slices.ContainsFunc(above.Servers, func(s dns.ApexServer) bool {
 				return !slices.ContainsFunc(z.Servers, func(o dns.ApexServer) bool { return o.Server == s.Server })
 			})
-			if !missing && len(z.Keys) == 0 {
+			if !missing && len(z.Keys) == 0 && len(above.Keys) == 0 {
 				continue
 			}
 			for _, s := range z.Servers {

@@ -39,7 +39,11 @@ func (m *Manager) Import(ctx context.Context, r ImportRequest) (z Zone, report I
 		if err != nil {
 			return err
 		}
-		if report, err = Import(layers, r.Records, z.validation()); err != nil {
+		opt := z.validation()
+		if opt.Below, err = u.holding(ctx, targetsOf(z.Name, r.Records)); err != nil {
+			return err
+		}
+		if report, err = Import(layers, r.Records, opt); err != nil {
 			return err
 		}
 		for i := range report.Kept {

@@ -55,6 +55,12 @@ func (u *unit) conclude(ctx context.Context, t *task, o outcome) error {
 			Zone: p.Zone, Server: p.Server, Present: d.Present, Observed: d.Serial, Desired: p.Desired,
 		})
 	}
+	if !o.sent {
+		p.Sent = t.sent
+	}
+	if o.took && p.Content == "" {
+		p.Content = t.content // whatever it makes of it
+	}
 	if o.done && !o.gone {
 		p.Pushed, p.Content, p.Sent = t.zone.Serial, t.content, nil
 	}

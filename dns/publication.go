@@ -114,7 +114,8 @@ type Failure struct {
 	// Permanent: trying again is useless as long as nothing else changes.
 	Permanent bool `json:"permanent,omitempty"`
 	// Applied: the change was made, and something that belongs to it was not, such as that
-	// a program reads it: the call is made again though nothing differs.
+	// a program reads it. The call is made again though nothing differs, as it is after any
+	// attempt whose end is not known.
 	Applied bool `json:"applied,omitempty"`
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -26,11 +27,14 @@ type task struct {
 	content string
 	place   Place
 	driver  NameServer
+	sent    []string // what earlier attempts have sent whose end is not known
 }
 
 // outcome is what became of a task.
 type outcome struct {
 	seen     bool // the server has told what it publishes: observed is set
+	sent     bool // a change was sent
+	took     bool // and the server took it
 	observed Published
 	drift    *Published // what was found instead of what the server had taken
 	done     bool
@@ -209,6 +213,7 @@ func (u *unit) lease(ctx context.Context, p Publication, token string) (t *task,
 	if p.Operation == "" {
 		p.Operation = u.m.opt.IDs.NewID("op")
 	}
+	t.sent = slices.Clone(p.Sent)
 	if !p.Remove {
 		p.send(z.Content)
 	}
@@ -274,6 +279,18 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		m.remove(t, &o, call, fetch)
 		return o
 	}
+	publishable := func() bool {
+		err := t.driver.Capabilities().Check(t.records)
+		if err != nil {
+			o.failure = &Failure{Step: "plan", Code: "not_publishable", Text: shortened(err.Error()), Permanent: true}
+		}
+		return err == nil
+	}
+	apply := func(c Change) bool {
+		o.sent = true
+		o.took = call("apply", func(ctx context.Context) error { return t.driver.Apply(ctx, t.place, c) })
+		return o.took
+	}
 	// What it took from us and has no more is drift, whatever is wanted now.
 	ours := o.observed.Present && t.p.ours(o.observed.Records)
 	same := o.observed.Present && t.same(o.observed)
@@ -283,9 +300,9 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 	}
 	switch {
 	case same && o.observed.Serial == t.zone.Serial:
-		o.done = !t.unfinished("apply") || call("apply", func(ctx context.Context) error {
-			return t.driver.Apply(ctx, t.place, t.repeated(o.observed))
-		})
+		// Of an attempt whose end is not known something may be missing that is not seen here,
+		// such as that a program was told to read a file.
+		o.done = len(t.sent) == 0 || publishable() && apply(t.repeated(o.observed))
 		return o
 	case same && o.observed.Serial.After(t.zone.Serial):
 		o.adopt = true
@@ -296,6 +313,9 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		Foreign: t.p.Content == "" && !ours,
 	})
 	switch {
+	case errors.Is(err, ErrSerialBehind) && t.refuted(o.observed):
+		o.says("verify", "not_published", "the server took the change and publishes something else")
+		return o
 	case errors.Is(err, ErrSerialBehind):
 		o.rival = true
 		return o
@@ -304,8 +324,7 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		fail(ctx, err)
 		return o
 	}
-	if err := t.driver.Capabilities().Check(t.records); err != nil {
-		o.failure = &Failure{Step: "plan", Code: "not_publishable", Text: shortened(err.Error()), Permanent: true}
+	if !publishable() {
 		return o
 	}
 	token := t.p.Approved
@@ -323,18 +342,27 @@ func (m *Manager) bring(ctx context.Context, t *task) (o outcome) {
 		fail(ctx, err)
 		return o
 	}
-	if !call("apply", func(ctx context.Context) error { return t.driver.Apply(ctx, t.place, change) }) {
-		return o
-	}
-	if !fetch("verify") {
+	if !apply(change) || !fetch("verify") {
 		return o
 	}
 	if o.observed.Present && o.observed.Serial == t.zone.Serial && t.same(o.observed) {
 		o.done = true
 		return o
 	}
-	o.failure = &Failure{Step: "verify", Code: "not_published", Text: "the server took the change and publishes something else"}
+	o.says("verify", "not_published", "the server took the change and publishes something else")
 	return o
+}
+
+// says notes a failure that is one of the zone and not of the server's answers.
+func (o *outcome) says(step, code, text string) {
+	o.failure, o.answered = &Failure{Step: step, Code: code, Text: shortened(text)}, true
+}
+
+// refuted reports whether a server publishes what it did right after it had taken the last
+// change: that is its own doing, and another serial would change nothing.
+func (t *task) refuted(p Published) bool {
+	f := t.p.Failure
+	return f != nil && f.Step == "verify" && f.Code == "not_published" && p.Present == t.p.Present && p.Serial == t.p.Observed
 }
 
 // woken reports whether the server has had all that is wanted, and is only looked at anew.
@@ -345,12 +373,6 @@ func (t *task) woken() bool {
 // revision is what is to be published, under a serial.
 func (t *task) revision(s Serial) Revision {
 	return Revision{Zone: t.zone.Name, Serial: s, Records: t.records}
-}
-
-// unfinished reports whether the last attempt made a change and did not finish.
-func (t *task) unfinished(step string) bool {
-	f := t.p.Failure
-	return f != nil && f.Applied && f.Step == step
 }
 
 // repeated is the change that has led to what a server publishes.
@@ -365,27 +387,26 @@ func (t *task) same(p Published) bool {
 	return err == nil && plan.Empty()
 }
 
-// remove makes the calls that have a server serve a zone no more. Of what did not come from
+// remove makes the calls that have a server serve a zone no more: also where none is seen,
+// since an earlier attempt may have removed a file and told nobody. Of what did not come from
 // here that needs the token of the plan that shows it.
 func (m *Manager) remove(t *task, o *outcome, call func(string, func(context.Context) error) bool, fetch func(string) bool) {
-	if o.observed.Present || t.unfinished("remove") {
-		if o.observed.Present && !t.p.ours(o.observed.Records) {
-			plan, err := NewPlan(PlanInput{Server: t.p.Server, Zone: t.p.Zone, Observed: o.observed, Foreign: true})
-			if err != nil {
-				o.failure = &Failure{Step: "plan", Code: "not_planned", Text: shortened(err.Error())}
-				return
-			}
-			if plan.Allowed(t.p.Approved) != nil {
-				o.guards, o.token = plan.Guards, plan.Token()
-				return
-			}
+	if o.observed.Present && !t.p.ours(o.observed.Records) {
+		plan, err := NewPlan(PlanInput{Server: t.p.Server, Zone: t.p.Zone, Observed: o.observed, Foreign: true})
+		if err != nil {
+			o.says("plan", "not_planned", err.Error())
+			return
 		}
-		if !call("remove", func(ctx context.Context) error { return t.driver.Remove(ctx, t.place, t.p.Zone) }) || !fetch("verify") {
+		if plan.Allowed(t.p.Approved) != nil {
+			o.guards, o.token = plan.Guards, plan.Token()
 			return
 		}
 	}
+	if !call("remove", func(ctx context.Context) error { return t.driver.Remove(ctx, t.place, t.p.Zone) }) || !fetch("verify") {
+		return
+	}
 	if o.observed.Present {
-		o.failure = &Failure{Step: "verify", Code: "not_removed", Text: "the server still serves the zone"}
+		o.says("verify", "not_removed", "the server still serves the zone")
 		return
 	}
 	o.done, o.gone = true, true

@@ -1,10 +1,12 @@
 package dns
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/tierhost/tierhost/storage"
 )
@@ -97,17 +99,62 @@ func (u *unit) render(ctx context.Context, z *Zone) (Effective, error) {
 	if err != nil {
 		return Effective{}, err
 	}
-	return render(z, s)
+	layers, err := layersOf(z, s)
+	if err != nil {
+		return Effective{}, err
+	}
+	e, opt := Merge(layers), z.validation()
+	fault := Validate(e, opt)
+	if fault == nil {
+		return e, nil
+	}
+	if opt.Below, err = u.holding(ctx, targetsOf(z.Name, e.Records())); err != nil || len(opt.Below) == 0 {
+		return e, cmp.Or(err, fault)
+	}
+	return e, Validate(e, opt)
 }
 
-// render is pure: it follows from the zone and from versions that never change.
+// render is pure: it follows from the zone and from versions that never change. That names in
+// the zone which records lead to are there, or in a zone below, was asked when it was kept.
 func render(z *Zone, s sources) (Effective, error) {
 	layers, err := layersOf(z, s)
 	if err != nil {
 		return Effective{}, err
 	}
-	e := Merge(layers)
-	return e, Validate(e, z.validation())
+	e, opt := Merge(layers), z.validation()
+	opt.Below = targetsOf(z.Name, e.Records())
+	return e, Validate(e, opt)
+}
+
+// targetsOf are the names below a zone's own that its records lead to, each once, and those
+// between the two.
+func targetsOf(zone Name, records []Record) []Name {
+	var names []Name
+	seen := map[Name]bool{}
+	for _, r := range records {
+		name, ok := Target(r.Data)
+		for n := name; ok && n.Below(zone) && !seen[n]; n = n.Parent() {
+			seen[n] = true
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// holding returns those of the names that are zones.
+func (u *unit) holding(ctx context.Context, names []Name) (zones []Name, err error) {
+	for page := range slices.Chunk(names, pageSize) {
+		found, err := u.rows.Zones(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, z := range found {
+			if z.State == ZoneActive {
+				zones = append(zones, z.Name)
+			}
+		}
+	}
+	return zones, nil
 }
 
 // validation is what is asked of the zone: that it is on one name server was decided when

@@ -397,8 +397,9 @@ type Applied struct {
 // Apply brings a scope to the zones, as its preview has shown: it fails with [ErrToken],
 // and changes nothing, if it would do anything else by now. Each zone is brought there
 // whole or not at all; zones that change while it runs are left, and so are those that
-// are guarded, unless the request says otherwise. What is left, also after an
-// interruption, is what the next preview shows.
+// are guarded, unless the request says otherwise. One that the zone above cannot delegate as
+// it would be is left as faulty, though its preview, which is of the zone alone, shows no
+// fault. What is left, also after an interruption, is what the next preview shows.
 func (m *Manager) Apply(ctx context.Context, r ApplyRequest) (done Applied, err error) {
 	const op = "dns.Apply"
 	if err := m.outside(op); err != nil {
@@ -417,14 +418,16 @@ func (m *Manager) Apply(ctx context.Context, r ApplyRequest) (done Applied, err 
 	}
 	done.Left = map[Name]string{}
 	touched := map[Name]touch{} // by this call, where a zone below was brought there
+	refused := map[Name]bool{}  // what stands in their way shows only when they are brought there
 	const batch = 20            // zones in a transaction
 	for after, more := Name(""), true; more; {
+		var trying Name
 		var zones []Zone
 		var reached Name
 		var page Applied
 		var last *unit
 		err := m.transact(ctx, op, func(ctx context.Context, u *unit) (err error) {
-			last = u
+			last, trying = u, ""
 			maps.Copy(u.touched, touched)
 			page = Applied{Left: map[Name]string{}}
 			if zones, reached, more, err = t.page(ctx, u, after, batch); err != nil {
@@ -432,6 +435,11 @@ func (m *Manager) Apply(ctx context.Context, r ApplyRequest) (done Applied, err 
 			}
 			for i := range zones {
 				z := &zones[i]
+				if refused[z.Name] {
+					page.Left[z.Name] = "faulty"
+					continue
+				}
+				trying = z.Name
 				chain, ours := u.touched[z.Name]
 				if ours {
 					if *z, err = u.row(ctx, z.Name); err != nil {
@@ -461,6 +469,10 @@ func (m *Manager) Apply(ctx context.Context, r ApplyRequest) (done Applied, err 
 			}
 			return nil
 		})
+		if _, invalid := errors.AsType[*tierhost.Invalid](err); invalid && trying != "" {
+			refused[trying], more = true, true // nothing of these zones was kept: again without it
+			continue
+		}
 		if err != nil {
 			return done, err
 		}

@@ -21,7 +21,8 @@ type nameServers struct {
 	fault func(call string, at dns.ServerID, zone dns.Name) error // before anything happens
 	after func(call string, at dns.ServerID, zone dns.Name) error // after it has happened
 	calls []string
-	texts int // the longest text that is taken; 0: 5000
+	made  []string // the calls that have changed something
+	texts int      // the longest text that is taken; 0: 5000
 	// wrong is what a call found that the interface does not allow.
 	wrong []string
 }
@@ -82,6 +83,7 @@ func (n *nameServers) Apply(ctx context.Context, at dns.Place, c dns.Change) err
 			n.wrong = append(n.wrong, fmt.Sprintf("the steps for %s on %s do not lead to what is desired:\n%v\n%v", c.Zone, at.Server, got, c.Desired))
 		}
 		n.zones[k] = dns.Published{Present: true, Serial: c.Serial, Records: slices.Clone(c.Desired)}
+		n.made = append(n.made, fmt.Sprintf("apply %s %s", at.Server, c.Zone))
 		return nil
 	})
 }
@@ -98,6 +100,9 @@ func applied(records []dns.Record, steps []dns.SetChange) []dns.Record {
 
 func (n *nameServers) Remove(ctx context.Context, at dns.Place, zone dns.Name) error {
 	return n.call(ctx, "remove", at, zone, func(k dns.PublicationKey) error {
+		if n.zones[k].Present {
+			n.made = append(n.made, fmt.Sprintf("remove %s %s", at.Server, zone))
+		}
 		delete(n.zones, k)
 		return nil
 	})
@@ -128,10 +133,21 @@ func (n *nameServers) at(server dns.ServerID, zone dns.Name) dns.Published {
 }
 
 // count is how many calls of a sort there were.
-func (n *nameServers) count(call string) (count int) {
+func (n *nameServers) count(call string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, c := range n.calls {
+	return times(call, n.calls)
+}
+
+// changes is how many calls of a sort have changed something.
+func (n *nameServers) changes(call string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return times(call, n.made)
+}
+
+func times(call string, of []string) (count int) {
+	for _, c := range of {
 		if c == call {
 			count++
 		}

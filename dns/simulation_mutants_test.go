@@ -184,13 +184,28 @@ func TestSimulationMutants(t *testing.T) {
 				return p, err
 			}
 		}),
-		"a driver that takes an error for no zone": driving(func(d *mutantDriver) {
+		"a driver that takes an error for no zone, and has nothing to remove then": driving(func(d *mutantDriver) {
+			var mu sync.Mutex
+			missed := map[dns.PublicationKey]bool{}
 			d.fetch = func(ctx context.Context, at dns.Place, zone dns.Name) (dns.Published, error) {
 				p, err := d.NameServer.Fetch(ctx, at, zone)
-				if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				k := dns.PublicationKey{Zone: zone, Server: at.Server}
+				if again := missed[k]; err != nil || again {
+					missed[k] = !again
 					return dns.Published{}, nil
 				}
-				return p, err
+				return p, nil
+			}
+			d.remove = func(ctx context.Context, at dns.Place, zone dns.Name) error {
+				mu.Lock()
+				nothing := missed[dns.PublicationKey{Zone: zone, Server: at.Server}]
+				mu.Unlock()
+				if nothing {
+					return nil
+				}
+				return d.NameServer.Remove(ctx, at, zone)
 			}
 		}),
 		"books that forget a server of a zone": storing(func(r dns.Rows) dns.Rows {

@@ -190,6 +190,13 @@ func simulate(t tester, seed uint64, wrong mutant) {
 	w.run(15 * time.Minute)
 	note()
 	require.Empty(t, w.net.wrong)
+	check := func() {
+		for _, name := range names {
+			require.NoError(t, ignore(w.Check(t.Context(), name), dns.ErrNoZone))
+		}
+		w.run(2 * time.Minute)
+	}
+	check() // what waits for approval is what is there now
 	for _, name := range names {
 		all, err := w.Status(t.Context(), name)
 		require.NoError(t, err)
@@ -198,9 +205,8 @@ func simulate(t tester, seed uint64, wrong mutant) {
 				require.NoError(t, w.Approve(t.Context(), name, p.Server, p.Token))
 			}
 		}
-		require.NoError(t, ignore(w.Check(t.Context(), name), dns.ErrNoZone))
 	}
-	w.run(2 * time.Minute)
+	check()
 	for _, name := range names {
 		if _, err := w.Zone(t.Context(), name); err == nil {
 			w.published(name)

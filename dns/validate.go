@@ -14,6 +14,9 @@ type ValidateOptions struct {
 	OneNameServer bool
 	// MaxRecords bounds a zone; 0: no bound.
 	MaxRecords int
+	// Below are zones of their own below this one, delegated or not: what names in them lead
+	// to is not looked at, as with other names outside of the zone.
+	Below []Name
 	// Policies finds SPF policies outside of the zone, whose look-ups count too; nil: only
 	// those of the zone are known. It is asked while Validate runs.
 	Policies Policies

@@ -3,6 +3,7 @@ package dns
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -285,6 +286,9 @@ func (v *validator) target(i int) {
 		}
 		return
 	}
+	if v.outside(name) {
+		return
+	}
 	n, wild := v.find(name)
 	switch {
 	case n.has(TypeCNAME):
@@ -294,6 +298,11 @@ func (v *validator) target(i int) {
 	case !n.address(), wild && r.Type() == TypeNS:
 		v.add(i, field, "target_missing", "%s has no address", name)
 	}
+}
+
+// outside reports whether a name is in a zone of its own below.
+func (v *validator) outside(name Name) bool {
+	return slices.ContainsFunc(v.opt.Below, name.Within)
 }
 
 func svcPriority(d RData) uint16 {
@@ -341,7 +350,7 @@ func (v *validator) loop(i int, name Name) {
 			return
 		}
 		n, _ := v.find(name)
-		if !n.has(TypeCNAME) && !n.has(TypeALIAS) {
+		if v.outside(name) || !n.has(TypeCNAME) && !n.has(TypeALIAS) {
 			return
 		}
 		next := Name("")

@@ -68,7 +68,7 @@ func (u *unit) settings(ctx context.Context, seller string) (Settings, error) {
 // zone.
 func (u *unit) revise(ctx context.Context, z *Zone, before *Zone, by string) error {
 	moved := before != nil && !slices.EqualFunc(z.Servers, before.Servers, func(a, b ApexServer) bool { return a.Server == b.Server })
-	if moved {
+	if moved || before != nil && !slices.Equal(z.Keys, before.Keys) {
 		if err := u.cutsOf(ctx, z); err != nil {
 			return err
 		}
@@ -216,7 +216,10 @@ func (m *Manager) Effective(ctx context.Context, name Name) (e Effective, err er
 		if err != nil {
 			return err
 		}
-		e, err = u.render(ctx, &z)
+		s, err := u.sources(ctx, &z)
+		if err == nil {
+			e, err = render(&z, s)
+		}
 		return err
 	})
 	return e, err
