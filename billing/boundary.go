@@ -46,12 +46,12 @@ func (b *book) cross(day Date) error {
 		return err
 	}
 	if b.acct.Lapsed || day.Before(b.acct.PeriodTo) {
-		return b.openMonth(day, b.acct.Status == Active)
+		return b.openMonth(day, !b.acct.suspendedOn(day))
 	}
 	switch {
 	case b.acct.Cancelling:
 		return b.end(day)
-	case b.acct.Status == Suspended:
+	case b.acct.suspendedOn(day):
 		b.acct.Lapsed = true
 		for _, h := range b.holds {
 			if !h.monthly() && h.Paid.Sign() > 0 {
