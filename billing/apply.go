@@ -42,7 +42,9 @@ func (b *book) apply(act Action, day Date, want wanted) (*Refusal, error) {
 		return refusal, err
 	}
 	if !onMoney(act) {
-		if _, usage := act.(RecordUsage); !usage {
+		_, usage := act.(RecordUsage)
+		follows := b.cause != 0 && b.acct.Parked.Code != "" // days before stay open to correct it
+		if !usage && !follows {
 			b.acct.ActedOn = day
 		}
 	}
@@ -138,6 +140,9 @@ func (b *book) timely(act Action, day Date) *Refusal {
 			return nil // refused for being closed
 		}
 		first = b.openFrom()
+		if _, resume := act.(Resume); resume && a.Suspension.Cause != 0 {
+			first = later(first, a.Suspension.On)
+		}
 	}
 	if day.Before(first) {
 		return b.refuse(ErrDayPassed, "", "the books are open from "+first.String()+" on")

@@ -46,12 +46,12 @@ func (b *book) cross(day Date) error {
 		return err
 	}
 	if b.acct.Lapsed || day.Before(b.acct.PeriodTo) {
-		return b.openMonth(day, b.acct.Status == Active)
+		return b.openMonth(day, !b.acct.suspendedOn(day))
 	}
 	switch {
 	case b.acct.Cancelling:
 		return b.end(day)
-	case b.acct.Status == Suspended:
+	case b.acct.suspendedOn(day):
 		b.acct.Lapsed = true
 		for _, h := range b.holds {
 			if !h.monthly() && h.Paid.Sign() > 0 {
@@ -249,13 +249,14 @@ func (b *book) resume(day Date) error {
 	return nil
 }
 
-// consume marks the loaded usage records that a settlement took as settled.
+// consume marks the loaded usage records that a settlement took as settled. Those that are
+// left may be older than others that were: MeterSeen never goes back.
 func (b *book) consume(settled func(UsageRecord) bool) {
 	a := &b.acct
 	rest := slices.DeleteFunc(slices.Clone(b.usage), settled)
 	if n := len(b.usage); n > 0 {
-		a.MeterScan = b.usage[n-1].Seq
-		a.MeterSeen = a.MeterScan
+		a.MeterSeen = max(a.MeterSeen, b.usage[n-1].Seq)
+		a.MeterScan = a.MeterSeen
 	}
 	if len(rest) > 0 {
 		a.MeterScan = rest[0].Seq - 1

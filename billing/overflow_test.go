@@ -135,3 +135,41 @@ func TestUsageIsRecordedWhileParked(t *testing.T) {
 		"2026-03-01 usage traffic 9 2026-02-01/2026-03-01 9.00", "2026-04-01 usage traffic 2 2026-03-01/2026-04-01 2.00")
 	w.verified()
 }
+
+// What is wrong is corrected by an action of a day before the boundary that could not be
+// handled, as operations.md says.
+func TestTooLargeAmountsAreCorrectedBeforeTheirBoundary(t *testing.T) {
+	t.Parallel()
+	const parked, before = "2026-02-01", "2026-01-31"
+	for name, act := range map[string]func(billing.AccountID) billing.Action{
+		"quantity": func(id billing.AccountID) billing.Action {
+			return billing.SetQuantity{Request: on(before), Account: id, Resource: "mailbox", Quantity: dec("0")}
+		},
+		"price": func(id billing.AccountID) billing.Action {
+			return billing.MoveVersion{Request: on(before), Account: id, Version: 2}
+		},
+		"plan": func(id billing.AccountID) billing.Action {
+			return billing.ChangePlan{Request: on(before), Account: id, Plan: "q"}
+		},
+		"close": func(id billing.AccountID) billing.Action {
+			return billing.Close{Request: on(before), Account: id}
+		},
+	} {
+		w := newWorld(t)
+		w.plan("p", `{'resources':[{'id':'account','at_signup':'1','prices':{'recurring':'1'}},{'id':'mailbox','at_signup':'1','prices':{'recurring':'50000000000000000'}}]}`)
+		w.plan("q", `{'resources':[{'id':'account','at_signup':'1','prices':{'recurring':'1'}},{'id':'mailbox','prices':{'recurring':'1'}}]}`)
+		id := w.signup("a", "p")
+		w.plan("p", `{'resources':[{'id':'account','at_signup':'1','prices':{'recurring':'1'}},{'id':'mailbox','at_signup':'1','prices':{'recurring':'1'}}]}`)
+		w.at(parked)
+		must(w.e.Run(w.ctx, day(parked), billing.RunOptions{}))
+		if a := w.account(id); a.Parked.Code != "amount_too_large" {
+			t.Fatalf("%s: %+v", name, a.Parked)
+		}
+		w.at("2026-02-10")
+		w.do(act(id))
+		if r := must(w.e.Unpark(w.ctx, id, day("2026-02-10"))); len(r.Parked) != 0 {
+			t.Errorf("%s: %+v", name, r.Parked)
+		}
+		w.verified()
+	}
+}

@@ -486,6 +486,9 @@ func (r *runner) account(ctx context.Context, w *work, st State, part *RunReport
 		part.Parked = append(part.Parked, ParkedAccount{st.Account.ID, park})
 		r.e.opt.Logger.WarnContext(ctx, "account parked", "account", int64(st.Account.ID), "code", park.Code, "reason", park.Reason)
 	} else {
+		if r.unpark && b.acct.Status == Suspended {
+			b.acct.ActedOn = later(b.acct.ActedOn, b.acct.Suspension.On) // it followed while it was parked
+		}
 		part.Boundary += int64(n)
 		part.Documents += int64(len(b.documents))
 		part.Entries += int64(len(b.entries))

@@ -100,7 +100,8 @@ func (b *book) settleResource(id ResourceID, records []UsageRecord, end Date, wh
 }
 
 // usedBySource is what was used: the records of each account, ordered by source and
-// day, are aggregated by themselves and the figures added.
+// day, are aggregated by themselves and the figures added. Averages over as many counts of
+// records have ever longer denominators.
 func usedBySource(how Aggregate, records []UsageRecord) money.Rat {
 	var sum money.Rat
 	for len(records) > 0 {
@@ -108,7 +109,7 @@ func usedBySource(how Aggregate, records []UsageRecord) money.Rat {
 		for n < len(records) && records[n].Source == records[0].Source {
 			n++
 		}
-		sum = sum.Add(aggregate(how, amounts(records[:n])))
+		sum = bounded(sum.Add(aggregate(how, amounts(records[:n]))))
 		records = records[n:]
 	}
 	return sum
@@ -257,7 +258,7 @@ func aggregate(how Aggregate, amounts []decimal.Decimal) money.Rat {
 		sum = sum.Add(money.RatOf(x))
 	}
 	if how == AggregateAverage {
-		return over(sum, money.RatInt(int64(n)))
+		return bounded(over(sum, money.RatInt(int64(n))))
 	}
 	return sum
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -265,12 +266,12 @@ func promotionsAt(grants []PromotionGrant, signup Date, period Period) []Promoti
 			p.Recurring = p.Recurring || k == EntryRecurring
 			p.Usage = p.Usage || k == EntryUsage
 		}
-		if g.Periods > 0 {
-			if period.InDays() {
-				p.Until = signup.AddDays(g.Periods * period.Count())
-			} else {
-				p.Until = signup.AddMonths(g.Periods * period.Count())
-			}
+		switch n := g.Periods * period.Count(); {
+		case n <= 0: // for ever, as is what would end after the last day
+		case !period.InDays():
+			p.Until = signup.AddMonths(n)
+		case n <= NewDate(9999, time.December, 31).Sub(signup):
+			p.Until = signup.AddDays(n)
 		}
 		out = append(out, p)
 	}

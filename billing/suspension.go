@@ -46,6 +46,12 @@ type Suspension struct {
 	Note  string
 }
 
+// suspendedOn reports whether the account is suspended by a day. One that is parked follows
+// its reseller while boundaries of earlier days are still to be handled.
+func (a *Account) suspendedOn(day Date) bool {
+	return a.Status == Suspended && !a.Suspension.On.After(day)
+}
+
 // MayResume is the table of who may resume an account that was suspended for a
 // reason (hsphere.md section 2.9). Customers never may; the money-back reason ends
 // only by closing.

@@ -67,6 +67,74 @@ func TestAParkedCustomerFollowsItsReseller(t *testing.T) {
 	s.sound()
 }
 
+// parkedShop is a shop whose reseller acme has the customer alice, at 30.00 and 1.00 a
+// month, parked on 1 February by a bound that binds only that night.
+func parkedShop(t *testing.T) (s *shop, acme, alice billing.AccountID) {
+	t.Helper()
+	s = newShop(t, 1)
+	acme = s.enroll("acme", "host").ID
+	s.publish("acme", "home", billing.Terms{Resources: []billing.Line{
+		{Resource: "account", AtSignup: decimal.NewFromInt(1), Prices: billing.Prices{Recurring: price("30")}},
+		{Resource: "mailbox", AtSignup: decimal.NewFromInt(1), Prices: billing.Prices{Recurring: price("1")}}}})
+	alice = s.signup("acme", "alice")
+	strict, err := reseller.New(s.store, reseller.Options{Billing: billing.Options{Clock: s.clock, RunEntryBound: 1}})
+	require.NoError(t, err)
+	s.clock.Set(time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC))
+	_, err = strict.Run(s.ctx, billing.NewDate(2026, 2, 1), billing.RunOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "too_many_entries", s.account(alice).Parked.Code)
+	return s, acme, alice
+}
+
+// unpark lets the run have an account again, on a day, after the night before it.
+func (s *shop) unpark(id billing.AccountID, month time.Month, day int) {
+	s.t.Helper()
+	report, err := s.e.Unpark(s.ctx, id, s.to(month, day))
+	require.NoError(s.t, err)
+	require.Empty(s.t, report.Parked)
+}
+
+// charged lists the intervals for which an account was charged a resource.
+func (s *shop) charged(id billing.AccountID, resource billing.ResourceID) (out []string) {
+	s.t.Helper()
+	for x, err := range s.e.Entries(s.ctx, billing.EntryQuery{Account: id, Resource: resource}) {
+		require.NoError(s.t, err)
+		out = append(out, x.From.String()+" "+x.To.String()+" "+x.Amount.Digits())
+	}
+	return out
+}
+
+// Boundaries that are handled late are handled in the state that the account was in on
+// their days: before its reseller was suspended it was active.
+func TestBoundariesBeforeASuspensionAreThoseOfAnActiveAccount(t *testing.T) {
+	t.Parallel()
+	s, acme, alice := parkedShop(t)
+	s.to(2, 10)
+	s.do(billing.Suspend{Account: acme})
+	s.unpark(alice, 2, 12)
+	a := s.account(alice)
+	require.Equal(t, billing.Suspended, a.Status)
+	require.False(t, a.Lapsed)
+	_, err := s.e.Do(s.ctx, billing.Exempt{Request: billing.Request{On: billing.NewDate(2026, 2, 9)}, Account: alice, Code: "x"})
+	require.ErrorIs(t, err, billing.ErrDayPassed, "nothing is dated back behind the suspension")
+	s.to(3, 2)
+	require.True(t, s.account(alice).Lapsed)
+	require.Equal(t, []string{"2026-01-01 2026-02-01 30.00", "2026-02-01 2026-03-01 30.00"}, s.charged(alice, "account"))
+	s.sound()
+}
+
+// That its reseller was suspended closes no day of a parked customer: it can still be
+// corrected on the day before the boundary that could not be handled.
+func TestAParkedCustomerIsCorrectedThoughItsResellerWasSuspended(t *testing.T) {
+	t.Parallel()
+	s, acme, alice := parkedShop(t)
+	s.to(2, 10)
+	s.do(billing.Suspend{Account: acme})
+	s.do(billing.Close{Request: billing.Request{On: billing.NewDate(2026, 1, 31)}, Account: alice})
+	s.unpark(alice, 2, 12)
+	s.sound()
+}
+
 // A day whose bill no ledger can hold is named every night, and holds up nobody else.
 func TestCloseNamesADayThatCannotBeBilled(t *testing.T) {
 	t.Parallel()
