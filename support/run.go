@@ -27,6 +27,14 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 			if err != nil || t.CloseAt.IsZero() || t.CloseAt.After(u.now) {
 				return err
 			}
+			owed, err := u.owed(ctx, t)
+			if err != nil {
+				return err
+			}
+			if owed { // it was asked again above since: what is answered there wakes it
+				t.CloseAt = time.Time{}
+				return u.put(ticketKey(t.ref()), t, t.places()...)
+			}
 			return u.finish(ctx, t, ActClose, "")
 		}
 		for l, err := range list[queueRow](ctx, u, resortList, Cursor{}, 1) {
