@@ -130,7 +130,10 @@ func (u *unit) unlink(ctx context.Context, t *ticketRow) error {
 	if err != nil {
 		return err
 	}
-	lower.Upper, lower.Above = ref{}, 0
+	if lower.Upper == t.ref() {
+		lower.Upper, lower.Above = ref{}, 0
+	}
+	lower.Uppers = slices.DeleteFunc(lower.Uppers, func(r ref) bool { return r == t.ref() })
 	return u.putTicket(lower)
 }
 

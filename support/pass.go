@@ -159,6 +159,9 @@ func (u *unit) below(ctx context.Context, t *ticketRow, note func(lower *ticketR
 	if err != nil {
 		return err
 	}
+	if !lower.Erased.IsZero() {
+		return nil
+	}
 	n, err := note(lower)
 	if err != nil {
 		return err
