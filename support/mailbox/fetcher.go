@@ -406,7 +406,8 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	return loop.Run(ctx)
 }
 
-// watch waits until there is new mail, which is then due, but no longer than d.
+// watch waits until there is new mail, which is then due, but no longer than d. After a
+// failure it waits until the mailbox is due again.
 func (f *Fetcher) watch(ctx context.Context, w Watcher, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -420,6 +421,10 @@ func (f *Fetcher) watch(ctx context.Context, w Watcher, d time.Duration) {
 	})
 	if err == nil && box.By != "" && box.By != f.id && box.Until.After(f.o.now()) {
 		<-ctx.Done() // another is logged in: a server may have room for one only
+		return
+	}
+	if box.Failures > 0 {
+		<-ctx.Done() // it failed: whether there is news is not the question
 		return
 	}
 	position := box.Position

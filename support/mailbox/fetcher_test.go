@@ -381,3 +381,27 @@ func TestStuckAtTheDesk(t *testing.T) {
 		require.Equal(t, mailbox.ReasonUnread, a.Reason)
 	}
 }
+
+// After a failure a mailbox is left alone until it is due: news does not undo the longer waits.
+func TestNoWatchAfterAFailure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &counted{}
+	s.Deliver(numbered(1))
+	f := w.fetcher(s)
+	s.Fail("open", mailbox.ErrLogin)
+	_, err := f.Step(w.ctx)
+	require.ErrorIs(t, err, mailbox.ErrLogin)
+	due, err := f.NextDue(w.ctx)
+	require.NoError(t, err)
+	require.True(t, due.After(w.clock.Now()))
+	f.Watch(w.ctx, s, time.Millisecond)
+	require.Zero(t, s.n)
+	again, err := f.NextDue(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, due, again)
+	w.clock.Set(due)
+	w.fetch(f)
+	f.Watch(w.ctx, s, time.Hour)
+	require.Equal(t, 1, s.n)
+}
