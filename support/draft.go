@@ -49,6 +49,9 @@ func (a *Agent) SaveDraft(ctx context.Context, number int64, text string) error 
 		if text != "" {
 			places = []Place{{name("drafts", a.seller, a.person), numberSort(number)}, {ticketDrafts(t.ref()), a.person}}
 		}
+		if err := u.touch(t); err != nil {
+			return err
+		}
 		return u.put(k, d, places...)
 	})
 }

@@ -144,6 +144,15 @@ func (u *unit) index(ctx context.Context) (worked bool, err error) {
 }
 
 func (u *unit) indexed(ctx context.Context, kind, seller string, some []listed[writing]) error {
+	waits := make([]Key, len(some))
+	for i, l := range some {
+		waits[i] = Key{kind, l.at.ID}
+	}
+	if err := u.load(ctx, waits...); err != nil {
+		return err
+	}
+	// One that was written since it was listed was erased, and is not to be found by its words.
+	some = slices.DeleteFunc(some, func(l listed[writing]) bool { return u.kept[Key{kind, l.at.ID}].row.Version != l.version })
 	found := map[blockAt][]int64{}
 	err := u.words(ctx, kind, seller, some, func(number int64, text string) {
 		for _, stem := range u.m.opt.Words.distinct(text) {
@@ -162,9 +171,6 @@ func (u *unit) indexed(ctx context.Context, kind, seller string, some []listed[w
 	slices.SortFunc(blocks, func(a, b blockAt) int { return cmp.Or(strings.Compare(a.stem, b.stem), cmp.Compare(a.at, b.at)) })
 	for _, at := range blocks {
 		keys = append(keys, at.key())
-	}
-	for _, l := range some {
-		keys = append(keys, Key{kind, l.at.ID})
 	}
 	if err := u.load(ctx, keys...); err != nil {
 		return err

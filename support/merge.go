@@ -212,6 +212,9 @@ func (a *Agent) Split(ctx context.Context, number int64, title string, messages 
 			}
 		}
 		split = n
+		if err := u.touch(t); err != nil {
+			return err
+		}
 		return u.putTicket(fresh)
 	})
 	return split, err

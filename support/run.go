@@ -33,7 +33,7 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 			}
 			if owed { // it was asked again above since: what is answered there wakes it
 				t.CloseAt = time.Time{}
-				return u.put(ticketKey(t.ref()), t, t.places()...)
+				return u.touch(t)
 			}
 			return u.finish(ctx, t, ActClose, "")
 		}
@@ -79,7 +79,7 @@ func (u *unit) resort(ctx context.Context, seller string, id QueueID) error {
 			return err
 		}
 		t.Growth = q.Growth
-		if err := u.put(ticketKey(r), t, t.places()...); err != nil {
+		if err := u.touch(t); err != nil {
 			return err
 		}
 	}
