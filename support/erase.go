@@ -1,7 +1,6 @@
 package support
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -257,13 +256,22 @@ func (u *unit) eraseFiles(ctx context.Context, seller string, files []FileRef) (
 // eraseWords takes a ticket out of the blocks of its words.
 func (u *unit) eraseWords(ctx context.Context, r ref, texts []string) error {
 	stems := u.m.opt.Words.distinct(strings.Join(texts, "\n"))
+	for some := range slices.Chunk(stems, stepStems) {
+		if err := u.eraseStems(ctx, r, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eraseStems takes a ticket out of the blocks of some stems, which are sorted.
+func (u *unit) eraseStems(ctx context.Context, r ref, stems []string) error {
 	blocks := make([]blockAt, len(stems))
 	keys := make([]Key, len(stems))
 	for i, s := range stems {
 		blocks[i] = blockAt{r.Seller, s, r.Number / blockSpan}
 		keys[i] = blocks[i].key()
 	}
-	slices.SortFunc(blocks, func(a, b blockAt) int { return cmp.Compare(a.stem, b.stem) })
 	if err := u.load(ctx, keys...); err != nil {
 		return err
 	}
