@@ -196,7 +196,11 @@ func (t *ticketRow) places() []Place {
 		all = append(all, Place{name("contact", t.Seller, t.Contact), latestFirst(t.Opened)})
 	}
 	if t.Owner != "" && !t.State.Done() {
-		all = append(all, Place{name("owner", t.Seller, t.Owner), urgency})
+		at := "0 " + urgency
+		if !t.State.Ours() {
+			at = "1 " + latestFirst(t.Changed) // nobody waits: it has no urgency
+		}
+		all = append(all, Place{name("owner", t.Seller, t.Owner), at})
 	}
 	for _, tag := range t.Tags {
 		all = append(all, Place{name("tag", t.Seller, tag), number})
