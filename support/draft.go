@@ -27,7 +27,8 @@ func ticketDrafts(r ref) string {
 	return name("ticket drafts", r.Seller, strconv.FormatInt(r.Number, 10))
 }
 
-// SaveDraft keeps what the person is about to answer; "" throws it away.
+// SaveDraft keeps what the person is about to answer; "" throws it away, of a ticket that was
+// merged too.
 func (a *Agent) SaveDraft(ctx context.Context, number int64, text string) error {
 	var issues tierhost.Issues
 	checkText(&issues, "text", text, false)
@@ -36,6 +37,9 @@ func (a *Agent) SaveDraft(ctx context.Context, number int64, text string) error 
 	}
 	return a.m.transact(ctx, "support.SaveDraft", func(ctx context.Context, u *unit) error {
 		t, err := u.live(ctx, a.ref(number))
+		if text == "" {
+			t, err = u.ticket(ctx, a.ref(number))
+		}
 		if err != nil {
 			return err
 		}
