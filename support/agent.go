@@ -84,8 +84,9 @@ func (u *unit) give(ctx context.Context, t *ticketRow, to, by string) error {
 }
 
 // Answer writes to the customer. The ticket then waits for it, and is closed by itself as
-// its queue says; with 0 days it is closed at once. If it was passed up from below, the answer comes to
-// the reseller's ticket as a note. The draft that the person had of it is gone. It fails
+// its queue says; with 0 days it is closed at once. One that was passed up, and for which the
+// seller above still owes an answer, is not: that answer wakes it. If it was passed up from
+// below, the answer comes to the reseller's ticket as a note. The draft that the person had of it is gone. It fails
 // with [ErrNoTicket], [ErrMerged], [ErrState], [ErrKeyReused] and a [*tierhost.Invalid].
 func (a *Agent) Answer(ctx context.Context, number int64, r Reply) (Written, error) {
 	return a.m.write(ctx, "support.Answer", a.seller, a.person, number, r, func(ctx context.Context, u *unit) (*ticketRow, error) {
@@ -111,12 +112,16 @@ func (a *Agent) Answer(ctx context.Context, number int64, r Reply) (Written, err
 		if err := u.flowBack(ctx, t, m); err != nil {
 			return err
 		}
-		switch {
-		case t.State == StateWaiting && q.AutoClose == 0:
-			return u.end(ctx, t, ActClose, a.person)
-		case t.State == StateWaiting && q.AutoClose > 0:
-			t.CloseAt = u.now.AddDate(0, 0, q.AutoClose)
+		if t.State != StateWaiting || q.AutoClose < 0 {
+			return nil
 		}
+		if owed, err := u.owed(ctx, t); err != nil || owed {
+			return err
+		}
+		if q.AutoClose == 0 {
+			return u.end(ctx, t, ActClose, a.person)
+		}
+		t.CloseAt = u.now.AddDate(0, 0, q.AutoClose)
 		return nil
 	})
 }

@@ -338,3 +338,16 @@ func TestCanned(t *testing.T) {
 	require.ErrorIs(t, ann.DropCanned(d.ctx, "full"), support.ErrNoCanned)
 	require.Empty(t, all(t, ann.CannedAnswers(d.ctx)))
 }
+
+// A draft of a ticket that was merged meanwhile can be thrown away.
+func TestDraftOfAMergedTicket(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ann := d.m.Agent("acme", "ann")
+	n, into := d.open("acme", "alice", "Help"), d.open("acme", "alice", "The same")
+	require.NoError(t, ann.SaveDraft(d.ctx, n, "Dear Alice"))
+	require.NoError(t, ann.Merge(d.ctx, n, into))
+	require.ErrorIs(t, ann.SaveDraft(d.ctx, n, "Dear Alice!"), support.ErrMerged)
+	require.NoError(t, ann.SaveDraft(d.ctx, n, ""))
+	require.Empty(t, all(t, ann.Drafts(d.ctx)))
+}

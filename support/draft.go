@@ -27,7 +27,8 @@ func ticketDrafts(r ref) string {
 	return name("ticket drafts", r.Seller, strconv.FormatInt(r.Number, 10))
 }
 
-// SaveDraft keeps what the person is about to answer; "" throws it away.
+// SaveDraft keeps what the person is about to answer; "" throws it away, of a ticket that was
+// merged too.
 func (a *Agent) SaveDraft(ctx context.Context, number int64, text string) error {
 	var issues tierhost.Issues
 	checkText(&issues, "text", text, false)
@@ -36,6 +37,9 @@ func (a *Agent) SaveDraft(ctx context.Context, number int64, text string) error 
 	}
 	return a.m.transact(ctx, "support.SaveDraft", func(ctx context.Context, u *unit) error {
 		t, err := u.live(ctx, a.ref(number))
+		if text == "" {
+			t, err = u.ticket(ctx, a.ref(number))
+		}
 		if err != nil {
 			return err
 		}
@@ -48,6 +52,9 @@ func (a *Agent) SaveDraft(ctx context.Context, number int64, text string) error 
 		var places []Place
 		if text != "" {
 			places = []Place{{name("drafts", a.seller, a.person), numberSort(number)}, {ticketDrafts(t.ref()), a.person}}
+		}
+		if err := u.touch(t); err != nil {
+			return err
 		}
 		return u.put(k, d, places...)
 	})

@@ -1,7 +1,6 @@
 package support
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -12,9 +11,45 @@ import (
 type Erased struct {
 	Tickets int
 	// Unused are contents in Options.Blobs that no attachment has any more, by digest. The
-	// host deletes them, at an hour at which nobody writes: the same content, if it is sent
-	// again meanwhile, is not written again.
+	// host deletes them, at an hour at which nobody writes, and asks [Manager.Unused] right
+	// before: the same content may have been sent again since.
 	Unused []string
+}
+
+// Unused returns those of some contents in Options.Blobs, by digest, which no attachment has any
+// more, as of now, and which may be deleted while nobody writes. One that was never part of a
+// message is not among them: its message may be about to be written. Without Options.Blobs it is
+// none.
+func (m *Manager) Unused(ctx context.Context, digests []string) (unused []string, err error) {
+	if m.opt.Blobs == nil {
+		return nil, nil
+	}
+	err = m.view(ctx, "support.Unused", func(ctx context.Context, u *unit) error {
+		unused = nil
+		for some := range slices.Chunk(digests, pageSize) {
+			keys := make([]Key, len(some))
+			for i, d := range some {
+				keys[i] = u.fileKey("", d)
+			}
+			if err := u.load(ctx, keys...); err != nil {
+				return err
+			}
+			for i, d := range some {
+				row, there, err := find[fileRow](ctx, u, keys[i])
+				if err != nil {
+					return err
+				}
+				if there && row.Count == 0 {
+					unused = append(unused, d)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return unused, nil
 }
 
 // Erase takes out of a ticket, and of those that were merged into it, all that was written:
@@ -130,7 +165,10 @@ func (u *unit) unlink(ctx context.Context, t *ticketRow) error {
 	if err != nil {
 		return err
 	}
-	lower.Upper, lower.Above = ref{}, 0
+	if lower.Upper == t.ref() {
+		lower.Upper, lower.Above = ref{}, 0
+	}
+	lower.Uppers = slices.DeleteFunc(lower.Uppers, func(r ref) bool { return r == t.ref() })
 	return u.putTicket(lower)
 }
 
@@ -254,13 +292,22 @@ func (u *unit) eraseFiles(ctx context.Context, seller string, files []FileRef) (
 // eraseWords takes a ticket out of the blocks of its words.
 func (u *unit) eraseWords(ctx context.Context, r ref, texts []string) error {
 	stems := u.m.opt.Words.distinct(strings.Join(texts, "\n"))
+	for some := range slices.Chunk(stems, stepStems) {
+		if err := u.eraseStems(ctx, r, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eraseStems takes a ticket out of the blocks of some stems, which are sorted.
+func (u *unit) eraseStems(ctx context.Context, r ref, stems []string) error {
 	blocks := make([]blockAt, len(stems))
 	keys := make([]Key, len(stems))
 	for i, s := range stems {
 		blocks[i] = blockAt{r.Seller, s, r.Number / blockSpan}
 		keys[i] = blocks[i].key()
 	}
-	slices.SortFunc(blocks, func(a, b blockAt) int { return cmp.Compare(a.stem, b.stem) })
 	if err := u.load(ctx, keys...); err != nil {
 		return err
 	}

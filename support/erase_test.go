@@ -205,6 +205,15 @@ func TestEraseMergedWithBlobs(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, done.Unused, 1)
 	require.Contains(t, blobs.all, done.Unused[0])
+	// What is sent again before it is deleted is in use.
+	unused, err := d.m.Unused(d.ctx, append(done.Unused, "never heard of"))
+	require.NoError(t, err)
+	require.Equal(t, done.Unused, unused)
+	_, err = d.m.Customer("acme", "carol").Open(d.ctx, support.NewTicket{Queue: "help", Title: "t", Text: "x", Files: file})
+	require.NoError(t, err)
+	unused, err = d.m.Unused(d.ctx, done.Unused)
+	require.NoError(t, err)
+	require.Empty(t, unused)
 	n, err := d.m.Report(d.ctx, support.SystemError{Source: "dns", Code: "x"})
 	require.NoError(t, err)
 	_, err = d.m.Agent("host", "hugo").Erase(d.ctx, n)
@@ -223,3 +232,30 @@ func (k *kept) Put(_ context.Context, digest string, content []byte) error {
 }
 
 func (k *kept) Get(_ context.Context, digest string) ([]byte, error) { return k.all[digest], nil }
+
+// What a further ticket above is erased of leaves the link to the first one: erasing the ticket
+// below later reaches that one, and nothing is written into what was erased.
+func TestEraseAboveOfMergedTickets(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ann, host := d.m.Agent("acme", "ann"), d.m.Agent("host", "hugo")
+	var below, above []int64
+	for range 2 {
+		n := d.open("acme", "alice", "slow")
+		up, err := ann.PassUp(d.ctx, n, support.PassUp{Queue: "help", Title: "web3", Text: "slow", OnBehalf: "alice & co"})
+		require.NoError(t, err)
+		below, above = append(below, n), append(above, up.Number)
+	}
+	require.NoError(t, ann.Merge(d.ctx, below[0], below[1]))
+	require.NoError(t, second(host.Erase(d.ctx, above[0])))
+	require.Equal(t, above[1], d.ticket(ann, below[1]).Above, "that one is not erased")
+	_, err := ann.Follow(d.ctx, below[1], support.Reply{Text: "And this?"})
+	require.NoError(t, err)
+	d.answer(host, above[1], "Now.")
+	notes := len(all(t, ann.Notes(d.ctx, below[1])))
+	require.NoError(t, second(ann.Erase(d.ctx, below[1])))
+	require.Empty(t, d.ticket(host, above[1]).OnBehalf)
+	require.NoError(t, host.Reopen(d.ctx, above[1]))
+	d.answer(host, above[1], "goes nowhere")
+	require.Empty(t, all(t, ann.Notes(d.ctx, below[1])), "of %d before", notes)
+}

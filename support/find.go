@@ -16,8 +16,9 @@ const (
 
 // FindTickets returns up to limit of the seller's tickets that have all of some words, the
 // highest number first, from below a number on; 0: from the latest. A ticket has the words of
-// its titles, messages and notes, in any of their forms (Options.Words); words that say
-// nothing are left out, and without any other nothing is found. next is the number to go on
+// its titles, messages and notes, in any of their forms (Options.Words), but of one text only
+// the first 2,000 different ones; words that say nothing are left out, and without any other
+// nothing is found. next is the number to go on
 // below, 0 at the end: a page may be shorter than the limit, or empty, and not be the last.
 //
 // A ticket that was merged is found by its own words, as the one that it is part of. What
@@ -199,24 +200,27 @@ func (s *ticketSearch) tail(ctx context.Context, u *unit) (found []int64, err er
 	has := map[int64]map[string]bool{}
 	var numbers []int64
 	for _, kind := range []string{kindMessage, kindNote, kindTitles} {
-		some, _, err := u.waiting(ctx, kind, s.seller, maxTail)
+		some, _, err := u.waiting(ctx, kind, s.seller, maxTail, 0)
 		if err != nil {
 			return nil, err
 		}
-		err = u.words(ctx, kind, s.seller, some, func(number int64, text string) {
+		err = u.words(ctx, kind, s.seller, some, func(number int64, texts []string) bool {
 			if s.below > 0 && number >= s.below {
-				return
+				return true
 			}
-			for _, stem := range u.m.opt.Words.split(text) {
-				if _, ok := slices.BinarySearch(s.stems, stem); !ok {
-					continue
+			for _, text := range texts {
+				for _, stem := range u.m.opt.Words.first(text) {
+					if _, ok := slices.BinarySearch(s.stems, stem); !ok {
+						continue
+					}
+					if has[number] == nil {
+						has[number] = map[string]bool{}
+						numbers = append(numbers, number)
+					}
+					has[number][stem] = true
 				}
-				if has[number] == nil {
-					has[number] = map[string]bool{}
-					numbers = append(numbers, number)
-				}
-				has[number][stem] = true
 			}
+			return true
 		})
 		if err != nil {
 			return nil, err

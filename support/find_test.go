@@ -172,3 +172,71 @@ func TestFindTicketsInABacklog(t *testing.T) {
 	d.settle()
 	require.Len(t, numbers(t, ann, "word599 word1", 5), 1)
 }
+
+// What a sender writes into a hundred mails keeps no step busy for long: of one text the first
+// 2,000 different words are found, and no step writes more than some thousands of them.
+func TestFindTicketsInHostileText(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ann, most := d.m.Agent("acme", "ann"), 0
+	m, err := support.NewManager(&counting{d.store, &most}, support.Options{Clock: d.clock, IDs: tierhost.NewSequenceIDs()})
+	require.NoError(t, err)
+	n := d.open("acme", "alice", "Help")
+	for mail := range 8 {
+		var b strings.Builder
+		for i := range 20_000 {
+			fmt.Fprintf(&b, "%dx%d ", mail, i)
+		}
+		_, err := d.m.Customer("acme", "alice").Reply(d.ctx, n, support.Reply{Text: b.String()})
+		require.NoError(t, err)
+		d.clock.Advance(time.Second)
+	}
+	d.m = m
+	for range 2 { // before it is indexed, and after it
+		for mail := range 8 {
+			require.Len(t, numbers(t, ann, fmt.Sprintf("%dx0 %dx1999", mail, mail), 5), 1)
+			require.Empty(t, numbers(t, ann, fmt.Sprintf("%dx2000", mail), 5))
+		}
+		d.settle()
+	}
+	require.LessOrEqual(t, most, 8000)
+	require.NoError(t, second(ann.Erase(d.ctx, n)))
+	require.Empty(t, numbers(t, ann, "0x0", 5))
+}
+
+// counting is a store that notes how many rows are written at once.
+type counting struct {
+	*memory.Store
+	most *int
+}
+
+func (s *counting) Support(tx storage.Tx) (support.Rows, error) {
+	rows, err := s.Store.Support(tx)
+	return &countingRows{rows, s}, err
+}
+
+type countingRows struct {
+	support.Rows
+	s *counting
+}
+
+func (r *countingRows) Put(ctx context.Context, rows []support.Row) error {
+	*r.s.most = max(*r.s.most, len(rows))
+	return r.Rows.Put(ctx, rows)
+}
+
+// A search of many words that no article has takes some of them for misspelt, and counts the
+// others for what they are.
+func TestSearchOfManyWords(t *testing.T) {
+	t.Parallel()
+	x := support.NewWordIndex([]support.Article{{ID: "a", Title: "Zebras", Body: "They run."}}, support.WordOptions{})
+	nonsense := func(n int) (words string) {
+		for i := range n {
+			words += fmt.Sprintf("a%03d ", i)
+		}
+		return words
+	}
+	require.Len(t, x.Search(nonsense(15)+"zebrra", 5), 1)
+	require.Empty(t, x.Search(nonsense(16)+"zebrra", 5))
+	require.Len(t, x.Search(nonsense(400)+"zebra", 5), 1)
+}

@@ -73,14 +73,27 @@ func (u *unit) retitled(ctx context.Context, t *ticketRow, former string) error 
 	return u.put(titlesKey(t.ref()), row, unindexed(kindTitles, t.Seller, u.now))
 }
 
-// waiting returns up to limit of the rows of a kind that wait, from a position on, of one
-// seller: the given one, or with "" the first.
-func (u *unit) waiting(ctx context.Context, kind, seller string, limit int) (some []listed[writing], of string, err error) {
+// The bounds of what one step takes into the index, but for the first row: a message may have
+// hundreds of thousands of words.
+const (
+	stepBytes = 256 << 10 // of text
+	stepStems = 5000      // places of the index
+)
+
+// waiting returns up to limit of the rows of a kind that wait, or, if bytes is not 0, as many as
+// have so many bytes of text, from a position on, of one seller: the given one, or with "" the
+// first.
+func (u *unit) waiting(ctx context.Context, kind, seller string, limit, bytes int) (some []listed[writing], of string, err error) {
 	var after Cursor
+	size := min(limit, pageSize)
+	bounded := bytes > 0
+	if bounded {
+		size = min(size, 20)
+	}
 	if seller != "" {
 		after.Sort = name(seller) + "/"
 	}
-	for l, err := range list[writing](ctx, u, unindexedList(kind), after, min(limit, pageSize)) {
+	for l, err := range list[writing](ctx, u, unindexedList(kind), after, size) {
 		if err != nil {
 			return nil, "", err
 		}
@@ -90,16 +103,17 @@ func (u *unit) waiting(ctx context.Context, kind, seller string, limit int) (som
 		if sellerOf(l.at.Sort) != seller {
 			break
 		}
-		if some = append(some, l); len(some) == limit {
+		some = append(some, l)
+		if bytes -= len(l.value.Text); len(some) == limit || bounded && bytes <= 0 {
 			break
 		}
 	}
 	return some, seller, nil
 }
 
-// words calls add with each ticket number and text of rows that wait. A first message also
-// has the title.
-func (u *unit) words(ctx context.Context, kind, seller string, some []listed[writing], add func(number int64, text string)) error {
+// words calls add with each ticket number and the texts of rows that wait, as long as it says so.
+// A first message also has the title.
+func (u *unit) words(ctx context.Context, kind, seller string, some []listed[writing], add func(number int64, texts []string) (more bool)) error {
 	var first []Key
 	for _, l := range some {
 		if kind == kindMessage && l.value.Number == 1 {
@@ -111,18 +125,18 @@ func (u *unit) words(ctx context.Context, kind, seller string, some []listed[wri
 	}
 	for _, l := range some {
 		w := &l.value
-		add(w.Ticket, w.Text)
-		for _, title := range w.Titles {
-			add(w.Ticket, title)
-		}
+		texts := append([]string{w.Text}, w.Titles...)
 		if kind == kindMessage && w.Number == 1 {
 			t, there, err := find[ticketRow](ctx, u, ticketKey(ref{seller, w.Ticket}))
 			if err != nil {
 				return err
 			}
 			if there {
-				add(w.Ticket, t.Title)
+				texts = append(texts, t.Title)
 			}
+		}
+		if !add(w.Ticket, texts) {
+			break
 		}
 	}
 	return nil
@@ -132,7 +146,7 @@ func (u *unit) words(ctx context.Context, kind, seller string, some []listed[wri
 // there was something.
 func (u *unit) index(ctx context.Context) (worked bool, err error) {
 	for _, kind := range []string{kindMessage, kindNote, kindTitles} {
-		some, seller, err := u.waiting(ctx, kind, "", pageSize)
+		some, seller, err := u.waiting(ctx, kind, "", pageSize, stepBytes)
 		if err != nil {
 			return false, err
 		}
@@ -144,16 +158,31 @@ func (u *unit) index(ctx context.Context) (worked bool, err error) {
 }
 
 func (u *unit) indexed(ctx context.Context, kind, seller string, some []listed[writing]) error {
+	waits := make([]Key, len(some))
+	for i, l := range some {
+		waits[i] = Key{kind, l.at.ID}
+	}
+	if err := u.load(ctx, waits...); err != nil {
+		return err
+	}
+	// One that was written since it was listed was erased, and is not to be found by its words.
+	some = slices.DeleteFunc(some, func(l listed[writing]) bool { return u.kept[Key{kind, l.at.ID}].row.Version != l.version })
 	found := map[blockAt][]int64{}
-	err := u.words(ctx, kind, seller, some, func(number int64, text string) {
-		for _, stem := range u.m.opt.Words.distinct(text) {
-			at := blockAt{seller, stem, number / blockSpan}
-			found[at] = append(found[at], number%blockSpan)
+	taken := 0
+	err := u.words(ctx, kind, seller, some, func(number int64, texts []string) bool {
+		for _, text := range texts {
+			for _, stem := range u.m.opt.Words.first(text) {
+				at := blockAt{seller, stem, number / blockSpan}
+				found[at] = append(found[at], number%blockSpan)
+			}
 		}
+		taken++
+		return len(found) < stepStems
 	})
 	if err != nil {
 		return err
 	}
+	some = some[:taken]
 	var blocks []blockAt
 	var keys []Key
 	for at := range found {
@@ -162,9 +191,6 @@ func (u *unit) indexed(ctx context.Context, kind, seller string, some []listed[w
 	slices.SortFunc(blocks, func(a, b blockAt) int { return cmp.Or(strings.Compare(a.stem, b.stem), cmp.Compare(a.at, b.at)) })
 	for _, at := range blocks {
 		keys = append(keys, at.key())
-	}
-	for _, l := range some {
-		keys = append(keys, Key{kind, l.at.ID})
 	}
 	if err := u.load(ctx, keys...); err != nil {
 		return err

@@ -364,7 +364,10 @@ func (a *Agent) Quote(ctx context.Context, id JobID, revision int64) (int64, err
 // Redraft takes a quote that was not accepted back, so that its tasks can be changed. It fails as
 // [Agent.Quote] does.
 func (a *Agent) Redraft(ctx context.Context, id JobID, revision int64) (int64, error) {
-	return a.m.moveJob(ctx, "support.Redraft", id, revision, a.mayJob, JobDraft)
+	return a.m.changeJob(ctx, "support.Redraft", id, revision, a.mayJob, func(_ context.Context, u *unit, j *jobRow) error {
+		j.Quoted = false // what it becomes is not what the customer has seen
+		return u.to(j, JobDraft)
+	})
 }
 
 // CancelJob ends a job that was not billed. From when the customer has accepted it, one that

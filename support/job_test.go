@@ -201,3 +201,25 @@ func TestJobStates(t *testing.T) {
 		}
 	}
 }
+
+// A customer sees nothing of what became of a draft that was quoted before, and is not quoted
+// again: its tasks are not those that it has seen.
+func TestRedraftedJobIsNotShown(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	acme, alice := d.m.Agent("acme", "ann"), d.m.Customer("acme", "alice")
+	j, err := acme.OpenJob(d.ctx, support.NewJob{Account: "alice", Subject: "Move a site"})
+	require.NoError(t, err)
+	rev, err := acme.Plan(d.ctx, j.ID, j.Revision, []support.Task{task(t, "80", "1")}, "", "")
+	require.NoError(t, err)
+	rev, err = acme.Quote(d.ctx, j.ID, rev)
+	require.NoError(t, err)
+	require.Len(t, all(t, alice.Jobs(d.ctx)), 1)
+	rev, err = acme.Redraft(d.ctx, j.ID, rev)
+	require.NoError(t, err)
+	rev, err = acme.Plan(d.ctx, j.ID, rev, []support.Task{task(t, "999", "1")}, "what we think of her", "")
+	require.NoError(t, err)
+	_, err = acme.CancelJob(d.ctx, j.ID, rev)
+	require.NoError(t, err)
+	require.Empty(t, all(t, alice.Jobs(d.ctx)))
+}

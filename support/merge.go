@@ -13,7 +13,8 @@ import (
 // read there, its tags and links are that one's too, and it is closed. Nothing is moved or
 // deleted, and nothing undoes it. If one of the two was passed up, the other one then is. If
 // both were, the ticket above of the one that is closed is closed too; what is still answered
-// there comes to the other one. One that came from below or stands for system errors is not
+// there comes to the other one. Who waits for something in one of them waits in the other: that
+// one goes on, or is on hold, though it was done. One that came from below or stands for system errors is not
 // merged.
 //
 // It fails with [ErrNoTicket], [ErrMerged], [ErrForeign], [ErrPassed], and with
@@ -47,6 +48,10 @@ func (a *Agent) Merge(ctx context.Context, number, into int64) error {
 		}
 		if len(to.Tags) > maxList || len(to.Links) > maxList {
 			return tierhost.E("support.Merge", tierhost.KindLimited, "too_many", nil)
+		}
+		owed, err := u.owed(ctx, t)
+		if err != nil {
+			return err
 		}
 		if t.Upper != (ref{}) {
 			upper, err := u.ticket(ctx, t.Upper)
@@ -84,14 +89,8 @@ func (a *Agent) Merge(ctx context.Context, number, into int64) error {
 		}
 		to.Uppers, t.Uppers = append(to.Uppers, t.Uppers...), nil
 		// Who waits in one of them waits in the other.
-		if t.State.Ours() && !to.State.Ours() {
-			what := ActReopen
-			if !to.State.Done() {
-				what = ActResume
-			}
-			if err := u.act(ctx, to, what, a.person); err != nil {
-				return err
-			}
+		if err := u.joined(ctx, t, to, owed, a.person); err != nil {
+			return err
 		}
 		if t.State.Ours() && !t.Since.IsZero() && t.Since.Before(to.Since) {
 			to.Since = t.Since
@@ -123,6 +122,39 @@ func (a *Agent) Merge(ctx context.Context, number, into int64) error {
 		}
 		return u.putTicket(to)
 	})
+}
+
+// joined brings a ticket into the state that it has to have with another one that becomes part
+// of it, whose question is with the seller above already. owed: the other one's was not answered.
+func (u *unit) joined(ctx context.Context, t, to *ticketRow, owed bool, by string) error {
+	still, err := u.owed(ctx, to)
+	if err != nil {
+		return err
+	}
+	goesOn := t.State.Ours() || t.State == StateHold && owed && !still // nobody above wakes it any more
+	waits := t.State == StateHold || owed && still && !t.State.Done()
+	var acts []Act
+	if to.State.Done() && (goesOn || waits) {
+		acts = append(acts, ActReopen)
+	}
+	switch to.State {
+	case StateWaiting, StateHold:
+		if goesOn {
+			acts = append(acts, ActResume)
+		} else if waits && to.State == StateWaiting {
+			acts = append(acts, ActHold)
+		}
+	case StateSolved, StateClosed:
+		if waits && !goesOn {
+			acts = append(acts, ActHold)
+		}
+	}
+	for _, what := range acts {
+		if err := u.act(ctx, to, what, by); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Split makes a new ticket of some messages of one. They stay where they are; the new
@@ -180,6 +212,9 @@ func (a *Agent) Split(ctx context.Context, number int64, title string, messages 
 			}
 		}
 		split = n
+		if err := u.touch(t); err != nil {
+			return err
+		}
 		return u.putTicket(fresh)
 	})
 	return split, err

@@ -33,8 +33,9 @@ func (p *PassUp) check(m *Manager) error {
 
 // PassUp asks the seller above: in one transaction that seller gets a ticket from this one,
 // and this ticket is put on hold. What is answered there comes back as a note, and the
-// ticket goes on. Its customer sees nothing of it. When this ticket is done the one above is
-// closed; when that one is done this one goes on.
+// ticket goes on, whether it is on hold still, waits for its customer or was done. Its customer
+// sees nothing of it. When this ticket is done the one above is closed; when that one is done
+// this one goes on. While an answer is owed above this one is not closed by itself.
 //
 // It returns the number of the ticket above, which this seller also reads as that seller's
 // customer. It fails with [ErrNoTicket], [ErrMerged], [ErrNoParent], [ErrPassed] if it was
@@ -134,11 +135,32 @@ func (u *unit) flowBack(ctx context.Context, t *ticketRow, m *Message) error {
 	})
 }
 
-// below adds a note to the ticket below, which goes on if it is on hold.
+// owed reports whether what a ticket was passed up for is not answered yet, above or further up.
+func (u *unit) owed(ctx context.Context, t *ticketRow) (bool, error) {
+	if t.Upper == (ref{}) {
+		return false, nil
+	}
+	upper, err := u.ticket(ctx, t.Upper)
+	switch {
+	case err != nil:
+		return false, err
+	case upper.State.Ours() || upper.State == StateHold:
+		return true, nil
+	case upper.State.Done():
+		return false, nil
+	}
+	return u.owed(ctx, upper)
+}
+
+// below adds a note to the ticket below, which goes on if it waits for anything, and with an
+// answer also if it was done.
 func (u *unit) below(ctx context.Context, t *ticketRow, note func(lower *ticketRow) (*Note, error)) error {
 	lower, err := u.ticket(ctx, t.Lower)
 	if err != nil {
 		return err
+	}
+	if !lower.Erased.IsZero() {
+		return nil
 	}
 	n, err := note(lower)
 	if err != nil {
@@ -147,8 +169,15 @@ func (u *unit) below(ctx context.Context, t *ticketRow, note func(lower *ticketR
 	if err := u.note(lower, n); err != nil {
 		return err
 	}
-	if lower.State == StateHold {
-		if err := u.act(ctx, lower, ActResume, ""); err != nil {
+	var what Act
+	switch {
+	case lower.State == StateHold || lower.State == StateWaiting:
+		what = ActResume
+	case lower.State.Done() && n.Kind == NoteAnswer:
+		what = ActReopen
+	}
+	if what != "" {
+		if err := u.act(ctx, lower, what, ""); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -102,6 +103,105 @@ func TestDoneAbove(t *testing.T) {
 	require.Len(t, all(t, acme.Notes(d.ctx, into)), 2)
 	require.NoError(t, acme.Close(d.ctx, into))
 	require.Equal(t, support.StateClosed, d.ticket(host, at.Number).State)
+}
+
+// While an answer is owed above, or further up, a ticket is not closed by itself, whatever its
+// customer was told in between; the answer wakes it.
+func TestAnswerInBetween(t *testing.T) {
+	t.Parallel()
+	for _, days := range []int{0, 7} {
+		d := newDesk(t)
+		d.queue("bit", support.Queue{ID: "help", Name: "Help", AutoClose: days})
+		d.queue("acme", support.Queue{ID: "help", Name: "Help", AutoClose: days})
+		bit, acme, host := d.m.Agent("bit", "bea"), d.m.Agent("acme", "ann"), d.m.Agent("host", "hugo")
+		up := support.PassUp{Queue: "help", Title: "t", Text: "x"}
+		n := d.open("bit", "alice", "Help")
+		at, err := bit.PassUp(d.ctx, n, up)
+		require.NoError(t, err)
+		d.answer(bit, n, "We have asked.")
+		require.Equal(t, support.StateWaiting, d.ticket(bit, n).State)
+		top, err := acme.PassUp(d.ctx, at.Number, up)
+		require.NoError(t, err)
+		d.answer(acme, at.Number, "So have we.")
+		require.Equal(t, support.StateOpen, d.ticket(bit, n).State, "there is something to tell")
+		d.answer(bit, n, "Those we have asked have asked, too.")
+		d.clock.Advance(100 * 24 * time.Hour)
+		d.settle()
+		for a, number := range map[*support.Agent]int64{bit: n, acme: at.Number} {
+			require.Equal(t, support.StateWaiting, d.ticket(a, number).State)
+		}
+		require.Equal(t, support.StateNew, d.ticket(host, top.Number).State)
+		d.answer(host, top.Number, "Now.")
+		require.Equal(t, support.StateOpen, d.ticket(acme, at.Number).State)
+		d.answer(acme, at.Number, "Now.")
+		d.settle()
+		if days > 0 {
+			require.Equal(t, support.StateOpen, d.ticket(bit, n).State)
+			d.answer(bit, n, "Now.")
+			require.Equal(t, d.clock.Now().AddDate(0, 0, days), d.ticket(bit, n).CloseAt)
+			// It is asked again above before the time is over.
+			require.NoError(t, host.Resume(d.ctx, top.Number))
+			d.clock.Advance(7 * 24 * time.Hour)
+			d.settle()
+			require.Equal(t, support.StateWaiting, d.ticket(bit, n).State)
+			require.Zero(t, d.ticket(bit, n).CloseAt)
+			continue
+		}
+		require.Equal(t, support.StateOpen, d.ticket(bit, n).State, "with 0 days the one above is closed at once")
+		d.answer(bit, n, "Now.")
+		require.Equal(t, support.StateClosed, d.ticket(bit, n).State)
+		// One that was done above and answers all the same is heard.
+		require.NoError(t, acme.Reopen(d.ctx, at.Number))
+		require.Equal(t, support.StateClosed, d.ticket(bit, n).State)
+		d.answer(acme, at.Number, "Something else.")
+		require.Equal(t, support.StateReopened, d.ticket(bit, n).State)
+	}
+}
+
+// A ticket that is on hold for an answer from above, and becomes part of another one, waits there.
+func TestMergeOfOneThatWaitsAbove(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name           string
+		answered, asks bool // the customer of the one that was passed up, the other one is passed up too and answered
+		into           func(d *desk, a *support.Agent, n int64)
+		want           support.State
+	}{
+		{"new", false, false, func(*desk, *support.Agent, int64) {}, support.StateNew},
+		{"waiting", false, false, func(d *desk, a *support.Agent, n int64) { d.answer(a, n, "x") }, support.StateHold},
+		{"waiting, both", true, false, func(d *desk, a *support.Agent, n int64) { d.answer(a, n, "x") }, support.StateHold},
+		{"waiting, asked too", false, true, func(d *desk, a *support.Agent, n int64) { d.answer(a, n, "x") }, support.StateOpen},
+		{"hold", false, false, func(d *desk, a *support.Agent, n int64) { require.NoError(d.t, a.Hold(d.ctx, n)) }, support.StateHold},
+		{"solved", false, false, func(d *desk, a *support.Agent, n int64) { require.NoError(d.t, a.Solve(d.ctx, n)) }, support.StateHold},
+		{"closed", false, false, func(d *desk, a *support.Agent, n int64) { require.NoError(d.t, a.Close(d.ctx, n)) }, support.StateHold},
+		{"closed, answered", true, false, func(d *desk, a *support.Agent, n int64) { require.NoError(d.t, a.Close(d.ctx, n)) }, support.StateHold},
+		{"closed, asked too", false, true, func(d *desk, a *support.Agent, n int64) { require.NoError(d.t, a.Close(d.ctx, n)) }, support.StateReopened},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			acme, host := d.m.Agent("acme", "ann"), d.m.Agent("host", "hugo")
+			n, into := d.open("acme", "alice", "Help"), d.open("acme", "alice", "The same")
+			at, err := acme.PassUp(d.ctx, n, support.PassUp{Queue: "help", Title: "t", Text: "x"})
+			require.NoError(t, err)
+			if c.answered {
+				d.answer(acme, n, "We have asked.")
+			}
+			if c.asks {
+				other, err := acme.PassUp(d.ctx, into, support.PassUp{Queue: "help", Title: "t", Text: "x"})
+				require.NoError(t, err)
+				d.answer(host, other.Number, "So it is.")
+			}
+			c.into(d, acme, into)
+			require.NoError(t, acme.Merge(d.ctx, n, into))
+			require.Equal(t, c.want, d.ticket(acme, into).State)
+			if c.asks {
+				return
+			}
+			d.answer(host, at.Number, "Now.")
+			require.True(t, d.ticket(acme, into).State.Ours(), "it is heard")
+		})
+	}
 }
 
 // TestNobodySeesWhatIsNotTheirs fills the desks of a chain of sellers at random, each row

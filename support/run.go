@@ -27,6 +27,14 @@ func (m *Manager) Step(ctx context.Context) (worked bool, err error) {
 			if err != nil || t.CloseAt.IsZero() || t.CloseAt.After(u.now) {
 				return err
 			}
+			owed, err := u.owed(ctx, t)
+			if err != nil {
+				return err
+			}
+			if owed { // it was asked again above since: what is answered there wakes it
+				t.CloseAt = time.Time{}
+				return u.touch(t)
+			}
 			return u.finish(ctx, t, ActClose, "")
 		}
 		for l, err := range list[queueRow](ctx, u, resortList, Cursor{}, 1) {
@@ -71,7 +79,7 @@ func (u *unit) resort(ctx context.Context, seller string, id QueueID) error {
 			return err
 		}
 		t.Growth = q.Growth
-		if err := u.put(ticketKey(r), t, t.places()...); err != nil {
+		if err := u.touch(t); err != nil {
 			return err
 		}
 	}

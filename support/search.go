@@ -36,16 +36,35 @@ type builtIndex struct {
 	revisions string
 	index     Index
 	articles  map[ArticleID]Article
+	bytes     int // of text, about
 }
 
 // indexCache keeps the index of each knowledge base until it changes.
 type indexCache struct {
 	mu    *sync.Mutex
 	built map[indexKey]builtIndex
+	bytes int // of all
 }
 
-// maxIndexes bounds how many are kept.
-const maxIndexes = 1000
+// The bounds of what is kept: how many, and the text that they are made of.
+const (
+	maxIndexes    = 1000
+	maxIndexBytes = 128 << 20
+)
+
+// keep keeps an index, and lets go of all others if they are too many.
+func (c *indexCache) keep(at indexKey, b builtIndex) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes -= c.built[at].bytes
+	delete(c.built, at)
+	if len(c.built) >= maxIndexes || c.bytes+b.bytes > maxIndexBytes {
+		clear(c.built)
+		c.bytes = 0
+	}
+	c.built[at] = b
+	c.bytes += b.bytes
+}
 
 // index returns the index of what the reader gets. It is built from the articles as the
 // transaction sees them, so every store finds the same. One made in a transaction of the
@@ -72,6 +91,7 @@ func (r *reader) index(ctx context.Context, u *unit) (builtIndex, error) {
 			if x := l.value.shown(); r.readable(&x, i == 0) {
 				all = append(all, x)
 				b.articles[x.ID] = x
+				b.bytes += len(x.Title) + len(x.Body)
 			}
 		}
 	}
@@ -79,12 +99,7 @@ func (r *reader) index(ctx context.Context, u *unit) (builtIndex, error) {
 	if r.m.tx != nil {
 		return b, nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.built) >= maxIndexes {
-		clear(c.built)
-	}
-	c.built[at] = b
+	c.keep(at, b)
 	return b, nil
 }
 

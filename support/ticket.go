@@ -196,7 +196,11 @@ func (t *ticketRow) places() []Place {
 		all = append(all, Place{name("contact", t.Seller, t.Contact), latestFirst(t.Opened)})
 	}
 	if t.Owner != "" && !t.State.Done() {
-		all = append(all, Place{name("owner", t.Seller, t.Owner), urgency})
+		at := "0 " + urgency
+		if !t.State.Ours() {
+			at = "1 " + latestFirst(t.Changed) // nobody waits: it has no urgency
+		}
+		all = append(all, Place{name("owner", t.Seller, t.Owner), at})
 	}
 	for _, tag := range t.Tags {
 		all = append(all, Place{name("tag", t.Seller, tag), number})
@@ -253,6 +257,10 @@ func (u *unit) putTicket(t *ticketRow) error {
 	t.Changed = u.at(t)
 	return u.put(ticketKey(t.ref()), t, t.places()...)
 }
+
+// touch writes a ticket as it is: what is erased at the same time is erased before what is
+// written here from it was read, or after.
+func (u *unit) touch(t *ticketRow) error { return u.put(ticketKey(t.ref()), t, t.places()...) }
 
 // act changes the state of a ticket, with all that follows from it. by is who has done it,
 // "" for the customer and the system.

@@ -25,7 +25,9 @@ type TicketQuery struct {
 	// Queue and Part: "": [PartOurs].
 	Queue QueueID
 	Part  Part
-	// Owner has the tickets that are not done of a person, the most urgent first.
+	// Owner has the tickets that are not done of a person: those for which a customer waits, the
+	// most urgent first, and then the others, the latest change first. Urgency is compared
+	// among tickets that grow at one rate, or not at all: others change places with time.
 	Owner string
 	// Account has those of a customer, the latest first.
 	Account string

@@ -207,7 +207,7 @@ func list[T any](ctx context.Context, u *unit, of string, after Cursor, size int
 			for i := range page {
 				after = page[i].Cursor()
 				v, err := decoded[T](page[i].Row)
-				if !yield(listed[T]{v, after}, err) || err != nil {
+				if !yield(listed[T]{v, after, page[i].Version}, err) || err != nil {
 					return
 				}
 			}
@@ -220,8 +220,9 @@ func list[T any](ctx context.Context, u *unit, of string, after Cursor, size int
 
 // listed is a value with its place in a list.
 type listed[T any] struct {
-	value T
-	at    Cursor
+	value   T
+	at      Cursor
+	version int64
 }
 
 // pageSize is how many rows are read at once.

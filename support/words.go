@@ -2,6 +2,7 @@ package support
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -41,6 +42,8 @@ const (
 	titleWeight = 3
 	// longestWord is how many bytes of letters and digits a word has at most; more is none.
 	longestWord = 64
+	// mostStems is how many different words of one text of a ticket are found.
+	mostStems = 2000
 	// The usual constants of BM25.
 	saturation = 1.2
 	leveling   = 0.75
@@ -49,7 +52,7 @@ const (
 )
 
 // NewWordIndex makes an index in memory: enough for a knowledge base, whose articles
-// are some thousands.
+// are some thousands. Of the words of a search that no article has, 16 are taken for misspelt.
 func NewWordIndex(articles []Article, o WordOptions) Index {
 	x := &wordIndex{opt: o.filled(), postings: map[string][]posting{}}
 	total := 0.0
@@ -109,16 +112,35 @@ func (o WordOptions) filled() WordOptions {
 	return o
 }
 
-// split returns the stems of a text, in order. Letters that are written in one way or
-// another in Unicode are the same.
-func (o *WordOptions) split(text string) []string {
-	var stems []string
-	for word := range strings.FieldsFuncSeq(norm.NFC.String(strings.ToLower(text)), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-		if len(word) > longestWord || o.Common(word) {
+// split returns the stems of a text, in order.
+func (o *WordOptions) split(text string) []string { return slices.Collect(o.each(text)) }
+
+// each yields the stems of a text, in order. Letters that are written in one way or another in
+// Unicode are the same.
+func (o *WordOptions) each(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for word := range strings.FieldsFuncSeq(norm.NFC.String(strings.ToLower(text)), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+			if len(word) > longestWord || o.Common(word) {
+				continue
+			}
+			if stem := o.Stem(word); stem != "" && len(stem) <= longestWord && !yield(stem) {
+				return
+			}
+		}
+	}
+}
+
+// first returns the different stems by which a text is found, in order: not all of a text that
+// has very many.
+func (o *WordOptions) first(text string) (stems []string) {
+	seen := map[string]bool{}
+	for stem := range o.each(text) {
+		if seen[stem] {
 			continue
 		}
-		if stem := o.Stem(word); stem != "" && len(stem) <= longestWord {
-			stems = append(stems, stem)
+		seen[stem] = true
+		if stems = append(stems, stem); len(stems) == mostStems {
+			break
 		}
 	}
 	return stems
@@ -161,7 +183,13 @@ func (x *wordIndex) Search(words string, limit int) []Hit {
 		return nil
 	}
 	scores := map[int]float64{}
+	unknown := 0
 	for _, stem := range x.opt.distinct(words) {
+		if x.postings[stem] == nil {
+			if unknown++; unknown > maxStems {
+				continue // each of them is compared with all words that there are
+			}
+		}
 		meant := x.meant(stem)
 		best := map[int]float64{} // of those that the word may have meant
 		for s, counts := range meant {

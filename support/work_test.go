@@ -341,3 +341,29 @@ func TestSystemErrors(t *testing.T) {
 	_, err = m.Report(d.ctx, support.SystemError{Source: "dns", Code: "no_answer"})
 	require.ErrorContains(t, err, "no queue")
 }
+
+// A person's tickets begin with those for which somebody waits, the most urgent first, whether
+// their queue grows or not; the others follow, the latest change first.
+func TestTicketsOfAPerson(t *testing.T) {
+	t.Parallel()
+	for _, growth := range []time.Duration{0, time.Hour} {
+		d := newDesk(t)
+		d.queue("acme", support.Queue{ID: "help", Name: "Help", AutoClose: -1, Growth: growth})
+		ann := d.m.Agent("acme", "ann")
+		var n []int64
+		for i, priority := range []int{50, 90, 10, 50, 99} {
+			n = append(n, d.open("acme", "alice", fmt.Sprint("question ", i)))
+			require.NoError(t, ann.PickUp(d.ctx, n[i]))
+			require.NoError(t, ann.Set(d.ctx, n[i], support.Settings{Priority: &priority}))
+			d.clock.Advance(time.Minute)
+		}
+		d.answer(ann, n[4], "x")
+		d.clock.Advance(time.Minute)
+		require.NoError(t, ann.Hold(d.ctx, n[3]))
+		var got []int64
+		for _, x := range all(t, ann.Tickets(d.ctx, support.TicketQuery{Owner: "ann"})) {
+			got = append(got, x.Number)
+		}
+		require.Equal(t, []int64{n[1], n[0], n[2], n[3], n[4]}, got, "growth %s", growth)
+	}
+}

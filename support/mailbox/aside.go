@@ -130,22 +130,51 @@ func (f *Fetcher) Dismiss(ctx context.Context, id string) error {
 		if !row.there() {
 			return ErrGone
 		}
-		row.value = Aside{ID: id, At: row.value.At, Reason: row.value.Reason}
-		return row.write(ctx, w.rows)
+		return forget(ctx, w, row)
 	})
 }
 
+// forget leaves of a mail that was set aside only that it was, on no list.
+func forget(ctx context.Context, w *work, row *kept[Aside]) error {
+	row.value = Aside{ID: row.value.ID, At: row.value.At, Reason: row.value.Reason}
+	return row.write(ctx, w.rows)
+}
+
 // Rewind has the whole mailbox looked at once more, with what was set aside, such as after
-// a queue got its address. What was taken is not taken again.
+// a queue got its address. What was taken is not taken again. What was noted of those that
+// were set aside is forgotten, as [Fetcher.Dismiss] does: what still is gets noted anew.
 func (f *Fetcher) Rewind(ctx context.Context) error {
-	return f.o.update(ctx, "mailbox.Rewind", func(ctx context.Context, w *work) error {
-		row, err := read[boxRow](ctx, w.rows, f.boxKey())
-		if err != nil {
+	for {
+		const size = 100
+		more := false
+		err := f.o.update(ctx, "mailbox.Rewind", func(ctx context.Context, w *work) error {
+			box, err := read[boxRow](ctx, w.rows, f.boxKey())
+			if err != nil {
+				return err
+			}
+			v := &box.value
+			some, err := w.rows.List(ctx, f.asideList(v.Turn), support.Cursor{}, size)
+			if err != nil {
+				return err
+			}
+			for _, l := range some {
+				row, err := rowOf[Aside](l.Row)
+				if err != nil {
+					return err
+				}
+				if err := forget(ctx, w, row); err != nil {
+					return err
+				}
+			}
+			if more = len(some) == size; more {
+				return nil
+			}
+			v.Position, v.Next, v.Stuck, v.Times = "", time.Time{}, "", 0
+			v.Turn++
+			return box.write(ctx, w.rows)
+		})
+		if err != nil || !more {
 			return err
 		}
-		v := &row.value
-		v.Position, v.Next, v.Stuck, v.Times = "", time.Time{}, "", 0
-		v.Turn++
-		return row.write(ctx, w.rows)
-	})
+	}
 }

@@ -113,6 +113,26 @@ func TestDismiss(t *testing.T) {
 	require.Equal(t, int64(1), st.Aside)
 }
 
+// What was noted of who has sent what was set aside does not outlive a new beginning.
+func TestRewindForgets(t *testing.T) {
+	t.Parallel()
+	store := supporttest.NewWitness(memory.New())
+	w := newWorldOn(t, store)
+	s := &mailboxtest.Source{}
+	f := w.fetcher(s, func(o *mailbox.FetcherOptions) { o.Batch = 200 })
+	for n := range 150 {
+		s.Deliver(mailOf(alice, "sales@acme.test", "Offer", "Please.", fmt.Sprintf("Message-ID: <%d@example.org>", n)))
+	}
+	w.fetch(f)
+	require.NotEmpty(t, store.Shows(t, alice, "Offer"))
+	require.NoError(t, f.Rewind(w.ctx))
+	require.Empty(t, store.Shows(t, alice, "Offer"))
+	w.fetch(f)
+	st, err := f.Status(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, int64(150), st.Aside)
+}
+
 // A mailbox that is older than the desk gives no tickets of the years before.
 func TestSince(t *testing.T) {
 	t.Parallel()

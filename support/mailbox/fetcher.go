@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/tierhost/tierhost"
@@ -22,7 +23,8 @@ type FetcherOptions struct {
 	Poll, Longest time.Duration
 	// Batch is how many mails are fetched in a session; 0: 50.
 	Batch int
-	// Lease is how long a session may take; 0: 5 minutes.
+	// Lease is how long a session may take; 0: 5 minutes. A mail may take three quarters of
+	// what is left of it.
 	Lease time.Duration
 	// Tries is after how many sessions that end at one mail it is set aside; 0: 5.
 	Tries int
@@ -166,12 +168,22 @@ func (f *Fetcher) release(ctx context.Context, before *boxRow, now boxRow, more 
 	})
 }
 
+// visit is a session, and what ends it: sessions last no longer than the context they were
+// opened with.
+type visit struct {
+	Session
+	end context.CancelFunc
+}
+
 // session takes mails, and reports whether there are more.
 func (f *Fetcher) session(ctx context.Context, box *boxRow) (more bool, err error) {
-	s, err := f.source.Open(ctx)
+	lasting, end := context.WithCancel(ctx)
+	defer end()
+	opened, err := f.source.Open(lasting)
 	if err != nil {
 		return false, tierhost.Classify("mailbox.Open", err)
 	}
+	s := visit{opened, end}
 	open := true
 	defer func() {
 		if open {
@@ -204,7 +216,10 @@ func (f *Fetcher) session(ctx context.Context, box *boxRow) (more bool, err erro
 		return nil
 	}()
 	if len(taken) > 0 {
-		if err := s.Done(ctx, taken); err != nil {
+		if err := s.Done(lasting, taken); err != nil {
+			if failure != nil {
+				return false, failure // it came first, and may be why
+			}
 			return false, tierhost.Classify("mailbox.Done", err)
 		}
 	}
@@ -260,7 +275,7 @@ func (f *Fetcher) list(ctx context.Context, s Session, box *boxRow) (some []Entr
 }
 
 // take takes a mail, and reports whether it is to be marked.
-func (f *Fetcher) take(ctx context.Context, s Session, box *boxRow, e Entry) (taken bool, err error) {
+func (f *Fetcher) take(ctx context.Context, s visit, box *boxRow, e Entry) (taken bool, err error) {
 	most := int64(f.o.opt.Limits.Size)
 	if f.old(e.Received) {
 		return false, f.leave(ctx, box, e)
@@ -271,7 +286,7 @@ func (f *Fetcher) take(ctx context.Context, s Session, box *boxRow, e Entry) (ta
 	if box.Stuck == e.ID && box.Times >= f.opt.Tries {
 		return false, f.setAside(ctx, box, e, ReasonUnread, nil, errors.New(box.Fault))
 	}
-	raw, err := s.Fetch(ctx, e, most)
+	raw, err := f.fetch(ctx, s, e, most)
 	switch {
 	case errors.Is(err, ErrGone):
 		return false, nil
@@ -301,6 +316,23 @@ func (f *Fetcher) take(ctx context.Context, s Session, box *boxRow, e Entry) (ta
 	f.o.opt.Logger.InfoContext(ctx, "a mail was taken", "mailbox", f.mailbox, "outcome", r.Outcome, "reason", r.Reason, "seller", r.Seller,
 		"ticket", r.Ticket, "replayed", r.Replayed)
 	return true, nil
+}
+
+// fetch fetches a mail. A server that hangs at it does not take the whole lease: the session
+// ends while it is ours, which is then counted like any other failure at that mail.
+func (f *Fetcher) fetch(ctx context.Context, s visit, e Entry, most int64) ([]byte, error) {
+	share := f.opt.Lease
+	if until, ok := ctx.Deadline(); ok {
+		share = until.Sub(tierhost.SystemClock().Now()) * 3 / 4 // contexts go by the system's
+	}
+	fetching, cancel := context.WithTimeout(ctx, share)
+	defer cancel()
+	defer context.AfterFunc(fetching, s.end)() // a session need not look at the context of a call
+	raw, err := s.Fetch(fetching, e, most)
+	if err != nil && ctx.Err() == nil && fetching.Err() != nil {
+		err = tierhost.E("mailbox.Fetch", tierhost.KindUnavailable, "fetch_timeout", fmt.Errorf("the server did not give it out within %s", share.Round(time.Second)))
+	}
+	return raw, err
 }
 
 // stuck counts that a mail could not be taken, unless the time of the session was over.
@@ -374,7 +406,8 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	return loop.Run(ctx)
 }
 
-// watch waits until there is new mail, which is then due, but no longer than d.
+// watch waits until there is new mail, which is then due, but no longer than d. After a
+// failure it waits until the mailbox is due again.
 func (f *Fetcher) watch(ctx context.Context, w Watcher, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -388,6 +421,10 @@ func (f *Fetcher) watch(ctx context.Context, w Watcher, d time.Duration) {
 	})
 	if err == nil && box.By != "" && box.By != f.id && box.Until.After(f.o.now()) {
 		<-ctx.Done() // another is logged in: a server may have room for one only
+		return
+	}
+	if box.Failures > 0 {
+		<-ctx.Done() // it failed: whether there is news is not the question
 		return
 	}
 	position := box.Position

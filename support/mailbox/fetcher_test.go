@@ -135,6 +135,60 @@ func TestStuck(t *testing.T) {
 	}
 }
 
+// A mail at which the server hangs until the session is over is set aside like one at which it
+// fails, though the session's connection does not look at the context of a call; those in front
+// of it and behind it are taken.
+func TestStuckAtAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &mailboxtest.Source{}
+	f := w.fetcher(hanging{s, "0:2"}, func(o *mailbox.FetcherOptions) { o.Lease, o.Tries = time.Second, 2 })
+	for n := range 3 {
+		s.Deliver(numbered(n))
+	}
+	for n := range 2 {
+		_, err := f.Step(w.ctx)
+		require.Equal(t, "fetch_timeout", tierhost.CodeOf(err), "%v", err)
+		st, err := f.Status(w.ctx)
+		require.NoError(t, err)
+		require.Equal(t, n+1, st.Failures)
+		require.True(t, st.Next.After(w.clock.Now()))
+		w.clock.Advance(time.Hour)
+	}
+	w.fetch(f)
+	require.Equal(t, 2, w.tickets())
+	for a, err := range f.Aside(w.ctx) {
+		require.NoError(t, err)
+		require.Equal(t, mailbox.ReasonUnread, a.Reason)
+		require.Contains(t, a.Detail, "did not give it out")
+	}
+}
+
+// hanging is a source whose server says nothing more once it is asked for a mail.
+type hanging struct {
+	*mailboxtest.Source
+	at string
+}
+
+type hangingSession struct {
+	mailbox.Session
+	at    string
+	ended <-chan struct{}
+}
+
+func (h hanging) Open(ctx context.Context) (mailbox.Session, error) {
+	s, err := h.Source.Open(ctx)
+	return hangingSession{s, h.at, ctx.Done()}, err
+}
+
+func (h hangingSession) Fetch(ctx context.Context, e mailbox.Entry, most int64) ([]byte, error) {
+	if e.ID == h.at {
+		<-h.ended
+		return nil, errors.New("use of closed network connection")
+	}
+	return h.Session.Fetch(ctx, e, most)
+}
+
 // While one process has the mailbox another leaves it alone; when its lease has ended,
 // because it was killed, the other one goes on. If both work, each mail is still one ticket.
 func TestLeases(t *testing.T) {
@@ -326,4 +380,28 @@ func TestStuckAtTheDesk(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, mailbox.ReasonUnread, a.Reason)
 	}
+}
+
+// After a failure a mailbox is left alone until it is due: news does not undo the longer waits.
+func TestNoWatchAfterAFailure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := &counted{}
+	s.Deliver(numbered(1))
+	f := w.fetcher(s)
+	s.Fail("open", mailbox.ErrLogin)
+	_, err := f.Step(w.ctx)
+	require.ErrorIs(t, err, mailbox.ErrLogin)
+	due, err := f.NextDue(w.ctx)
+	require.NoError(t, err)
+	require.True(t, due.After(w.clock.Now()))
+	f.Watch(w.ctx, s, time.Millisecond)
+	require.Zero(t, s.n)
+	again, err := f.NextDue(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, due, again)
+	w.clock.Set(due)
+	w.fetch(f)
+	f.Watch(w.ctx, s, time.Hour)
+	require.Equal(t, 1, s.n)
 }

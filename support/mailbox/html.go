@@ -45,8 +45,7 @@ func htmlText(page string, most int) (text string, whole bool) {
 			if hidden > 0 {
 				continue
 			}
-			text := string(z.Text())
-			text = html.UnescapeString(text)
+			text := string(z.Text()) // it is unescaped
 			if pre > 0 {
 				b.WriteString(text)
 				continue

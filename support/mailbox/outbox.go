@@ -216,7 +216,8 @@ func (w *work) unsent(ctx context.Context, seller string, t *support.Ticket, num
 		return nil
 	}
 	_, err := w.desk.Post(seller).Note(ctx, t.Number, support.Reply{
-		Key: fmt.Sprintf("mail-unsent-%d-%d", t.Number, number), Text: "This answer was not sent by mail: " + why + ".",
+		// The reason may be another one by the time that the event comes again.
+		Key: fmt.Sprintf("mail-unsent-%d-%d-%s", t.Number, number, why), Text: "This answer was not sent by mail: " + why + ".",
 	})
 	if errors.Is(err, support.ErrNoTicket) {
 		return nil // it was erased

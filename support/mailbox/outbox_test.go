@@ -142,6 +142,26 @@ func TestAnswersThatGoNowhere(t *testing.T) {
 	}
 }
 
+// An event that comes again when there is another reason not to send the answer holds up nothing.
+func TestAnswersThatGoNowhereForAnotherReason(t *testing.T) {
+	t.Parallel()
+	who := people{"acme/" + alice: "alice"}
+	w := newWorld(t, func(o *mailbox.Options) { o.Senders, o.Recipients = who, who })
+	b, _ := w.outbox()
+	w.queue("acme", support.Queue{ID: "quiet", Name: "Quiet", AutoClose: -1})
+	quiet, err := w.desk.Post("acme").Open(w.ctx, "alice", support.NewTicket{Queue: "quiet", Title: "x", Text: "y", Mail: support.Mail{From: alice}})
+	require.NoError(t, err)
+	w.answer(quiet.Number, "Yes.")
+	require.Zero(t, w.send(b))
+	delete(who, "acme/"+alice)
+	event := storage.Event{ID: "x", Type: "support.message.added", Version: 1, Seller: "acme", Data: []byte(`{"ticket":1,"message":2,"role":"agent"}`)}
+	require.NoError(t, b.Take(w.ctx, event))
+	require.NoError(t, b.Take(w.ctx, event))
+	require.Equal(t, []string{
+		"This answer was not sent by mail: the queue has no address.", "This answer was not sent by mail: no address of the customer is known.",
+	}, w.notes(quiet.Number))
+}
+
 // A mail is leased for longer than a server may take for it.
 func TestLeaseOfAMail(t *testing.T) {
 	t.Parallel()

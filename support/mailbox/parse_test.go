@@ -53,6 +53,10 @@ func TestParse(t *testing.T) {
 			mail: "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\n \n--b\nContent-Type: text/html\n\n<p>html</p>\n--b--\n",
 			text: "html",
 		},
+		"HTML is unescaped once": {
+			mail: "Content-Type: text/html\n\n<p>shop.test/?a=1&amp;region=eu, written &amp;lt;b&amp;gt;<pre>&amp;copy;</pre>\n",
+			text: "shop.test/?a=1&region=eu, written &lt;b&gt;\n\n&copy;",
+		},
 		"HTML": {
 			mail: "Content-Type: text/html\n\n<html><head><title>no</title><style>p{}</style></head><body><h1>Hi</h1><p>It is &lt;slow&gt;&nbsp;<b>now</b>.<br>See <a href=\"https://example.org/x\">this</a>" +
 				"<a href=\"javascript:alert(1)\">that</a><img src=\"http://track.test/1.gif\" alt=\"a cat\"></p><ul><li>one<li>two</ul><script>alert(1)</script></body></html>\n",

@@ -64,6 +64,9 @@ func (w *Witness) Shows(t testing.TB, words ...string) (all []string) {
 				if err != nil {
 					return err
 				}
+				if len(found) == 0 {
+					continue // it was not committed
+				}
 				if said := k.Kind + " " + k.ID + " " + string(found[0].Doc); strings.Contains(said, word) {
 					all = append(all, said)
 				}
