@@ -142,7 +142,7 @@ func TestStuckAtAServerThatHangs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := &mailboxtest.Source{}
-	f := w.fetcher(hanging{s, "0:2"}, func(o *mailbox.FetcherOptions) { o.Lease, o.Tries = time.Second, 2 })
+	f := w.fetcher(hanging{s, "0:2"}, func(o *mailbox.FetcherOptions) { o.Lease, o.Tries = 3*time.Second, 2 })
 	for n := range 3 {
 		s.Deliver(numbered(n))
 	}
