@@ -368,6 +368,14 @@ var storeMutants = []struct {
 	{name: "never is due again", rule: "PAY-8", break_: func(b *brokenRows) {
 		b.nextDue = func(context.Context, gateways.Rows, time.Time) (time.Time, error) { return time.Time{}, nil }
 	}},
+	{name: "does not see who has a reference", rule: "PAY-9", break_: func(b *brokenRows) {
+		b.payments = func(ctx context.Context, rows gateways.Rows, q gateways.PaymentQuery, after gateways.PaymentID, limit int) ([]gateways.Payment, error) {
+			if q.Reference.Value != "" {
+				return nil, nil
+			}
+			return rows.Payments(ctx, q, after, limit)
+		}
+	}},
 	{name: "logs backwards", rule: "LOG-1", break_: func(b *brokenRows) {
 		b.addExchanges = func(ctx context.Context, rows gateways.Rows, all []gateways.LogEntry) error {
 			all = slices.Clone(all)

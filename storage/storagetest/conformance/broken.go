@@ -15,6 +15,7 @@ type Broken[H any] struct {
 // rules that nothing breaks: a rule that finds nothing is none.
 func Finds[H any](t *testing.T, rules []Rule[H], all []Broken[H]) (unbroken []string) {
 	t.Helper()
+	named(t, rules)
 	for _, x := range all {
 		t.Run(x.Rule+" "+x.Name, func(t *testing.T) {
 			t.Parallel()

@@ -23,6 +23,7 @@ type Rule[H any] struct {
 // Run runs every rule as a parallel subtest.
 func Run[H any](t *testing.T, h H, rules []Rule[H]) {
 	t.Helper()
+	named(t, rules)
 	for _, r := range rules {
 		t.Run(r.ID+" "+r.Name, func(t *testing.T) {
 			t.Parallel()
@@ -37,6 +38,26 @@ func Run[H any](t *testing.T, h H, rules []Rule[H]) {
 			r.Check(&T{tb: t}, h)
 		})
 	}
+}
+
+// named fails if two rules have one ID.
+func named[H any](t *testing.T, rules []Rule[H]) {
+	t.Helper()
+	if twice := repeated(rules); twice != "" {
+		t.Fatal(twice)
+	}
+}
+
+// repeated says which two rules have one ID: what breaks one of them would stand for both.
+func repeated[H any](rules []Rule[H]) string {
+	names := map[string]string{}
+	for _, r := range rules {
+		if other, twice := names[r.ID]; twice {
+			return fmt.Sprintf("rules %q and %q are both %s", other, r.Name, r.ID)
+		}
+		names[r.ID] = r.Name
+	}
+	return ""
 }
 
 func (r Rule[H]) skipped(h H) string {
@@ -57,6 +78,7 @@ type Report struct {
 // failing t, which serves the harness only.
 func Record[H any](t *testing.T, h H, rules []Rule[H]) Report {
 	t.Helper()
+	named(t, rules)
 	report := Report{Failed: map[string][]string{}, Skipped: map[string]string{}, Passed: map[string]bool{}}
 	for _, r := range rules {
 		if why := r.skipped(h); why != "" {
