@@ -216,7 +216,7 @@ func (l *Look) escape(all map[string]*body, issues *tierhost.Issues) {
 
 // tooDeep reports whether there is too much within each other.
 func tooDeep(n parse.Node, depth, ranges int) bool {
-	if depth > maxDepth || ranges > maxRanges {
+	if depth > maxDepth || ranges > maxRanges || deepPipe(pipe(n), 0) {
 		return true
 	}
 	within := func(ranges int, lists ...*parse.ListNode) bool {
@@ -226,15 +226,11 @@ func tooDeep(n parse.Node, depth, ranges int) bool {
 	case *parse.ListNode:
 		return slices.ContainsFunc(n.Nodes, func(x parse.Node) bool { return tooDeep(x, depth, ranges) })
 	case *parse.IfNode:
-		return deepPipe(n.Pipe, 0) || within(ranges, n.List, n.ElseList)
+		return within(ranges, n.List, n.ElseList)
 	case *parse.WithNode:
-		return deepPipe(n.Pipe, 0) || within(ranges, n.List, n.ElseList)
+		return within(ranges, n.List, n.ElseList)
 	case *parse.RangeNode:
-		return deepPipe(n.Pipe, 0) || within(ranges+1, n.List) || within(ranges, n.ElseList)
-	case *parse.ActionNode:
-		return deepPipe(n.Pipe, 0)
-	case *parse.TemplateNode:
-		return deepPipe(n.Pipe, 0)
+		return within(ranges+1, n.List) || within(ranges, n.ElseList)
 	}
 	return false
 }

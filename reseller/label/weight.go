@@ -14,20 +14,16 @@ const callWeight = 16
 func weight(list *parse.ListNode) int {
 	n := 1
 	for _, x := range list.Nodes {
-		n++
+		n += 1 + calls(pipe(x))
 		switch x := x.(type) {
 		case *parse.TextNode:
 			n += len(x.Text) / 1024
-		case *parse.ActionNode:
-			n += calls(x.Pipe)
-		case *parse.TemplateNode:
-			n += calls(x.Pipe)
 		case *parse.IfNode:
-			n += calls(x.Pipe) + branches(x.List, x.ElseList)
+			n += branches(x.List, x.ElseList)
 		case *parse.WithNode:
-			n += calls(x.Pipe) + branches(x.List, x.ElseList)
+			n += branches(x.List, x.ElseList)
 		case *parse.RangeNode:
-			n += calls(x.Pipe) + branches(x.ElseList)
+			n += branches(x.ElseList)
 		}
 	}
 	return n
@@ -42,80 +38,81 @@ func branches(lists ...*parse.ListNode) (n int) {
 	return n
 }
 
-// calls counts what is evaluated for a value: each field may be a method.
-func calls(n parse.Node) (sum int) {
+// pipe returns what a node evaluates; nil: nothing.
+func pipe(n parse.Node) *parse.PipeNode {
 	switch n := n.(type) {
-	case *parse.PipeNode:
-		if n == nil {
-			return 0
-		}
-		for _, c := range n.Cmds {
-			sum++
-			for _, a := range c.Args {
-				sum += calls(a)
-			}
-		}
-	case *parse.ChainNode:
-		return calls(n.Node) + len(n.Field)
-	case *parse.FieldNode:
-		return len(n.Ident)
-	case *parse.VariableNode:
-		return len(n.Ident)
-	default:
-		return 1
+	case *parse.ActionNode:
+		return n.Pipe
+	case *parse.TemplateNode:
+		return n.Pipe
+	case *parse.IfNode:
+		return n.Pipe
+	case *parse.WithNode:
+		return n.Pipe
+	case *parse.RangeNode:
+		return n.Pipe
 	}
-	return sum
+	return nil
 }
 
-// costly returns a method of [Brand] that the template names and that works through all of a
+// arguments calls fn with each argument of the commands of a pipe, those within it behind
+// it, and with the names of the fields that it looks at.
+func arguments(p *parse.PipeNode, fn func(arg parse.Node, fields []string)) {
+	var walk func(n parse.Node)
+	walk = func(n parse.Node) {
+		switch n := n.(type) {
+		case *parse.PipeNode:
+			fn(n, nil)
+			arguments(n, fn)
+		case *parse.ChainNode:
+			fn(n, n.Field)
+			walk(n.Node)
+		case *parse.FieldNode:
+			fn(n, n.Ident)
+		case *parse.VariableNode:
+			fn(n, n.Ident)
+		default:
+			fn(n, nil)
+		}
+	}
+	if p == nil {
+		return
+	}
+	for _, c := range p.Cmds {
+		for _, a := range c.Args {
+			walk(a)
+		}
+	}
+}
+
+// calls counts what is evaluated for a value: each field may be a method.
+func calls(p *parse.PipeNode) (n int) {
+	if p != nil {
+		n = len(p.Cmds)
+	}
+	arguments(p, func(arg parse.Node, fields []string) {
+		if inner, ok := arg.(*parse.PipeNode); ok {
+			n += len(inner.Cmds)
+		} else {
+			n += max(len(fields), 1)
+		}
+	})
+	return n
+}
+
+// costly returns a method of [Brand] that a template names and that works through all of a
 // brand, "" if it names none: no count of steps would say what it takes.
-func costly(n parse.Node) (method string) {
-	fields := func(all []string) string {
-		if i := slices.IndexFunc(all, func(s string) bool { return s == "Clone" || s == "Normal" || s == "Validate" }); i >= 0 {
-			return "." + all[i]
-		}
-		return ""
-	}
-	first := func(nodes ...parse.Node) string {
-		for _, x := range nodes {
-			if m := costly(x); m != "" {
-				return m
-			}
-		}
-		return ""
-	}
-	switch n := n.(type) {
-	case *parse.ListNode:
-		if n != nil {
-			return first(n.Nodes...)
-		}
-	case *parse.ActionNode:
-		return costly(n.Pipe)
-	case *parse.TemplateNode:
-		return costly(n.Pipe)
-	case *parse.IfNode:
-		return first(n.Pipe, n.List, n.ElseList)
-	case *parse.WithNode:
-		return first(n.Pipe, n.List, n.ElseList)
-	case *parse.RangeNode:
-		return first(n.Pipe, n.List, n.ElseList)
-	case *parse.PipeNode:
-		if n != nil {
-			for _, c := range n.Cmds {
-				if m := first(c.Args...); m != "" {
-					return m
+func costly(root *parse.ListNode) (method string) {
+	lists(root, func(list *parse.ListNode, _ bool) {
+		for _, x := range list.Nodes {
+			arguments(pipe(x), func(_ parse.Node, fields []string) {
+				for _, name := range fields {
+					if slices.Contains([]string{"Clone", "Normal", "Validate"}, name) {
+						method = "." + name
+					}
 				}
-			}
+			})
 		}
-	case *parse.ChainNode:
-		if m := fields(n.Field); m != "" {
-			return m
-		}
-		return costly(n.Node)
-	case *parse.FieldNode:
-		return fields(n.Ident)
-	case *parse.VariableNode:
-		return fields(n.Ident)
-	}
-	return ""
+	})
+	return method
 }
