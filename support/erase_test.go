@@ -123,18 +123,24 @@ func TestEraseFormerTitles(t *testing.T) {
 	require.Empty(t, w.Shows(t, "zebra", "lion", "tiger"))
 }
 
+// passedUp opens tickets of alice and passes each up in her name.
+func (d *desk) passedUp(by *support.Agent, count int) (below, above []int64) {
+	d.t.Helper()
+	for range count {
+		n := d.open("acme", "alice", "slow")
+		up, err := by.PassUp(d.ctx, n, support.PassUp{Queue: "help", Title: "web3", Text: "slow", OnBehalf: "alice & co"})
+		require.NoError(d.t, err)
+		below, above = append(below, n), append(above, up.Number)
+	}
+	return below, above
+}
+
 // Each ticket above of those that were merged forgets for whom it was.
 func TestEraseMergedThatWerePassedUp(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	ann, host := d.m.Agent("acme", "ann"), d.m.Agent("host", "hugo")
-	var below, above []int64
-	for range 3 {
-		n := d.open("acme", "alice", "slow")
-		up, err := ann.PassUp(d.ctx, n, support.PassUp{Queue: "help", Title: "web3", Text: "slow", OnBehalf: "alice & co"})
-		require.NoError(t, err)
-		below, above = append(below, n), append(above, up.Number)
-	}
+	below, above := d.passedUp(ann, 3)
 	require.NoError(t, ann.Merge(d.ctx, below[0], below[1]))
 	require.NoError(t, ann.Merge(d.ctx, below[1], below[2]))
 	require.NoError(t, second(ann.Erase(d.ctx, below[2])))
@@ -239,13 +245,7 @@ func TestEraseAboveOfMergedTickets(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	ann, host := d.m.Agent("acme", "ann"), d.m.Agent("host", "hugo")
-	var below, above []int64
-	for range 2 {
-		n := d.open("acme", "alice", "slow")
-		up, err := ann.PassUp(d.ctx, n, support.PassUp{Queue: "help", Title: "web3", Text: "slow", OnBehalf: "alice & co"})
-		require.NoError(t, err)
-		below, above = append(below, n), append(above, up.Number)
-	}
+	below, above := d.passedUp(ann, 2)
 	require.NoError(t, ann.Merge(d.ctx, below[0], below[1]))
 	require.NoError(t, second(host.Erase(d.ctx, above[0])))
 	require.Equal(t, above[1], d.ticket(ann, below[1]).Above, "that one is not erased")

@@ -31,6 +31,19 @@ func numbered(n int) string {
 	return mailOf(alice, helpAddress, "Help", fmt.Sprint("mail ", n), fmt.Sprintf("Message-ID: <%d@example.org>", n))
 }
 
+// unread checks that one mail is set aside, which could not be read for a reason.
+func (w *world) unread(f *mailbox.Fetcher, reason string) {
+	w.t.Helper()
+	n := 0
+	for a, err := range f.Aside(w.ctx) {
+		require.NoError(w.t, err)
+		require.Equal(w.t, mailbox.ReasonUnread, a.Reason)
+		require.Contains(w.t, a.Detail, reason)
+		n++
+	}
+	require.Equal(w.t, 1, n)
+}
+
 // steps until there is nothing to do.
 func (w *world) fetch(f *mailbox.Fetcher) {
 	w.t.Helper()
@@ -128,11 +141,7 @@ func TestStuck(t *testing.T) {
 	}
 	w.fetch(f)
 	require.Equal(t, 1, w.tickets())
-	for a, err := range f.Aside(w.ctx) {
-		require.NoError(t, err)
-		require.Equal(t, mailbox.ReasonUnread, a.Reason)
-		require.Contains(t, a.Detail, "BYE internal error")
-	}
+	w.unread(f, "BYE internal error")
 }
 
 // A mail at which the server hangs until the session is over is set aside like one at which it
@@ -157,11 +166,7 @@ func TestStuckAtAServerThatHangs(t *testing.T) {
 	}
 	w.fetch(f)
 	require.Equal(t, 2, w.tickets())
-	for a, err := range f.Aside(w.ctx) {
-		require.NoError(t, err)
-		require.Equal(t, mailbox.ReasonUnread, a.Reason)
-		require.Contains(t, a.Detail, "did not give it out")
-	}
+	w.unread(f, "did not give it out")
 }
 
 // hanging is a source whose server says nothing more once it is asked for a mail.
